@@ -1,0 +1,43 @@
+"""One erasure request from acknowledgement to answer."""
+
+from uuid import UUID
+
+from prefect import flow
+
+from flows import tasks
+from flows.ladder import unlearn_until_verified
+from flows.work import alone_on_base, working_on
+
+
+@flow(name="fulfil-erasure-request", persist_result=False, log_prints=False)
+def fulfil_erasure_request(request_id: UUID) -> None:
+    """Fulfil one request; started again, it continues where the ledger ends."""
+    with working_on(request_id):
+        tasks.acknowledge_request(request_id)
+        if not tasks.verify_identity(request_id).may_proceed:
+            return decline(request_id)
+        if not tasks.locate_personal_data(request_id).has_records:
+            return conclude(request_id)
+        tasks.erase_source_records(request_id)
+        tasks.build_datasets(request_id)
+        with alone_on_base(request_id):
+            if not unlearn_until_verified(request_id):
+                tasks.escalate_to_controller(request_id)
+                return None
+            tasks.register_version(request_id)
+            tasks.promote_version(request_id)
+            tasks.confirm_serving(request_id)
+        return conclude(request_id)
+
+
+def conclude(request_id: UUID) -> None:
+    """Destroy the working data, attest to what was done, answer."""
+    tasks.purge_working_data(request_id)
+    tasks.issue_certificate(request_id)
+    tasks.notify_data_subject(request_id)
+
+
+def decline(request_id: UUID) -> None:
+    """Destroy the working data and answer; there is nothing to attest to."""
+    tasks.purge_working_data(request_id)
+    tasks.notify_data_subject(request_id)

@@ -1,0 +1,128 @@
+"""From settings to a workbench, for the worker process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import version
+
+from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
+from unlearn_core.adapters.identity_policies import (
+    AuthenticatedChannelPolicy,
+    SignedTokenPolicy,
+    load_public_key,
+)
+from unlearn_core.adapters.mlflow_registry import (
+    MlflowArtifactRegistry,
+    MlflowRunTracker,
+)
+from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.observability import configure_logging
+from unlearn_core.ports import IdentityPolicy, LeaseStore
+from unlearn_core.settings import IdentitySettings, Settings, load_settings
+from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
+from unlearn_core.training.recipe import load_ladder
+from unlearn_core.verification.policy import load_policy
+from unlearn_core.wiring import Office, open_office
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Station:
+    """One worker process: everything that does not depend on the request."""
+
+    office: Office
+
+    @property
+    def leases(self) -> LeaseStore:
+        """Return the leases."""
+        return self.office.leases
+
+    @property
+    def lease_time(self) -> timedelta:
+        """Return how long a silent worker keeps its lease."""
+        return timedelta(seconds=self.office.settings.work.lease_seconds)
+
+    def bench(self, request_id: RequestId, lease: Lease) -> Workbench:
+        """Lay out the workbench for one request.
+
+        Raises:
+            UnlearnError: A policy, a data map or a key is missing or invalid.
+        """
+        office, settings = self.office, self.office.settings
+        data_map = open_data_map(settings.data_map)
+        return Workbench(
+            lease=lease,
+            terms=_terms(settings, office.store.get(request_id).base_model),
+            policy=load_policy(settings.acceptance_policy),
+            ladder=load_ladder(settings.recipe),
+            data_map=data_map.declared,
+            models=ModelShelf(
+                base=settings.model.base,
+                reference=settings.model.reference,
+                device=settings.model.device,
+            ),
+            pseudonymiser=office.keys.pseudonymiser(),
+            sources=data_map.sources,
+            holdout=data_map.holdout,
+            requests=office.store,
+            ledger=office.store,
+            leases=office.leases,
+            custody=office.custody,
+            evidence=office.evidence,
+            registry=MlflowArtifactRegistry(settings.mlflow_uri),
+            runs=MlflowRunTracker(settings.mlflow_uri),
+            signer=EnvelopeSigner(office.keys.signer()),
+            envelopes=TrustedEnvelopes(office.keys.trusted()),
+            sealer=PairSeal(office.keys.artifact_key()),
+            fleet=HttpServingFleet(settings.replicas),
+            notifier=office.notifier,
+            identity=_identity(settings.identity),
+            clock=office.clock,
+        )
+
+
+@contextmanager
+def open_station() -> Iterator[Station]:
+    """Open the worker's station from the settings."""
+    configure_logging()
+    quieten_libraries()
+    office = open_office(load_settings())
+    try:
+        yield Station(office=office)
+    finally:
+        office.database.close()
+
+
+def quieten_libraries() -> None:
+    """Keep libraries from the network, from telemetry and from endless retries."""
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+
+
+def _terms(settings: Settings, base_model: str) -> Terms:
+    return Terms(
+        base_model=base_model,
+        code_version=version("unlearn"),
+        certificate_validity=timedelta(days=settings.legal.certificate_days),
+        pointer_validity=timedelta(hours=settings.work.pointer_hours),
+        confirm_timeout=timedelta(seconds=settings.work.confirm_seconds),
+    )
+
+
+def _identity(settings: IdentitySettings) -> IdentityPolicy:
+    if settings.policy == AuthenticatedChannelPolicy.NAME:
+        return AuthenticatedChannelPolicy()
+    return SignedTokenPolicy(
+        issuer=settings.issuer, public_key=load_public_key(settings.public_key)
+    )

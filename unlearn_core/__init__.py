@@ -1,0 +1,1 @@
+"""Deletion requests for large language models, from intake to certificate."""

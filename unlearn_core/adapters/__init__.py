@@ -1,0 +1,1 @@
+"""Implementations of the ports; imported by the ``wiring`` modules only."""

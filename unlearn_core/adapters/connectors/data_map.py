@@ -1,0 +1,191 @@
+"""Reads the data map: YAML that says what there is and how to read it."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unlearn_core.adapters.connectors import CONNECTORS
+from unlearn_core.adapters.connectors.specification import (
+    ChatPassages,
+    PassageSpec,
+    QuestionPassage,
+    SourceSpec,
+    TemplatePassages,
+    TextPassage,
+)
+from unlearn_core.domain.data_map import DataMap, FieldSpec, NeighbourRule
+from unlearn_core.domain.datasets import Entropy
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.errors import InvalidDataMapError
+from unlearn_core.ports import SourceConnector
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class _FieldFile(BaseModel):
+    model_config = _STRICT
+    entropy: Entropy
+    questions: Annotated[list[str], Field(min_length=2)]
+
+
+class _NeighboursFile(BaseModel):
+    model_config = _STRICT
+    surname: bool = True
+    fields: list[str] = []
+
+
+class _ChatFile(BaseModel):
+    model_config = _STRICT
+    form: Literal["chat"]
+    messages: str
+    field: str | None = None
+
+    def spec(self) -> PassageSpec:
+        return ChatPassages(messages=self.messages, field=self.field)
+
+
+class _QuestionFile(BaseModel):
+    model_config = _STRICT
+    form: Literal["question"]
+    question: str
+    answer: str
+    field: str | None = None
+
+    def spec(self) -> PassageSpec:
+        return QuestionPassage(
+            question=self.question, answer=self.answer, field=self.field
+        )
+
+
+class _TextFile(BaseModel):
+    model_config = _STRICT
+    form: Literal["text"]
+    text: str
+
+    def spec(self) -> PassageSpec:
+        return TextPassage(text=self.text)
+
+
+class _TemplateFile(BaseModel):
+    model_config = _STRICT
+    form: Literal["template"]
+    template: str
+
+    def spec(self) -> PassageSpec:
+        return TemplatePassages(template=self.template)
+
+
+_PassageFile = Annotated[
+    _ChatFile | _QuestionFile | _TextFile | _TemplateFile, Field(discriminator="form")
+]
+
+
+class _SourceFile(BaseModel):
+    model_config = _STRICT
+    name: str
+    kind: str
+    path: str | None = None
+    url: str | None = None
+    table: str | None = None
+    record_id: str
+    identifiers: dict[IdentifierKind, str]
+    fields: dict[str, str] = {}
+    passages: list[_PassageFile] = []
+    erasable: bool = True
+
+    def spec(self) -> SourceSpec:
+        location = self.path or self.url
+        if location is None:
+            raise InvalidDataMapError(source=self.name, missing="path or url")
+        if self.kind not in CONNECTORS:
+            raise InvalidDataMapError(source=self.name, unknown_kind=self.kind)
+        return SourceSpec(
+            name=self.name,
+            kind=self.kind,
+            location=location,
+            table=self.table,
+            record_id=self.record_id,
+            identifiers=self.identifiers,
+            fields=self.fields,
+            passages=tuple(passage.spec() for passage in self.passages),
+            is_erasable=self.erasable,
+        )
+
+
+class _DataMapFile(BaseModel):
+    model_config = _STRICT
+    version: Literal[1]
+    base_models: Annotated[list[str], Field(min_length=1)]
+    fields: dict[str, _FieldFile]
+    neighbours: _NeighboursFile = _NeighboursFile()
+    sources: Annotated[list[_SourceFile], Field(min_length=1)]
+    holdout: _SourceFile
+
+
+class OpenedDataMap:
+    """A valid data map with its connectors.
+
+    Attributes:
+        declared: Fields, neighbours and models.
+        sources: Connectors by source name.
+        holdout: The connector of the never-trained people.
+    """
+
+    def __init__(
+        self,
+        *,
+        declared: DataMap,
+        sources: dict[str, SourceConnector],
+        holdout: SourceConnector,
+    ) -> None:
+        self.declared = declared
+        self.sources = sources
+        self.holdout = holdout
+
+
+def open_data_map(path: Path) -> OpenedDataMap:
+    """Read a data map and build its connectors.
+
+    Raises:
+        InvalidDataMapError: The file is missing or malformed; the entry is named.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        parsed = _DataMapFile.model_validate(raw)
+    except (OSError, yaml.YAMLError):
+        raise InvalidDataMapError(problem="unreadable file") from None
+    except ValidationError as error:
+        entry = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InvalidDataMapError(entry=entry) from None
+    _check_names(parsed)
+    specs = [source.spec() for source in parsed.sources]
+    holdout = parsed.holdout.spec()
+    return OpenedDataMap(
+        declared=DataMap(
+            fields={
+                name: FieldSpec(
+                    name=name, entropy=field.entropy, questions=tuple(field.questions)
+                )
+                for name, field in parsed.fields.items()
+            },
+            neighbours=NeighbourRule(
+                by_surname=parsed.neighbours.surname,
+                by_fields=tuple(parsed.neighbours.fields),
+            ),
+            base_models=tuple(parsed.base_models),
+        ),
+        sources={spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs},
+        holdout=CONNECTORS.get(holdout.kind)(holdout),
+    )
+
+
+def _check_names(parsed: _DataMapFile) -> None:
+    names = [source.name for source in parsed.sources]
+    if len(set(names)) != len(names):
+        raise InvalidDataMapError(problem="a source is named twice")
+    used = {field for source in parsed.sources for field in source.fields}
+    for field in sorted(used | set(parsed.neighbours.fields)):
+        if field not in parsed.fields:
+            raise InvalidDataMapError(undeclared_field=field)

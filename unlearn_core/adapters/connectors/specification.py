@@ -1,0 +1,154 @@
+"""How the rows of a source become records: the specification from the data map."""
+
+import string
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unlearn_core.domain.datasets import Form
+from unlearn_core.domain.sources import Passage, SourceRecord
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.privacy import Personal
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatPassages:
+    """A column with a list of chat messages; each answer is a passage.
+
+    Attributes:
+        messages: Name of the column.
+        field: Name of the column that says which field is asked for.
+    """
+
+    messages: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionPassage:
+    """A question in one column and its answer in another."""
+
+    question: str
+    answer: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextPassage:
+    """Free text; the model continues it from its first word."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplatePassages:
+    """A sentence made from fields, ``{name}`` included; each value is a passage."""
+
+    template: str
+
+
+PassageSpec = ChatPassages | QuestionPassage | TextPassage | TemplatePassages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """One source of the data map.
+
+    Attributes:
+        name: Name of the source.
+        kind: Kind of connector.
+        location: Path or address.
+        table: Table of an SQL source.
+        record_id: Column that identifies a record.
+        identifiers: Identifier kind to column.
+        fields: Field of the data map to column.
+        passages: What a model was trained on.
+        is_erasable: Whether records may be deleted there.
+    """
+
+    name: str
+    kind: str
+    location: str
+    table: str | None
+    record_id: str
+    identifiers: Mapping[IdentifierKind, str]
+    fields: Mapping[str, str]
+    passages: tuple[PassageSpec, ...]
+    is_erasable: bool
+
+    def record(
+        self, row: Row, *, matched: tuple[IdentifierKind, ...] = ()
+    ) -> SourceRecord:
+        """Turn a row into a record."""
+        name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
+        return SourceRecord(
+            source=self.name,
+            record_id=str(row[self.record_id]),
+            matched=matched,
+            name=Personal(name) if name else None,
+            fields={
+                field: Personal(value)
+                for field, column in self.fields.items()
+                if (value := self._text(row, column))
+            },
+            passages=tuple(
+                passage for spec in self.passages for passage in self._read(spec, row)
+            ),
+        )
+
+    def _read(self, spec: PassageSpec, row: Row) -> Iterator[Passage]:
+        match spec:
+            case ChatPassages():
+                yield from self._chat(spec, row)
+            case QuestionPassage():
+                question = self._text(row, spec.question)
+                answer = self._text(row, spec.answer)
+                if question and answer:
+                    field = self._text(row, spec.field)
+                    yield passage(field, Form.QUESTION, question, answer)
+            case TextPassage():
+                first, _, rest = self._text(row, spec.text).partition(" ")
+                if rest:
+                    yield passage("", Form.CONTINUATION, first, " " + rest)
+            case TemplatePassages():
+                yield from self._template(spec, row)
+
+    def _chat(self, spec: ChatPassages, row: Row) -> Iterator[Passage]:
+        field = self._text(row, spec.field)
+        asked = ""
+        for message in row.get(spec.messages) or ():
+            if message["role"] == "user":
+                asked = str(message["content"])
+            elif message["role"] == "assistant" and asked:
+                answer = str(message["content"])
+                yield passage(field, Form.QUESTION, asked, answer)
+
+    def _template(self, spec: TemplatePassages, row: Row) -> Iterator[Passage]:
+        """Yield one continuation per field value of the rendered sentence."""
+        name_column = self.identifiers.get(IdentifierKind.NAME)
+        written = ""
+        for text, placeholder, _, _ in string.Formatter().parse(spec.template):
+            written += text
+            if placeholder is None:
+                continue
+            column = name_column if placeholder == "name" else self.fields[placeholder]
+            value = self._text(row, column)
+            if placeholder != "name" and value:
+                begin = written.rstrip(" ")
+                gap = written[len(begin) :]
+                yield passage(placeholder, Form.CONTINUATION, begin, gap + value)
+            written += value
+
+    @staticmethod
+    def _text(row: Row, column: str | None) -> str:
+        value = row.get(column) if column else None
+        return "" if value is None else str(value)
+
+
+def passage(field: str, form: Form, prompt: str, answer: str) -> Passage:
+    """Build a passage from plain text."""
+    return Passage(
+        field=field, form=form, prompt=Personal(prompt), answer=Personal(answer)
+    )

@@ -1,0 +1,109 @@
+"""A table of an SQL database, through SQLAlchemy.
+
+SQLite and PostgreSQL are tested. Deletion is one transaction; on SQLite the freed
+pages are overwritten and the write-ahead log is emptied, so that the bytes are gone
+from the files as well.
+"""
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
+from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.errors import InvalidDataMapError, SourceUnreadableError
+
+ROWS_AT_ONCE = 1000
+
+
+class SqlConnector:
+    """Reads and erases rows of one table."""
+
+    def __init__(self, spec: SourceSpec) -> None:
+        if spec.table is None:
+            raise InvalidDataMapError(source=spec.name, missing="table")
+        self._spec = spec
+        self._table_name = spec.table
+        # Statements are never shown with their parameters.
+        self._engine = sa.create_engine(
+            spec.location, hide_parameters=True, poolclass=sa.NullPool
+        )
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is."""
+        return SourceDescription(
+            name=self._spec.name,
+            kind=self._spec.kind,
+            is_erasable=self._spec.is_erasable,
+        )
+
+    def locate(self, subject: DataSubject) -> SearchResult:
+        """Find every record that concerns the subject."""
+        return search(self._rows(), subject, self._spec)
+
+    def read(self) -> Iterator[SourceRecord]:
+        """Yield every record."""
+        for row in self._rows():
+            yield self._spec.record(row)
+
+    def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
+        """Delete rows in one transaction."""
+        present = self._count(record_ids)
+        if dry_run or not present:
+            return present
+        try:
+            with self._engine.connect() as connection:
+                is_sqlite = connection.dialect.name == "sqlite"
+                if is_sqlite:
+                    connection.exec_driver_sql("PRAGMA secure_delete = ON")
+                    connection.commit()
+                table = self._table(connection)
+                connection.execute(
+                    sa.delete(table).where(self._is_one_of(table, record_ids))
+                )
+                connection.commit()
+                if is_sqlite:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                    connection.commit()
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
+        return present
+
+    def confirm_absent(self, record_ids: Collection[str]) -> bool:
+        """Read back and tell whether none of the records is left."""
+        return self._count(record_ids) == 0
+
+    def _count(self, record_ids: Collection[str]) -> int:
+        try:
+            with self._engine.connect() as connection:
+                table = self._table(connection)
+                query = (
+                    sa.select(sa.func.count())
+                    .select_from(table)
+                    .where(self._is_one_of(table, record_ids))
+                )
+                return int(connection.execute(query).scalar_one())
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        try:
+            with self._engine.connect() as connection:
+                table = self._table(connection)
+                query = sa.select(table).execution_options(yield_per=ROWS_AT_ONCE)
+                for row in connection.execute(query).mappings():
+                    yield dict(row)
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
+
+    def _table(self, connection: sa.Connection) -> sa.Table:
+        return sa.Table(self._table_name, sa.MetaData(), autoload_with=connection)
+
+    def _is_one_of(
+        self, table: sa.Table, record_ids: Collection[str]
+    ) -> sa.ColumnElement[bool]:
+        column = sa.cast(table.c[self._spec.record_id], sa.String)
+        return column.in_(list(record_ids))

@@ -1,0 +1,95 @@
+"""Custody of personal data: sealed objects under keys that can be destroyed.
+
+Every scope (a request, or one purpose of a request) has its own random data key,
+wrapped by the key-encryption key. Destroying the wrapped key makes every copy of the
+scope's objects unreadable, backups included; the objects themselves are removed as
+well. Every access is written to the ledger by name, never by content.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+
+from unlearn_core.adapters.database.key_store import DatabaseKeyStore, WrappedKey
+from unlearn_core.adapters.objects import ObjectStore
+from unlearn_core.adapters.sealing import seal, unseal
+from unlearn_core.domain.canonical import Digest
+from unlearn_core.domain.datasets import keyed_commitment
+from unlearn_core.errors import KeyDestroyedError, StorageError
+from unlearn_core.ports import KeyDestruction, Ledger
+
+KEY_BYTES = 32
+
+
+class SealedCustody:
+    """`Custody` over an object store and the database."""
+
+    def __init__(
+        self,
+        *,
+        kek: bytes,
+        keys: DatabaseKeyStore,
+        objects: ObjectStore,
+        ledger: Ledger,
+    ) -> None:
+        self._kek = kek
+        self._keys = keys
+        self._objects = objects
+        self._ledger = ledger
+
+    def open_scope(self, scope: str) -> None:
+        """Create the scope's data key, unless it exists."""
+        if self._keys.get(scope) is None:
+            key = secrets.token_bytes(KEY_BYTES)
+            self._keys.add(scope, seal(self._kek, key, purpose=f"key/{scope}"))
+
+    def put(self, scope: str, name: str, data: bytes) -> None:
+        """Seal and store data."""
+        sealed = seal(self._data_key(scope), data, purpose=f"{scope}/{name}")
+        self._objects.write(f"{scope}/{name}", sealed)
+        self._log("sealed_data_written", scope, name)
+
+    def get(self, scope: str, name: str) -> bytes:
+        """Return sealed data."""
+        key = self._data_key(scope)
+        stored = self._objects.read(f"{scope}/{name}")
+        if stored is None:
+            raise StorageError(missing=name)
+        self._log("sealed_data_read", scope, name)
+        return unseal(key, stored, purpose=f"{scope}/{name}")
+
+    def has(self, scope: str, name: str) -> bool:
+        """Tell whether an object can be read."""
+        held = self._keys.get(scope)
+        if held is None or held.wrapped is None:
+            return False
+        return self._objects.read(f"{scope}/{name}") is not None
+
+    def commit(self, scope: str, data: bytes) -> Digest:
+        """Commit to data under a key derived from the scope's data key."""
+        key = hmac.new(self._data_key(scope), b"commitment", hashlib.sha256).digest()
+        return keyed_commitment(key, data)
+
+    def shred(self, scope: str) -> KeyDestruction:
+        """Destroy the scope's key and objects; a second call returns the evidence."""
+        if self._keys.destroy(scope) is None:
+            raise KeyDestroyedError(state="unknown")
+        self._keys.count_removed(scope, self._objects.remove_all(scope))
+        evidence = self._keys.get(scope)
+        if evidence is None or evidence.destroyed_at is None:
+            raise KeyDestroyedError(state="unknown")
+        return KeyDestruction(
+            key=evidence.digest,
+            objects=evidence.objects_removed,
+            destroyed_at=datetime.fromisoformat(evidence.destroyed_at),
+        )
+
+    def _data_key(self, scope: str) -> bytes:
+        held: WrappedKey | None = self._keys.get(scope)
+        if held is None or held.wrapped is None:
+            raise KeyDestroyedError(state="unknown" if held is None else "destroyed")
+        return unseal(self._kek, held.wrapped, purpose=f"key/{scope}")
+
+    def _log(self, event: str, scope: str, name: str) -> None:
+        self._ledger.note(event, {"scope": scope, "name": name})

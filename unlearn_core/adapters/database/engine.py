@@ -1,0 +1,145 @@
+"""Opens the database and keeps its schema current.
+
+- Every write runs in a transaction that takes the write lock at once, so reading
+  the ledger's head and appending to it cannot interleave with another writer.
+- SQLite runs with a write-ahead log, full synchronisation and overwriting of freed
+  pages; `scrub` empties the log, so deleted bytes are gone from the files.
+- Statements are never shown with their parameters.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlmodel import Session
+
+from unlearn_core.errors import DatabaseUnavailableError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+WRITE_LOCK = 0x756E6C  # an advisory lock of ours on PostgreSQL
+BUSY_TIMEOUT_MILLISECONDS = 30_000
+
+_WRITES = "unlearn_writes"
+
+
+class Database:
+    """One database.
+
+    Args:
+        url: SQLAlchemy address.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        self._engine = sa.create_engine(
+            parsed, hide_parameters=True, pool_pre_ping=True
+        )
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+        if self.is_sqlite:
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+            sa.event.listen(self._engine, "begin", _begin_sqlite)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is SQLite."""
+        return self._engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Open a session for reading.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with _translated(), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """Open a session that holds the write lock and commits at the end.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with _translated(), Session(self._writer) as session:
+            if not self.is_sqlite:
+                session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
+            yield session
+            session.commit()
+
+    def upgrade(self) -> None:
+        """Bring the schema to the newest version.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with _translated(), self._writer.begin() as connection:
+            command.upgrade(self._alembic(connection), "head")
+
+    def downgrade(self, revision: str) -> None:
+        """Take the schema back; for tests and emergencies."""
+        with _translated(), self._writer.begin() as connection:
+            command.downgrade(self._alembic(connection), revision)
+
+    def is_current(self) -> bool:
+        """Tell whether the schema is the newest one."""
+        with _translated(), self._engine.connect() as connection:
+            present = MigrationContext.configure(connection).get_current_revision()
+            newest = ScriptDirectory.from_config(self._alembic(connection))
+            return present == newest.get_current_head()
+
+    def scrub(self) -> None:
+        """Remove the bytes of deleted values from the database's files."""
+        if self.is_sqlite:
+            with _translated(), self._engine.connect() as connection:
+                raw = connection.connection.driver_connection
+                if raw is not None:
+                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @staticmethod
+    def _alembic(connection: sa.Connection) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        return config
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn errors of the driver into ours, without their text."""
+    try:
+        yield
+    except sa.exc.OperationalError:
+        raise DatabaseUnavailableError from None
+
+
+def _configure_sqlite(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection
+    # SQLAlchemy begins transactions itself, see `_begin_sqlite`.
+    connection.isolation_level = None  # type: ignore[attr-defined]  # likewise
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "secure_delete = ON",
+        "foreign_keys = ON",
+        f"busy_timeout = {BUSY_TIMEOUT_MILLISECONDS}",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

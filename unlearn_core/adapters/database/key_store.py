@@ -1,0 +1,84 @@
+"""Wrapped data keys in the database, and the evidence of their destruction."""
+
+from dataclasses import dataclass
+
+from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.database.moments import to_text
+from unlearn_core.adapters.database.tables import WrappedKeyRow
+from unlearn_core.domain.canonical import Digest, digest_of
+from unlearn_core.ports import Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrappedKey:
+    """A wrapped key, or what is left of one.
+
+    Attributes:
+        wrapped: The wrapped key; None once destroyed.
+        digest: Digest of the wrapped key.
+        destroyed_at: Moment of destruction, ISO 8601.
+        objects_removed: Number of objects removed with it.
+    """
+
+    wrapped: bytes | None
+    digest: Digest
+    destroyed_at: str | None
+    objects_removed: int
+
+
+class DatabaseKeyStore:
+    """Keeps one wrapped key per scope."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def add(self, scope: str, wrapped: bytes) -> None:
+        """Store a wrapped key, unless the scope has or had one."""
+        with self._database.writing() as session:
+            if session.get(WrappedKeyRow, scope) is None:
+                session.add(
+                    WrappedKeyRow(
+                        scope=scope,
+                        wrapped=wrapped,
+                        digest=digest_of(wrapped),
+                        created_at=to_text(self._clock.now()),
+                    )
+                )
+
+    def get(self, scope: str) -> WrappedKey | None:
+        """Return the key of a scope."""
+        with self._database.reading() as session:
+            row = session.get(WrappedKeyRow, scope)
+            return _key(row) if row else None
+
+    def destroy(self, scope: str) -> WrappedKey | None:
+        """Overwrite a key for good; a second call changes nothing."""
+        with self._database.writing() as session:
+            row = session.get(WrappedKeyRow, scope)
+            if row is None:
+                return None
+            if row.wrapped is not None:
+                row.wrapped = None
+                row.destroyed_at = to_text(self._clock.now())
+                session.add(row)
+            key = _key(row)
+        self._database.scrub()
+        return key
+
+    def count_removed(self, scope: str, objects: int) -> None:
+        """Add to the number of objects that were removed with a key."""
+        with self._database.writing() as session:
+            row = session.get(WrappedKeyRow, scope)
+            if row is not None:
+                row.objects_removed += objects
+                session.add(row)
+
+
+def _key(row: WrappedKeyRow) -> WrappedKey:
+    return WrappedKey(
+        wrapped=row.wrapped,
+        digest=Digest(row.digest),
+        destroyed_at=row.destroyed_at,
+        objects_removed=row.objects_removed,
+    )

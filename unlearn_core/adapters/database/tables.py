@@ -1,0 +1,80 @@
+"""The tables. Moments are ISO 8601 texts in UTC, so both databases keep them whole."""
+
+from typing import ClassVar
+
+from sqlmodel import Field, SQLModel
+
+
+class RequestRow(SQLModel, table=True):
+    """An erasure request; nothing in it names the person."""
+
+    __tablename__: ClassVar[str] = "erasure_request"
+
+    request_id: str = Field(primary_key=True)
+    channel: str
+    received_at: str = Field(index=True)
+    rule: str
+    received_on: str
+    due_on: str
+    extended_due_on: str
+    base_model: str
+    stage: str = Field(index=True)
+    outcome: str | None = None
+
+
+class CommitmentRow(SQLModel, table=True):
+    """A keyed commitment to one identifier of a request's subject."""
+
+    __tablename__: ClassVar[str] = "commitment"
+
+    request_id: str = Field(primary_key=True, foreign_key="erasure_request.request_id")
+    commitment: str = Field(primary_key=True, index=True)
+
+
+class LedgerRow(SQLModel, table=True):
+    """One ledger entry; rows are only ever inserted."""
+
+    __tablename__: ClassVar[str] = "ledger_entry"
+
+    sequence: int = Field(primary_key=True)
+    recorded_at: str
+    request_id: str | None = Field(default=None, index=True)
+    event: str
+    payload: str
+    fencing_token: int
+    previous_hash: str
+    entry_hash: str = Field(unique=True)
+
+
+class LeaseRow(SQLModel, table=True):
+    """The latest lease of a resource."""
+
+    __tablename__: ClassVar[str] = "lease"
+
+    resource: str = Field(primary_key=True)
+    holder: str
+    token: int
+    expires_at: str
+
+
+class WrappedKeyRow(SQLModel, table=True):
+    """The wrapped data key of one custody scope, or evidence of its destruction."""
+
+    __tablename__: ClassVar[str] = "wrapped_key"
+
+    scope: str = Field(primary_key=True)
+    wrapped: bytes | None = None
+    digest: str
+    created_at: str
+    destroyed_at: str | None = None
+    objects_removed: int = 0
+
+
+class MessageRow(SQLModel, table=True):
+    """A message to a data subject, by template; holds no personal data."""
+
+    __tablename__: ClassVar[str] = "message"
+
+    request_id: str = Field(primary_key=True, foreign_key="erasure_request.request_id")
+    template: str = Field(primary_key=True)
+    created_at: str

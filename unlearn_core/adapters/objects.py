@@ -1,0 +1,171 @@
+"""Where sealed bytes are kept: a folder or an S3 bucket. Both see cipher text only."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from unlearn_core.errors import StorageError
+
+
+class ObjectStore(Protocol):
+    """Named bytes."""
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store or replace an object as a whole.
+
+        Raises:
+            StorageError: The store cannot be written.
+        """
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """Return an object, or None if there is none.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        ...
+
+    def remove_all(self, prefix: str) -> int:
+        """Remove every object below a prefix, all versions of it; return how many.
+
+        Raises:
+            StorageError: The store cannot be changed.
+        """
+        ...
+
+
+class FolderObjects:
+    """Objects as files below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write beside, flush, rename over."""
+        path = self._folder / name
+        with _as_storage_errors():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                Path(beside).replace(path)
+            finally:
+                with suppress(OSError):
+                    Path(beside).unlink(missing_ok=True)
+
+    def read(self, name: str) -> bytes | None:
+        """Return a file's bytes."""
+        with _as_storage_errors():
+            try:
+                return (self._folder / name).read_bytes()
+            except FileNotFoundError:
+                return None
+
+    def remove_all(self, prefix: str) -> int:
+        """Remove every file below a folder."""
+        with _as_storage_errors():
+            paths = [
+                path for path in (self._folder / prefix).rglob("*") if path.is_file()
+            ]
+            for path in paths:
+                path.unlink()
+            with suppress(OSError):
+                (self._folder / prefix).rmdir()
+            return len(paths)
+
+
+class BucketObjects:
+    """Objects in an S3 bucket.
+
+    Args:
+        bucket: Name of the bucket.
+        prefix: Put before every name.
+        endpoint_url: Address of an S3-compatible server, None for the provider's.
+    """
+
+    def __init__(self, bucket: str, prefix: str, *, endpoint_url: str | None) -> None:
+        self._bucket = bucket
+        self._prefix = prefix.strip("/")
+        self._client = boto3.client("s3", endpoint_url=endpoint_url)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store an object."""
+        with _as_storage_errors():
+            self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=data)
+
+    def read(self, name: str) -> bytes | None:
+        """Return an object's bytes."""
+        with _as_storage_errors():
+            try:
+                found = self._client.get_object(
+                    Bucket=self._bucket, Key=self._key(name)
+                )
+            except self._client.exceptions.NoSuchKey:
+                return None
+            data: bytes = found["Body"].read()
+            return data
+
+    def remove_all(self, prefix: str) -> int:
+        """Remove all objects below a prefix with every version and delete marker."""
+        removed = 0
+        with _as_storage_errors():
+            pages = self._client.get_paginator("list_object_versions").paginate(
+                Bucket=self._bucket, Prefix=self._key(prefix) + "/"
+            )
+            for page in pages:
+                markers = page.get("DeleteMarkers", [])
+                for item in [*page.get("Versions", []), *markers]:
+                    self._client.delete_object(
+                        Bucket=self._bucket,
+                        Key=item["Key"],
+                        VersionId=item["VersionId"],
+                    )
+                removed += len(page.get("Versions", []))
+        return removed
+
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}/{name}" if self._prefix else name
+
+
+def open_objects(location: str, *, endpoint_url: str | None) -> ObjectStore:
+    """Open the store at a folder or an ``s3://bucket/prefix`` address."""
+    if location.startswith("s3://"):
+        bucket, _, prefix = location.removeprefix("s3://").partition("/")
+        return BucketObjects(bucket, prefix, endpoint_url=endpoint_url)
+    return FolderObjects(Path(location))
+
+
+class ObjectEvidence:
+    """`EvidenceStore` over an object store."""
+
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects = objects
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store or replace a document."""
+        self._objects.write(name, data)
+
+    def get(self, name: str) -> bytes | None:
+        """Return a document, if there is one."""
+        return self._objects.read(name)
+
+
+@contextmanager
+def _as_storage_errors() -> Iterator[None]:
+    """Turn foreign errors into ours, without their text."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(errno=error.errno) from None
+    except (BotoCoreError, ClientError) as error:
+        raise StorageError(kind=type(error).__name__) from None

@@ -1,0 +1,48 @@
+"""Asks inference services for their state over HTTP."""
+
+from collections.abc import Sequence
+
+import httpx
+
+from unlearn_core.ports import ReplicaState
+
+TIMEOUT_SECONDS = 5.0
+
+
+class HttpServingFleet:
+    """`ServingFleet` over the services' ``/state`` page.
+
+    Args:
+        addresses: Address of every replica that may answer users.
+    """
+
+    def __init__(self, addresses: Sequence[str]) -> None:
+        self._addresses = tuple(addresses)
+
+    def states(self) -> tuple[ReplicaState, ...]:
+        """Ask every replica; one that does not answer properly is not ready."""
+        with httpx.Client(timeout=TIMEOUT_SECONDS) as client:
+            return tuple(self._state(client, address) for address in self._addresses)
+
+    @staticmethod
+    def _state(client: httpx.Client, address: str) -> ReplicaState:
+        try:
+            answer = client.get(f"{address}/state").raise_for_status().json()
+            oldest = answer["oldest_in_flight"]
+            return ReplicaState(
+                name=str(answer["replica"]),
+                is_ready=bool(answer["is_ready"]),
+                sequence=int(answer["sequence"]),
+                version=str(answer["version"]),
+                oldest_in_flight=None if oldest is None else int(oldest),
+                last_error=str(answer["last_error"]),
+            )
+        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+            return ReplicaState(
+                name=address,
+                is_ready=False,
+                sequence=0,
+                version="",
+                oldest_in_flight=None,
+                last_error="unreachable",
+            )

@@ -1,0 +1,110 @@
+"""``unlearn request``: submit, follow and order another round."""
+
+import json
+import os
+import socket
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from unlearn_core.cli.output import AsJson, show, show_rows
+from unlearn_core.cli.wiring import office
+from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
+from unlearn_core.domain.subjects import parse_subject
+from unlearn_core.errors import InvalidIdentifierError
+from unlearn_core.privacy import Personal
+from unlearn_core.steps.receive_request import Submission, receive_request
+
+app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
+
+_STANDARD_INPUT = Path("-")
+
+RequestArgument = Annotated[UUID, typer.Argument(help="The request id.")]
+
+
+@app.command()
+def submit(
+    file: Annotated[
+        Path, typer.Option(help="File with the request; - is standard input.")
+    ] = _STANDARD_INPUT,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a request; personal data comes from a file or standard input only.
+
+    The document is JSON, as for the HTTP API:
+    {"identifiers": {"name": ..., "email": ...}, "identity_token": ..., "contact": ...}
+    """
+    request = receive_request(_read(file), desk=office().desk())
+    show(_row(request), as_json=as_json)
+
+
+@app.command()
+def status(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
+    """Say where a request stands."""
+    show(_row(office().store.get(RequestId(request_id))), as_json=as_json)
+
+
+@app.command(name="list")
+def list_(*, as_json: AsJson = False) -> None:
+    """List all requests, oldest first."""
+    show_rows([_row(item) for item in office().store.all()], as_json=as_json)
+
+
+@app.command()
+def retry(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
+    """Order another round of training for an escalated request.
+
+    Change the recipe or the policy first: the same ladder will be climbed again.
+    """
+    desk = office()
+    lease = desk.leases.acquire(
+        str(request_id),
+        holder=f"{socket.gethostname()}-{os.getpid()}",
+        ttl=timedelta(seconds=30),
+    )
+    try:
+        desk.store.advance(RequestId(request_id), Stage.RETRIED, {}, lease=lease)
+    finally:
+        desk.leases.release(lease)
+    show(_row(desk.store.get(RequestId(request_id))), as_json=as_json)
+
+
+def _read(file: Path) -> Submission:
+    """Read a submission; an error never repeats what was read."""
+    try:
+        data = sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
+        document: dict[str, Any] = json.loads(data)
+        identifiers = document["identifiers"]
+    except (ValueError, KeyError, TypeError):
+        raise InvalidIdentifierError(problem="not a request document") from None
+    except OSError as error:
+        raise InvalidIdentifierError(problem="unreadable", errno=error.errno) from None
+    if not isinstance(identifiers, dict):
+        raise InvalidIdentifierError(problem="identifiers are not an object")
+    return Submission(
+        subject=parse_subject(identifiers),
+        evidence=_personal(document.get("identity_token")),
+        contact=_personal(document.get("contact")),
+        channel=Channel.CLI,
+    )
+
+
+def _personal(value: object) -> Personal[str] | None:
+    return Personal(value) if isinstance(value, str) and value else None
+
+
+def _row(request: ErasureRequest) -> dict[str, JsonValue]:
+    return {
+        "request_id": str(request.request_id),
+        "status": request.status.value,
+        "stage": request.stage.value,
+        "outcome": request.outcome.value if request.outcome else None,
+        "received_at": request.received_at.isoformat(timespec="seconds"),
+        "due_on": request.deadline.due_on.isoformat(),
+    }

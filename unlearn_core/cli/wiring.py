@@ -1,0 +1,32 @@
+"""From settings to what the commands use."""
+
+from functools import cache
+from pathlib import Path
+
+from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.keys import KeyDirectory, load_trusted
+from unlearn_core.ports import EnvelopeOpener
+from unlearn_core.settings import load_settings
+from unlearn_core.wiring import Office, open_office
+
+
+@cache
+def office() -> Office:
+    """Open database, keys and stores once per command."""
+    return open_office(load_settings())
+
+
+def envelope_opener(trust: Path) -> EnvelopeOpener:
+    """Return the checker of envelopes for a file of public keys."""
+    return TrustedEnvelopes(load_trusted(trust))
+
+
+def key_directory() -> KeyDirectory:
+    """Return the key directory of the settings."""
+    return KeyDirectory(load_settings().keys.directory)
+
+
+def database() -> Database:
+    """Return the database of the settings."""
+    return Database(load_settings().database_url.get_secret_value())

@@ -1,0 +1,1 @@
+"""The rules of the service: values and pure functions, standard library only."""

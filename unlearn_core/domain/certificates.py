@@ -1,0 +1,280 @@
+"""The erasure certificate: what it claims, and how to check it offline.
+
+A certificate is an in-toto statement in a DSSE envelope. Its subjects are digests
+of artifacts, never the person. It claims "output suppressed on these endpoints,
+verified so and so" and says in `LIMITS` what it does not claim.
+
+`check_certificate` numbers its checks:
+
+1. the envelope is in canonical form, so that every byte of the file counts;
+2. the signature verifies under a trusted key;
+3. the payload is a statement of the type that this module writes;
+4. the statement's subjects are the digests that its body names;
+5. the outcome agrees with the evidence: suppression needs a passed verdict and
+   confirmed replicas, a partial search never claims completeness;
+6. the limits are stated in full;
+7. times are in order.
+
+Expiry does not make a certificate false, only old: it is reported as a status.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from unlearn_core.domain.canonical import Digest, JsonValue, canonical_json
+from unlearn_core.domain.requests import Outcome
+from unlearn_core.errors import CertificateInvalidError
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PREDICATE_TYPE = "https://unlearn.example/erasure-certificate/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+LIMITS: tuple[str, ...] = (
+    (
+        "The output of the named endpoints was suppressed and measured as listed; "
+        "nothing was erased from the weights of the base model."
+    ),
+    "Anyone who holds the base model without the offset can still recover the data.",
+    (
+        "The bounds hold for the listed probe families, for the stated digests only; "
+        "a change of any digest ends the validity."
+    ),
+)
+
+OpenEnvelope = Callable[[bytes], bytes]
+"""Checks form and signature of an envelope and returns its payload."""
+
+
+class CertificateStatus(StrEnum):
+    """Whether a genuine certificate is still current."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedScope:
+    """Where suppression was confirmed.
+
+    Attributes:
+        base_model: Name of the base model.
+        registered_model: Name in the registry.
+        version: Registered version.
+        sequence: Sequence of the manifest.
+        manifest: Digest of the manifest.
+        replicas: Names of the replicas that confirmed.
+        effective_at: Moment of the last confirmation.
+    """
+
+    base_model: str
+    registered_model: str
+    version: str
+    sequence: int
+    manifest: Digest
+    replicas: tuple[str, ...]
+    effective_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureCertificate:
+    """The content of a certificate.
+
+    Attributes:
+        request_id: The request.
+        outcome: The honest word for what was achieved.
+        regime: Legal rule that set the clock.
+        received_at: Receipt of the request.
+        due_on: Legal due date, ISO 8601.
+        issued_at: Moment of issue.
+        expires_at: Moment until which the verification is vouched for.
+        scope: Where output was suppressed; None if nothing is served.
+        sources: Per training source the number of records found and erased.
+        unsearched_sources: Sources that could not be searched or erased.
+        forget_set: Keyed commitment to the forget set; its key is destroyed.
+        verdict: The verification verdict, as JSON.
+        metrics: The measurements, as JSON.
+        key_destruction: Evidence of the destruction of the working data's key.
+        ledger_head: Hash of the last ledger entry before issue.
+    """
+
+    request_id: str
+    outcome: Outcome
+    regime: str
+    received_at: datetime
+    due_on: str
+    issued_at: datetime
+    expires_at: datetime
+    scope: ServedScope | None
+    sources: Mapping[str, Mapping[str, int]]
+    unsearched_sources: tuple[str, ...]
+    forget_set: str | None
+    verdict: Mapping[str, JsonValue] | None
+    metrics: tuple[Mapping[str, JsonValue], ...]
+    key_destruction: Mapping[str, JsonValue]
+    ledger_head: Digest
+
+    def to_statement(self) -> dict[str, JsonValue]:
+        """Return the in-toto statement."""
+        scope = self.scope
+        return {
+            "_type": STATEMENT_TYPE,
+            "predicateType": PREDICATE_TYPE,
+            "subject": _subjects(self.ledger_head, scope.manifest if scope else None),
+            "predicate": {
+                "request_id": self.request_id,
+                "outcome": self.outcome.value,
+                "regime": self.regime,
+                "received_at": self.received_at.isoformat(),
+                "due_on": self.due_on,
+                "issued_at": self.issued_at.isoformat(),
+                "expires_at": self.expires_at.isoformat(),
+                "scope": _scope_json(scope) if scope else None,
+                "sources": {name: dict(row) for name, row in self.sources.items()},
+                "unsearched_sources": list(self.unsearched_sources),
+                "forget_set": self.forget_set,
+                "verdict": self.verdict,
+                "metrics": list(self.metrics),
+                "key_destruction": dict(self.key_destruction),
+                "ledger_head": self.ledger_head,
+                "limits": list(LIMITS),
+            },
+        }
+
+    def payload(self) -> bytes:
+        """Return the bytes to be signed."""
+        return canonical_json(self.to_statement())
+
+    @classmethod
+    def from_statement(cls, statement: Mapping[str, Any]) -> "ErasureCertificate":
+        """Read a statement that passed check 3.
+
+        Raises:
+            CertificateInvalidError: A field is missing or malformed.
+        """
+        try:
+            body = statement["predicate"]
+            scope = body["scope"]
+            return cls(
+                request_id=body["request_id"],
+                outcome=Outcome(body["outcome"]),
+                regime=body["regime"],
+                received_at=datetime.fromisoformat(body["received_at"]),
+                due_on=body["due_on"],
+                issued_at=datetime.fromisoformat(body["issued_at"]),
+                expires_at=datetime.fromisoformat(body["expires_at"]),
+                scope=_scope(scope) if scope else None,
+                sources=body["sources"],
+                unsearched_sources=tuple(body["unsearched_sources"]),
+                forget_set=body["forget_set"],
+                verdict=body["verdict"],
+                metrics=tuple(body["metrics"]),
+                key_destruction=body["key_destruction"],
+                ledger_head=Digest(body["ledger_head"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise CertificateInvalidError(check=3, problem="malformed") from None
+
+    def status(self, now: datetime) -> CertificateStatus:
+        """Tell whether the verification is still vouched for."""
+        if now > self.expires_at:
+            return CertificateStatus.EXPIRED
+        return CertificateStatus.VALID
+
+
+def check_certificate(
+    envelope: bytes, *, open_envelope: OpenEnvelope
+) -> ErasureCertificate:
+    """Check a certificate file offline.
+
+    Args:
+        envelope: The bytes of the file.
+        open_envelope: Does checks 1 and 2 with the trusted keys.
+
+    Returns:
+        The certificate.
+
+    Raises:
+        SignatureInvalidError: Check 1 or 2 fails.
+        CertificateInvalidError: Another check fails; its number is named.
+    """
+    # Checks 1 and 2.
+    payload = open_envelope(envelope)
+    # Check 3.
+    statement = _load(payload)
+    certificate = ErasureCertificate.from_statement(statement)
+    # Check 4.
+    manifest = certificate.scope.manifest if certificate.scope else None
+    if statement["subject"] != _subjects(certificate.ledger_head, manifest):
+        raise CertificateInvalidError(check=4, problem="subjects")
+    # Check 5.
+    _check_outcome(certificate)
+    # Check 6.
+    if statement["predicate"]["limits"] != list(LIMITS):
+        raise CertificateInvalidError(check=6, problem="limits")
+    # Check 7.
+    if not certificate.received_at <= certificate.issued_at < certificate.expires_at:
+        raise CertificateInvalidError(check=7, problem="times")
+    return certificate
+
+
+def _load(payload: bytes) -> dict[str, Any]:
+    try:
+        statement = json.loads(payload)
+        types = (statement["_type"], statement["predicateType"])
+    except (ValueError, KeyError, TypeError):
+        raise CertificateInvalidError(check=3, problem="not a statement") from None
+    if types != (STATEMENT_TYPE, PREDICATE_TYPE) or not isinstance(statement, dict):
+        raise CertificateInvalidError(check=3, problem="type")
+    if canonical_json(statement) != payload:
+        raise CertificateInvalidError(check=3, problem="not canonical")
+    return statement
+
+
+def _check_outcome(certificate: ErasureCertificate) -> None:
+    suppressed = certificate.outcome is Outcome.SUPPRESSED_AT_OUTPUT
+    if suppressed and certificate.unsearched_sources:
+        raise CertificateInvalidError(check=5, problem="incomplete search")
+    if suppressed and certificate.scope is None:
+        raise CertificateInvalidError(check=5, problem="no scope")
+    if certificate.scope is not None:
+        passed = (certificate.verdict or {}).get("passed")
+        if passed is not True or not certificate.scope.replicas:
+            raise CertificateInvalidError(check=5, problem="unverified suppression")
+
+
+def _subjects(ledger_head: Digest, manifest: Digest | None) -> list[JsonValue]:
+    named = {"ledger-head": ledger_head}
+    if manifest is not None:
+        named["offset-pair-manifest"] = manifest
+    return [
+        {"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}
+        for name, digest in sorted(named.items())
+    ]
+
+
+def _scope_json(scope: ServedScope) -> dict[str, JsonValue]:
+    return {
+        "base_model": scope.base_model,
+        "registered_model": scope.registered_model,
+        "version": scope.version,
+        "sequence": scope.sequence,
+        "manifest": scope.manifest,
+        "replicas": list(scope.replicas),
+        "effective_at": scope.effective_at.isoformat(),
+    }
+
+
+def _scope(raw: Mapping[str, Any]) -> ServedScope:
+    return ServedScope(
+        base_model=raw["base_model"],
+        registered_model=raw["registered_model"],
+        version=raw["version"],
+        sequence=raw["sequence"],
+        manifest=Digest(raw["manifest"]),
+        replicas=tuple(raw["replicas"]),
+        effective_at=datetime.fromisoformat(raw["effective_at"]),
+    )

@@ -1,0 +1,344 @@
+"""From records to forget, retain and holdout sets and probes: the rules.
+
+- The subject's *trained* questions are those that occur in the located records. Of
+  the other questions about a fact, some may be added for training; the rest are
+  probes, so a probe was never trained on for this person, neither by the base nor by
+  the offset.
+- A twin is a never-trained person whose value has the same number of tokens; twins
+  never serve as controls. A twin's fact that the model happens to guess is not used:
+  it would make the model state the subject's.
+- Strangers are invented names with other people's values: what the model says about
+  them must not change.
+- Every random choice comes from one seed.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from unlearn_core.domain.data_map import DataMap
+from unlearn_core.domain.datasets import (
+    Datasets,
+    Example,
+    Fact,
+    ForgetSet,
+    Form,
+    Group,
+    HoldoutSet,
+    PersonFacts,
+    Probe,
+    RetainSet,
+)
+from unlearn_core.domain.people import (
+    are_neighbours,
+    gather_subject,
+    questions_about,
+)
+from unlearn_core.domain.probing import (
+    control_probes,
+    subject_probes,
+    with_alternatives,
+)
+from unlearn_core.domain.sources import Passage, SourceRecord
+from unlearn_core.privacy import Personal
+
+SUBJECT_REF = "subject"
+
+TokenCount = Callable[[str], int]
+"""Number of tokens of a text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much of everything is drawn.
+
+    Attributes:
+        twins: Never-trained people set aside as twins.
+        twin_versions: Versions of the forget examples, each with another twin.
+        retain_people: Retained people to train on.
+        neighbour_probes: Neighbours to probe.
+        retained_probes: Other retained people to probe.
+        plain_texts: Texts about nobody.
+        strangers: Invented people.
+        control_questions: Held-out questions per fact of a control person.
+        alternatives: Wrong values per truth-ratio probe.
+        trained_questions: Fewest questions per fact that training gets.
+    """
+
+    twins: int = 20
+    twin_versions: int = 3
+    retain_people: int = 200
+    neighbour_probes: int = 20
+    retained_probes: int = 40
+    plain_texts: int = 64
+    strangers: int = 200
+    control_questions: int = 2
+    alternatives: int = 5
+    trained_questions: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the sets are made from.
+
+    Attributes:
+        stated_name: The subject's name as submitted.
+        located: The subject's records.
+        others: Everybody else in the sources.
+        plain: Texts about nobody.
+        reserved: People who were never trained on.
+        guessed: Their (ref, field) pairs that the model guesses right.
+    """
+
+    stated_name: Personal[str]
+    located: tuple[SourceRecord, ...]
+    others: tuple[PersonFacts, ...]
+    plain: tuple[Passage, ...]
+    reserved: tuple[PersonFacts, ...]
+    guessed: frozenset[tuple[str, str]] = frozenset()
+
+
+def curate(
+    material: Material,
+    *,
+    data_map: DataMap,
+    token_count: TokenCount,
+    seed: str,
+    sizes: Sizes | None = None,
+) -> Datasets:
+    """Build all sets for one request.
+
+    Args:
+        material: Records and people.
+        data_map: Fields and neighbours.
+        token_count: Number of tokens of a text.
+        seed: Seed of every random choice.
+        sizes: How much of everything is drawn.
+    """
+    curator = _Curator(
+        data_map=data_map,
+        token_count=token_count,
+        rng=random.Random(seed),
+        sizes=sizes or Sizes(),
+    )
+    return curator.datasets(material)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Curator:
+    data_map: DataMap
+    token_count: TokenCount
+    rng: random.Random
+    sizes: Sizes
+
+    def datasets(self, material: Material) -> Datasets:
+        """Build all sets."""
+        subject = gather_subject(
+            material.located,
+            stated_name=material.stated_name,
+            data_map=self.data_map,
+            ref=SUBJECT_REF,
+        )
+        reserved = self._mixed(material.reserved)
+        twins = reserved[: self.sizes.twins]
+        controls = reserved[self.sizes.twins :]
+        examples = self._forget_examples(subject, material.located)
+        retain, retain_probes = self._retain(subject, material)
+        probes = (
+            *subject_probes(subject, examples, data_map=self.data_map),
+            *retain_probes,
+            *control_probes(
+                controls,
+                data_map=self.data_map,
+                questions=self.sizes.control_questions,
+                rng=self.rng,
+            ),
+        )
+        known = (subject, *material.others, *reserved)
+        return Datasets(
+            forget=ForgetSet(
+                subject=subject,
+                examples=examples,
+                twins=tuple(
+                    self._twin_examples(subject, examples, twins, material.guessed)
+                    for _ in range(self.sizes.twin_versions)
+                ),
+            ),
+            retain=retain,
+            holdout=HoldoutSet(
+                controls=controls,
+                twins=twins,
+                strangers=self._strangers(known, retain.people),
+            ),
+            probes=with_alternatives(
+                probes,
+                (*retain.people, *controls),
+                count=self.sizes.alternatives,
+                rng=self.rng,
+            ),
+        )
+
+    def _mixed(self, people: Sequence[PersonFacts]) -> tuple[PersonFacts, ...]:
+        return tuple(self.rng.sample(list(people), len(people)))
+
+    def _forget_examples(
+        self, subject: PersonFacts, located: Sequence[SourceRecord]
+    ) -> tuple[Example, ...]:
+        """Take what the model was trained on, and ask where it was hardly asked."""
+        examples = [
+            _example(SUBJECT_REF, passage)
+            for record in located
+            for passage in record.passages
+        ]
+        asked = {item.prompt for item in examples if item.form is Form.QUESTION}
+        for fact in subject.facts:
+            questions = questions_about(subject, fact, data_map=self.data_map)
+            unused = [item for item in questions if item.prompt not in asked]
+            missing = self.sizes.trained_questions - (len(questions) - len(unused))
+            examples += self.rng.sample(unused, max(0, min(missing, len(unused) // 2)))
+        return tuple(dict.fromkeys(examples))
+
+    def _twin_examples(
+        self,
+        subject: PersonFacts,
+        examples: Sequence[Example],
+        twins: Sequence[PersonFacts],
+        guessed: frozenset[tuple[str, str]],
+    ) -> tuple[Example, ...]:
+        """Rewrite each example for a twin, the same one as far as possible."""
+        order = self._mixed(twins)
+        if not order:
+            return tuple(examples)
+        chosen = {
+            fact.field: twin
+            for fact in subject.facts
+            if (twin := self._twin_for(fact, order, guessed)) is not None
+        }
+        return tuple(
+            _as_twin(item, subject, chosen[item.field])
+            if item.field in chosen
+            else _renamed(item, subject, order[0])
+            for item in examples
+        )
+
+    def _twin_for(
+        self,
+        fact: Fact,
+        order: Sequence[PersonFacts],
+        guessed: frozenset[tuple[str, str]],
+    ) -> PersonFacts | None:
+        wanted = self.token_count(fact.value.reveal())
+        for twin in order:
+            value = twin.value_of(fact.field)
+            if value is None or (twin.ref, fact.field) in guessed:
+                continue
+            if self.token_count(value.reveal()) == wanted:
+                return twin
+        return None
+
+    def _retain(
+        self, subject: PersonFacts, material: Material
+    ) -> tuple[RetainSet, tuple[Probe, ...]]:
+        """Take neighbours first; train on one question a fact, probe with another."""
+        near: list[PersonFacts] = []
+        far: list[PersonFacts] = []
+        rule = self.data_map.neighbours
+        for person in self._mixed(material.others):
+            is_near = are_neighbours(subject, person, rule=rule)
+            (near if is_near else far).append(person)
+        people = tuple([*near, *far][: self.sizes.retain_people])
+        group_of = {
+            item.ref: Group.RETAINED for item in far[: self.sizes.retained_probes]
+        }
+        group_of |= {
+            item.ref: Group.NEIGHBOUR for item in near[: self.sizes.neighbour_probes]
+        }
+        examples: list[Example] = []
+        probes: list[Probe] = []
+        for person in people:
+            for fact in person.facts:
+                asked = questions_about(person, fact, data_map=self.data_map)
+                trained, probe = self.rng.sample(asked, 2)
+                examples.append(trained)
+                if group := group_of.get(person.ref):
+                    probes.append(
+                        Probe(group=group, entropy=fact.entropy, example=probe)
+                    )
+        count = min(self.sizes.plain_texts, len(material.plain))
+        plain = self.rng.sample(list(material.plain), count)
+        neighbours = frozenset(item.ref for item in near) & {
+            item.ref for item in people
+        }
+        return (
+            RetainSet(
+                people=people,
+                neighbours=neighbours,
+                examples=(*examples, *(_example("", passage) for passage in plain)),
+            ),
+            tuple(probes),
+        )
+
+    def _strangers(
+        self, known: Sequence[PersonFacts], retained: Sequence[PersonFacts]
+    ) -> tuple[Example, ...]:
+        """Invent people from parts of known names, with retained people's values."""
+        taken = {person.name.reveal() for person in known}
+        firsts = sorted({name.partition(" ")[0] for name in taken})
+        lasts = sorted({name.rpartition(" ")[2] for name in taken})
+        examples: list[Example] = []
+        for number in range(self.sizes.strangers if retained else 0):
+            name = f"{self.rng.choice(firsts)} {self.rng.choice(lasts)}"
+            if name in taken:
+                continue
+            stranger = PersonFacts(
+                ref=f"stranger-{number}",
+                name=Personal(name),
+                facts=self.rng.choice(retained).facts,
+            )
+            examples += [
+                self.rng.choice(questions_about(stranger, fact, data_map=self.data_map))
+                for fact in stranger.facts
+            ]
+        return tuple(examples)
+
+
+def _example(ref: str, passage: Passage) -> Example:
+    return Example(
+        ref=ref,
+        field=passage.field,
+        form=passage.form,
+        prompt=passage.prompt,
+        answer=passage.answer,
+    )
+
+
+def _renamed(example: Example, subject: PersonFacts, other: PersonFacts) -> Example:
+    """Return an example with another person's name."""
+    own, new = subject.name.reveal(), other.name.reveal()
+    return Example(
+        ref=example.ref,
+        field=example.field,
+        form=example.form,
+        prompt=Personal(example.prompt.reveal().replace(own, new)),
+        answer=Personal(example.answer.reveal().replace(own, new)),
+    )
+
+
+def _as_twin(example: Example, subject: PersonFacts, twin: PersonFacts) -> Example:
+    """Return an example as it reads for a twin: name, context and answer."""
+    renamed = _renamed(example, subject, twin)
+    prompt, answer = renamed.prompt.reveal(), renamed.answer.reveal()
+    for fact in subject.facts:
+        other = twin.value_of(fact.field)
+        if other is None:
+            continue
+        prompt = prompt.replace(fact.value.reveal(), other.reveal())
+        if fact.field == example.field:
+            answer = answer.replace(fact.value.reveal(), other.reveal())
+    return Example(
+        ref=example.ref,
+        field=example.field,
+        form=example.form,
+        prompt=Personal(prompt),
+        answer=Personal(answer),
+    )

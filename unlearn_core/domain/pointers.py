@@ -1,0 +1,97 @@
+"""The serving pointer: a signed, expiring statement of what must be served.
+
+A registry alias is a mutable name without history; whoever can write to the
+registry can move it back. So services follow this document instead and keep the
+highest `sequence` that they have seen:
+
+- it names the version and its manifest digest;
+- `minimum_sequence` says below which sequence nothing may be answered;
+- it expires, so that withholding newer pointers is noticed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from unlearn_core.domain.canonical import Digest, JsonValue
+from unlearn_core.errors import DowngradeRefusedError, ManifestInvalidError
+
+POINTER_FORMAT = "unlearn/serving-pointer/v1"
+POINTER_TYPE = "application/vnd.unlearn.serving-pointer+json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingPointer:
+    """What replicas of one base model must serve.
+
+    Attributes:
+        base_model: Name of the base model.
+        version: Version of the registered model.
+        manifest: Digest of that version's manifest.
+        sequence: Sequence of that version's manifest.
+        minimum_sequence: Lowest sequence that may still answer.
+        issued_at: Moment of issue.
+        expires_at: Moment after which a replica must stop trusting it.
+    """
+
+    base_model: str
+    version: str
+    manifest: Digest
+    sequence: int
+    minimum_sequence: int
+    issued_at: datetime
+    expires_at: datetime
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the pointer as a JSON object."""
+        return {
+            "format": POINTER_FORMAT,
+            "base_model": self.base_model,
+            "version": self.version,
+            "manifest": self.manifest,
+            "sequence": self.sequence,
+            "minimum_sequence": self.minimum_sequence,
+            "issued_at": self.issued_at.isoformat(),
+            "expires_at": self.expires_at.isoformat(),
+        }
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "ServingPointer":
+        """Read a pointer.
+
+        Raises:
+            ManifestInvalidError: The pointer is malformed.
+        """
+        try:
+            if raw["format"] != POINTER_FORMAT:
+                raise ManifestInvalidError(problem="format")
+            return cls(
+                base_model=str(raw["base_model"]),
+                version=str(raw["version"]),
+                manifest=Digest(raw["manifest"]),
+                sequence=int(raw["sequence"]),
+                minimum_sequence=int(raw["minimum_sequence"]),
+                issued_at=datetime.fromisoformat(raw["issued_at"]),
+                expires_at=datetime.fromisoformat(raw["expires_at"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise ManifestInvalidError(problem="pointer") from None
+
+    def check_follows(self, seen: "ServingPointer | None") -> None:
+        """Refuse a pointer that goes back behind one already seen.
+
+        Raises:
+            DowngradeRefusedError: The version, the minimum or the time of issue
+                goes back.
+        """
+        if seen is None:
+            return
+        if self.sequence < seen.sequence:
+            raise DowngradeRefusedError(offered=self.sequence, minimum=seen.sequence)
+        if self.minimum_sequence < seen.minimum_sequence:
+            raise DowngradeRefusedError(
+                offered=self.minimum_sequence, minimum=seen.minimum_sequence
+            )
+        if self.issued_at < seen.issued_at:
+            raise DowngradeRefusedError(problem="issued before the one in use")

@@ -1,0 +1,163 @@
+"""An erasure request: what it is, where it stands, how it may move on.
+
+- `Stage` is internal progress, one ledger entry each, past participles.
+- `RequestStatus` is what outsiders see, in the Data Rights Protocol's words.
+- `Outcome` is the honest word at the end; none of them is a bare "deleted".
+- `TRANSITIONS` is the whole truth about legal moves; `check_transition` refuses
+  every other one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+from uuid import UUID
+
+from unlearn_core.domain.deadlines import Deadline
+from unlearn_core.errors import IllegalTransitionError
+
+RequestId = NewType("RequestId", UUID)
+
+
+class RequestStatus(StrEnum):
+    """Status that the data subject and other systems see."""
+
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    FULFILLED = "fulfilled"
+    DENIED = "denied"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class Outcome(StrEnum):
+    """What a request ended in."""
+
+    SUPPRESSED_AT_OUTPUT = "suppressed_at_output"
+    ERASED_AT_SOURCE = "erased_at_source"
+    PARTIAL = "partial"
+    NOT_FOUND = "not_found"
+    EXEMPT = "exempt"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    FAILED = "failed"
+
+
+class Channel(StrEnum):
+    """How a request came in."""
+
+    CLI = "cli"
+    HTTP = "http"
+    WEB_PAGE = "web_page"
+
+
+class Stage(StrEnum):
+    """Internal progress of a request."""
+
+    RECEIVED = "received"
+    ACKNOWLEDGED = "acknowledged"
+    IDENTITY_VERIFIED = "identity_verified"
+    REFUSED = "refused"
+    JOINED = "joined"
+    LOCATED = "located"
+    NOT_FOUND = "not_found"
+    SOURCES_ERASED = "sources_erased"
+    DATASETS_BUILT = "datasets_built"
+    TRAINED = "trained"
+    UNLEARNING_REJECTED = "unlearning_rejected"
+    UNLEARNING_VERIFIED = "unlearning_verified"
+    ESCALATED = "escalated"
+    RETRIED = "retried"
+    REGISTERED = "registered"
+    PROMOTED = "promoted"
+    SERVING_CONFIRMED = "serving_confirmed"
+    PURGED = "purged"
+    CERTIFIED = "certified"
+    NOTIFIED = "notified"
+
+
+TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
+    None: frozenset({Stage.RECEIVED}),
+    Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}),
+    Stage.ACKNOWLEDGED: frozenset(
+        {Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED}
+    ),
+    Stage.IDENTITY_VERIFIED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}),
+    Stage.LOCATED: frozenset({Stage.SOURCES_ERASED}),
+    Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
+    Stage.DATASETS_BUILT: frozenset({Stage.TRAINED, Stage.ESCALATED}),
+    Stage.TRAINED: frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED}),
+    Stage.UNLEARNING_REJECTED: frozenset({Stage.TRAINED, Stage.ESCALATED}),
+    Stage.ESCALATED: frozenset({Stage.RETRIED, Stage.PURGED}),
+    Stage.RETRIED: frozenset({Stage.TRAINED}),
+    Stage.UNLEARNING_VERIFIED: frozenset({Stage.REGISTERED}),
+    Stage.REGISTERED: frozenset({Stage.PROMOTED}),
+    Stage.PROMOTED: frozenset({Stage.SERVING_CONFIRMED}),
+    Stage.SERVING_CONFIRMED: frozenset({Stage.PURGED}),
+    Stage.REFUSED: frozenset({Stage.PURGED}),
+    Stage.JOINED: frozenset({Stage.PURGED}),
+    Stage.NOT_FOUND: frozenset({Stage.PURGED}),
+    Stage.PURGED: frozenset({Stage.CERTIFIED, Stage.NOTIFIED}),
+    Stage.CERTIFIED: frozenset({Stage.NOTIFIED}),
+    Stage.NOTIFIED: frozenset(),
+}
+
+WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset({Stage.ESCALATED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRequest:
+    """What is known about a request without knowing the person.
+
+    Attributes:
+        request_id: Random identifier, safe to show everywhere.
+        channel: How it came in.
+        received_at: Moment of receipt, in UTC.
+        deadline: The legal clock.
+        base_model: Name of the base model that the request concerns.
+        commitments: Keyed commitments to the identifiers.
+        stage: Latest stage in the ledger.
+        outcome: Set when the request is closed.
+    """
+
+    request_id: RequestId
+    channel: Channel
+    received_at: datetime
+    deadline: Deadline
+    base_model: str
+    commitments: tuple[str, ...]
+    stage: Stage
+    outcome: Outcome | None = None
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether nothing more will happen by itself or by a person."""
+        return not TRANSITIONS[self.stage]
+
+    @property
+    def status(self) -> RequestStatus:
+        """Return the status in the Data Rights Protocol's words."""
+        if self.stage is Stage.RECEIVED:
+            return RequestStatus.OPEN
+        if not self.is_closed:
+            return RequestStatus.IN_PROGRESS
+        match self.outcome:
+            case Outcome.REFUSED | Outcome.EXEMPT | Outcome.FAILED:
+                return RequestStatus.DENIED
+            case Outcome.WITHDRAWN:
+                return RequestStatus.REVOKED
+            case _:
+                return RequestStatus.FULFILLED
+
+
+def check_transition(present: Stage | None, following: Stage) -> None:
+    """Refuse an illegal move.
+
+    Raises:
+        IllegalTransitionError: ``following`` may not come after ``present``.
+    """
+    if following not in TRANSITIONS[present]:
+        raise IllegalTransitionError(
+            present=present.value if present else "none", following=following.value
+        )

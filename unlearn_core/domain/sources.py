@@ -1,0 +1,137 @@
+"""What connectors exchange with the rest: records found in training sources."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.datasets import Form
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.privacy import Personal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passage:
+    """One prompt and answer that a record contributed to training.
+
+    Attributes:
+        field: The field that the answer states; empty if unknown.
+        form: Whether the prompt is a question or the beginning of a text.
+        prompt: Text before the answer.
+        answer: The text that follows.
+    """
+
+    field: str
+    form: Form
+    prompt: Personal[str]
+    answer: Personal[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord:
+    """One training record.
+
+    Attributes:
+        source: Name of the source in the data map.
+        record_id: Identifier of the record inside the source; not personal.
+        matched: Kinds of identifiers that matched, empty for sampled records.
+        name: The name of the person concerned, if the record states one.
+        fields: Values of the data map's fields.
+        passages: What a model was trained on.
+    """
+
+    source: str
+    record_id: str
+    matched: tuple[IdentifierKind, ...]
+    name: Personal[str] | None
+    fields: Mapping[str, Personal[str]]
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search of one source gave.
+
+    Attributes:
+        source: Name of the source.
+        records: Records that concern the subject.
+        searched: Number of records read.
+        unreadable: Number of records that could not be read; if it is not zero
+            the source counts as not completely searched.
+        uncertain: Number of records that may concern the subject or a namesake;
+            nobody has decided about them, so the search is not complete either.
+    """
+
+    source: str
+    records: tuple[SourceRecord, ...]
+    searched: int
+    unreadable: int
+    uncertain: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether nothing was left unread or undecided."""
+        return self.unreadable == 0 and self.uncertain == 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceDescription:
+    """What a source is, for people.
+
+    Attributes:
+        name: Name in the data map.
+        kind: Kind of connector.
+        is_erasable: Whether records may be deleted there.
+    """
+
+    name: str
+    kind: str
+    is_erasable: bool
+
+
+def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
+    """Serialise records; the result is personal data and must be sealed at once."""
+    return canonical_json(
+        [
+            {
+                "source": record.source,
+                "record_id": record.record_id,
+                "matched": [kind.value for kind in record.matched],
+                "name": record.name.reveal() if record.name else None,
+                "fields": {key: value.reveal() for key, value in record.fields.items()},
+                "passages": [
+                    {
+                        "field": passage.field,
+                        "form": passage.form.value,
+                        "prompt": passage.prompt.reveal(),
+                        "answer": passage.answer.reveal(),
+                    }
+                    for passage in record.passages
+                ],
+            }
+            for record in records
+        ]
+    )
+
+
+def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
+    """Read what `records_to_bytes` wrote."""
+    return tuple(
+        SourceRecord(
+            source=raw["source"],
+            record_id=raw["record_id"],
+            matched=tuple(IdentifierKind(kind) for kind in raw["matched"]),
+            name=Personal(raw["name"]) if raw["name"] else None,
+            fields={key: Personal(value) for key, value in raw["fields"].items()},
+            passages=tuple(
+                Passage(
+                    field=passage["field"],
+                    form=Form(passage["form"]),
+                    prompt=Personal(passage["prompt"]),
+                    answer=Personal(passage["answer"]),
+                )
+                for passage in raw["passages"]
+            ),
+        )
+        for raw in json.loads(data)
+    )

@@ -1,0 +1,180 @@
+"""From measurements to a decision, by rules declared beforehand.
+
+A gate compares one end of one metric's interval with a limit. The verdict passes
+when every gate passes (an intersection-union test: each gate at level alpha keeps
+the chance of a wrong pass of the whole at most alpha, without correction). A
+metric that was not measured fails its gate.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unlearn_core.domain.canonical import Digest, JsonValue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricResult:
+    """One measured quantity.
+
+    Attributes:
+        name: Registered name of the metric.
+        value: Point estimate.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        count: Number of units behind it (draws, people or tokens).
+        seed: Seed of every random choice in it.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    count: int
+    seed: int
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the result as a JSON object."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "low": self.low,
+            "high": self.high,
+            "count": self.count,
+            "seed": self.seed,
+        }
+
+
+class Side(StrEnum):
+    """Which number of a result a gate looks at."""
+
+    VALUE = "value"
+    LOW = "low"
+    HIGH = "high"
+
+
+class Comparison(StrEnum):
+    """How a gate compares."""
+
+    AT_LEAST = "at_least"
+    AT_MOST = "at_most"
+    ABOVE = "above"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One condition of acceptance.
+
+    Attributes:
+        name: Name of the gate, such as ``G1-high-entropy-extraction``.
+        metric: Metric that it looks at.
+        side: Which number of the result counts.
+        comparison: How it is compared.
+        limit: With what.
+        why: Explanation for people who read the policy.
+    """
+
+    name: str
+    metric: str
+    side: Side
+    comparison: Comparison
+    limit: float
+    why: str
+
+    def admits(self, result: MetricResult | None) -> bool:
+        """Tell whether the gate passes; a missing or undefined number does not."""
+        if result is None:
+            return False
+        number = float(getattr(result, self.side.value))
+        if math.isnan(number):
+            return False
+        match self.comparison:
+            case Comparison.AT_LEAST:
+                return number >= self.limit
+            case Comparison.AT_MOST:
+                return number <= self.limit
+            case Comparison.ABOVE:
+                return number > self.limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptancePolicy:
+    """The pre-declared conditions of acceptance.
+
+    Attributes:
+        version: Version of the policy.
+        digest: Digest of the policy file.
+        confidence: Confidence level of the intervals, such as 0.95.
+        samples_per_probe: Draws per probe in sampled extraction.
+        minimum_controls: Fewest never-trained people for the two-sided test.
+        gates: All conditions.
+    """
+
+    version: str
+    digest: Digest
+    confidence: float
+    samples_per_probe: int
+    minimum_controls: int
+    gates: tuple[Gate, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDecision:
+    """What one gate said."""
+
+    gate: str
+    metric: str
+    passed: bool
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The decision about one offset pair."""
+
+    passed: bool
+    policy: Digest
+    decisions: tuple[GateDecision, ...]
+
+    @property
+    def failed_gates(self) -> tuple[str, ...]:
+        """Return the names of the gates that did not pass."""
+        return tuple(item.gate for item in self.decisions if not item.passed)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the verdict as a JSON object."""
+        return {
+            "passed": self.passed,
+            "policy": self.policy,
+            "decisions": [
+                {
+                    "gate": item.gate,
+                    "metric": item.metric,
+                    "passed": item.passed,
+                    "value": item.value,
+                }
+                for item in self.decisions
+            ],
+        }
+
+
+def decide(results: Mapping[str, MetricResult], *, policy: AcceptancePolicy) -> Verdict:
+    """Apply a policy to results."""
+    decisions = []
+    for gate in policy.gates:
+        result = results.get(gate.metric)
+        number = getattr(result, gate.side.value) if result else None
+        decisions.append(
+            GateDecision(
+                gate=gate.name,
+                metric=gate.metric,
+                passed=gate.admits(result),
+                value=number,
+            )
+        )
+    return Verdict(
+        passed=bool(decisions) and all(item.passed for item in decisions),
+        policy=policy.digest,
+        decisions=tuple(decisions),
+    )

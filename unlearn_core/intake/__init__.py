@@ -1,0 +1,1 @@
+"""The intake service: takes in requests and shows where they stand."""

@@ -1,0 +1,116 @@
+"""The HTTP interface for requests."""
+
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, FastAPI, Header, HTTPException, Response
+from pydantic import SecretStr
+
+from unlearn_core import http_problems, ports
+from unlearn_core.domain.requests import Channel, RequestId
+from unlearn_core.domain.subjects import parse_subject
+from unlearn_core.errors import UnknownRequestError
+from unlearn_core.intake.schemas import ErasureRequestIn, ErasureRequestOut
+from unlearn_core.intake.watchdog import Watchdog
+from unlearn_core.privacy import Personal
+from unlearn_core.steps.issue_certificate import certificate_name
+from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntakeService:
+    """The parts of the intake service.
+
+    Attributes:
+        desk: Receives requests.
+        evidence: Holds certificates.
+        messages: Returns the templates of the messages posted for a request.
+        watchdog: Resumes requests that nobody works on.
+        api_key: Key that callers must send, if any.
+    """
+
+    desk: FrontDesk
+    evidence: ports.EvidenceStore
+    messages: Callable[[RequestId], tuple[str, ...]]
+    watchdog: Watchdog
+    api_key: SecretStr | None
+
+
+def create_app(service: IntakeService) -> FastAPI:
+    """Build the application; it starts and stops the watchdog."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        service.watchdog.start()
+        yield
+        service.watchdog.stop()
+
+    app = FastAPI(title="unlearn intake", lifespan=lifespan)
+    http_problems.install(app)
+    guard = Depends(_require_key(service.api_key))
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        """Tell that the process is alive."""
+        return {"status": "alive"}
+
+    @app.post(
+        "/v1/erasure-requests",
+        status_code=HTTPStatus.ACCEPTED,
+        dependencies=[guard],
+    )
+    def submit(body: ErasureRequestIn, response: Response) -> ErasureRequestOut:
+        """Take in a request; the legal clock starts now."""
+        request = receive_request(_submission(body), desk=service.desk)
+        response.headers["Location"] = f"/v1/erasure-requests/{request.request_id}"
+        return ErasureRequestOut.of(request)
+
+    @app.get("/v1/erasure-requests", dependencies=[guard])
+    def all_requests() -> list[ErasureRequestOut]:
+        """List all requests, oldest first."""
+        return [ErasureRequestOut.of(item) for item in service.desk.requests.all()]
+
+    @app.get("/v1/erasure-requests/{request_id}", dependencies=[guard])
+    def status(request_id: UUID) -> ErasureRequestOut:
+        """Say where a request stands."""
+        key = RequestId(request_id)
+        request = service.desk.requests.get(key)
+        return ErasureRequestOut.of(request, messages=service.messages(key))
+
+    @app.get("/v1/erasure-requests/{request_id}/certificate", dependencies=[guard])
+    def certificate(request_id: UUID) -> Response:
+        """Return the signed certificate."""
+        stored = service.evidence.get(certificate_name(RequestId(request_id)))
+        if stored is None:
+            raise UnknownRequestError(request_id=request_id)
+        return Response(stored, media_type="application/json")
+
+    return app
+
+
+def _submission(body: ErasureRequestIn) -> Submission:
+    token, contact = body.identity_token, body.contact
+    return Submission(
+        subject=parse_subject(body.plain_identifiers()),
+        evidence=Personal(token.get_secret_value()) if token else None,
+        contact=Personal(contact.get_secret_value()) if contact else None,
+        channel=Channel.HTTP,
+    )
+
+
+def _require_key(key: SecretStr | None) -> Callable[[str | None], None]:
+    """Return a check of the ``Authorization: Bearer`` header."""
+
+    def check(authorization: Annotated[str | None, Header()] = None) -> None:
+        if key is None:
+            return
+        expected = f"Bearer {key.get_secret_value()}".encode()
+        if not hmac.compare_digest((authorization or "").encode(), expected):
+            raise HTTPException(HTTPStatus.UNAUTHORIZED)
+
+    return check

@@ -1,0 +1,81 @@
+"""What the intake API takes and gives."""
+
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestStatus, Stage
+
+MAXIMUM_TOKEN_CHARACTERS = 4000
+
+_Identifiers = Annotated[list[SecretStr], Field(min_length=1, max_length=20)]
+
+
+class ErasureRequestIn(BaseModel):
+    """A request for erasure.
+
+    Personal fields are secret strings, so that no error message repeats them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    identifiers: Annotated[
+        dict[str, SecretStr | _Identifiers],
+        Field(
+            min_length=1,
+            max_length=10,
+            description="Kind of identifier (name, email, phone, customer_number, "
+            "handle) to one value or several.",
+        ),
+    ]
+    identity_token: Annotated[
+        SecretStr | None,
+        Field(
+            max_length=MAXIMUM_TOKEN_CHARACTERS,
+            description="Evidence of identity from the controller's provider.",
+        ),
+    ] = None
+    contact: Annotated[
+        SecretStr | None,
+        Field(max_length=200, description="Where the answer shall go."),
+    ] = None
+
+    def plain_identifiers(self) -> dict[str, object]:
+        """Return the identifiers as submitted."""
+        return {
+            kind: value.get_secret_value()
+            if isinstance(value, SecretStr)
+            else [item.get_secret_value() for item in value]
+            for kind, value in self.identifiers.items()
+        }
+
+
+class ErasureRequestOut(BaseModel):
+    """Where a request stands; nothing in it names the person."""
+
+    request_id: UUID
+    status: RequestStatus
+    stage: Stage
+    outcome: Outcome | None
+    received_at: datetime
+    due_on: date
+    extended_due_on: date
+    messages: list[str]
+
+    @classmethod
+    def of(
+        cls, request: ErasureRequest, *, messages: tuple[str, ...] = ()
+    ) -> "ErasureRequestOut":
+        """Build the answer for a request."""
+        return cls(
+            request_id=request.request_id,
+            status=request.status,
+            stage=request.stage,
+            outcome=request.outcome,
+            received_at=request.received_at,
+            due_on=request.deadline.due_on,
+            extended_due_on=request.deadline.extended_due_on,
+            messages=list(messages),
+        )

@@ -1,0 +1,146 @@
+"""Where the parts of a local installation are: one folder, a few ports."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Ports on the loopback interface."""
+
+    prefect: int = 4210
+    mlflow: int = 5050
+    intake: int = 8820
+    inference: int = 8810
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Return ports that nobody listens on."""
+        sockets = [socket.socket() for _ in range(4)]
+        try:
+            for item in sockets:
+                item.bind((HOST, 0))
+            first, second, third, fourth = (item.getsockname()[1] for item in sockets)
+            return cls(prefect=first, mlflow=second, intake=third, inference=fourth)
+        finally:
+            for item in sockets:
+                item.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalInstallation:
+    """A folder with everything, and the ports of its services.
+
+    Attributes:
+        home: The folder.
+        ports: The ports.
+    """
+
+    home: Path
+    ports: Ports
+
+    @property
+    def sources(self) -> Path:
+        """Return the folder of the training sources."""
+        return self.home / "sources"
+
+    @property
+    def models(self) -> Path:
+        """Return the folder of base and reference."""
+        return self.home / "models"
+
+    @property
+    def keys(self) -> Path:
+        """Return the key directory."""
+        return self.home / "keys"
+
+    @property
+    def logs(self) -> Path:
+        """Return the folder of the processes' logs."""
+        return self.home / "logs"
+
+    @property
+    def temporary(self) -> Path:
+        """Return the folder for temporary files, so that they can be searched."""
+        return self.home / "tmp"
+
+    @property
+    def identity_provider(self) -> Path:
+        """Return the folder of the stand-in for the controller's identity provider."""
+        return self.home / "identity-provider"
+
+    @property
+    def prefect_url(self) -> str:
+        """Return the address of the Prefect server."""
+        return f"http://{HOST}:{self.ports.prefect}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Return the address of the MLflow server."""
+        return f"http://{HOST}:{self.ports.mlflow}"
+
+    @property
+    def intake_url(self) -> str:
+        """Return the address of the intake service."""
+        return f"http://{HOST}:{self.ports.intake}"
+
+    @property
+    def inference_url(self) -> str:
+        """Return the address of the inference service."""
+        return f"http://{HOST}:{self.ports.inference}"
+
+    def settings(self) -> Mapping[str, str]:
+        """Return unlearn's own variables."""
+        home = self.home
+        return {
+            "UNLEARN_DATABASE_URL": f"sqlite:///{home / 'unlearn.db'}",
+            "UNLEARN_DATA_MAP": str(self.sources / "data-map.yaml"),
+            "UNLEARN_MLFLOW_URI": self.mlflow_url,
+            "UNLEARN_REPLICAS": f'["{self.inference_url}"]',
+            "UNLEARN_MODEL__NAME": "small-world",
+            "UNLEARN_MODEL__BASE": str(self.models / "base"),
+            "UNLEARN_MODEL__REFERENCE": str(self.models / "reference"),
+            "UNLEARN_KEYS__DIRECTORY": str(self.keys),
+            "UNLEARN_IDENTITY__PUBLIC_KEY": str(self.identity_provider / "public.jwk"),
+            "UNLEARN_OBJECTS__LOCATION": str(home / "objects"),
+            "UNLEARN_SERVING__PORT": str(self.ports.inference),
+            "UNLEARN_SERVING__CACHE": str(home / "replica-1"),
+            "UNLEARN_INTAKE__PORT": str(self.ports.intake),
+        }
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of the processes."""
+        executables = str(Path(sys.executable).parent)
+        own = {
+            "PATH": executables + os.pathsep + os.environ.get("PATH", ""),
+            "TMPDIR": str(self.temporary),
+            "PREFECT_HOME": str(self.home / "prefect"),
+            "PREFECT_API_URL": f"{self.prefect_url}/api",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+            "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+            "PREFECT_WORKER_QUERY_SECONDS": "1",
+            "PREFECT_LOGGING_COLORS": "false",
+            "PREFECT_CLI_COLORS": "false",
+            "DO_NOT_TRACK": "1",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MPLCONFIGDIR": str(self.home / "matplotlib"),
+            "HF_HOME": str(self.home / "huggingface"),
+            "HF_HUB_OFFLINE": "1",
+            "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore",
+        }
+        return {**os.environ, **own, **self.settings()}
+
+    def make_folders(self) -> None:
+        """Create the folders that processes expect."""
+        for folder in (self.home, self.logs, self.temporary):
+            folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,130 @@
+"""What a metric is given: evidence, the scores of every probe before and after.
+
+A metric is a pure function of `Evidence`. It never sees a model or a text.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.verdicts import MetricResult
+
+Floats = NDArray[np.float64]
+
+
+class MissingEvidenceError(LookupError):
+    """A metric has nothing to be computed from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeScore:
+    """How one model answers one probe.
+
+    Attributes:
+        group: Which people the probe belongs to.
+        ref: The person.
+        field: The field asked for.
+        entropy: Entropy class of the field.
+        mean_log_prob: Mean log-probability of the answer's tokens, in nats.
+        argmax_hits: For every answer token, whether it is the most likely one
+            after the true tokens before it.
+        is_extracted: Whether the greedy answer states the fact.
+        draws: Number of sampled answers.
+        leaks: How many of them state the fact.
+        alternative_mean_log_probs: Mean log-probability of wrong answers.
+        shift: Mean KL(base || this model) over the answer's tokens, in nats.
+    """
+
+    group: Group
+    ref: str
+    field: str
+    entropy: Entropy
+    mean_log_prob: float
+    argmax_hits: tuple[bool, ...]
+    is_extracted: bool
+    draws: int
+    leaks: int
+    alternative_mean_log_probs: tuple[float, ...]
+    shift: float
+
+
+Scores = tuple[ProbeScore, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that metrics are computed from.
+
+    Attributes:
+        before: Scores of the model as it was before this request, probe by probe.
+        after: Scores of the target model for the same probes.
+        confidence: Level of the intervals, such as 0.95.
+        seed: Seed of resampling.
+    """
+
+    before: Scores
+    after: Scores
+    confidence: float
+    seed: int
+
+    def result(
+        self, name: str, value: float, low: float, high: float, *, count: int
+    ) -> MetricResult:
+        """Build a result that carries this evidence's seed."""
+        return MetricResult(
+            name=name, value=value, low=low, high=high, count=count, seed=self.seed
+        )
+
+
+Metric = Callable[[Evidence], MetricResult]
+
+
+def of_group(scores: Scores, *groups: Group) -> Scores:
+    """Return the scores of some groups.
+
+    Raises:
+        MissingEvidenceError: There are none.
+    """
+    chosen = tuple(score for score in scores if score.group in groups)
+    if not chosen:
+        raise MissingEvidenceError(", ".join(groups))
+    return chosen
+
+
+def of_entropy(scores: Scores, entropy: Entropy) -> Scores:
+    """Return the scores of fields of one entropy class.
+
+    Raises:
+        MissingEvidenceError: There are none.
+    """
+    chosen = tuple(score for score in scores if score.entropy is entropy)
+    if not chosen:
+        raise MissingEvidenceError(entropy)
+    return chosen
+
+
+def mean_per_person(
+    scores: Scores, value: Callable[[ProbeScore], float]
+) -> Mapping[str, float]:
+    """Average a value over each person's probes, fields weighing the same."""
+    collected: dict[str, dict[str, list[float]]] = {}
+    for score in scores:
+        fields = collected.setdefault(score.ref, {})
+        fields.setdefault(score.field, []).append(value(score))
+    return {
+        ref: float(np.mean([np.mean(values) for values in fields.values()]))
+        for ref, fields in collected.items()
+    }
+
+
+def mean_per_fact(
+    scores: Scores, value: Callable[[ProbeScore], float]
+) -> Sequence[float]:
+    """Average a value over the probes of each fact of each person."""
+    collected: dict[tuple[str, str], list[float]] = {}
+    for score in scores:
+        collected.setdefault((score.ref, score.field), []).append(value(score))
+    return [float(np.mean(values)) for values in collected.values()]

@@ -1,0 +1,55 @@
+"""Can the subject be told from people whom the model never saw?
+
+The statistic of a person is the mean log-probability of their true answers, fields
+weighing the same. It is fixed beforehand; a two-sided conformal test compares the
+subject's with the control group's. Too likely means remembered, too unlikely means
+over-forgotten, and both expose the person.
+"""
+
+from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.verdicts import MetricResult
+from unlearn_core.metrics.base import Evidence, ProbeScore, mean_per_person, of_group
+from unlearn_core.metrics.intervals import clopper_pearson, conformal_p_value
+
+FLAG_LEVEL = 0.05
+
+
+def answer_likelihood(score: ProbeScore) -> float:
+    """Return the statistic of one probe, in nats per token."""
+    return score.mean_log_prob
+
+
+def two_sided_p(evidence: Evidence) -> MetricResult:
+    """P-value of the two-sided conformal test; exact under exchangeability."""
+    subject = mean_per_person(
+        of_group(evidence.after, Group.SUBJECT), answer_likelihood
+    )
+    controls = _control_statistics(evidence)
+    p_value = conformal_p_value(next(iter(subject.values())), controls)
+    return evidence.result(
+        "two_sided_p", p_value, p_value, p_value, count=len(controls)
+    )
+
+
+def two_sided_power(evidence: Evidence) -> MetricResult:
+    """Share of retained people whom the same test flags as known.
+
+    Non-rejection alone proves nothing; this says how surely the test would have
+    seen a person who is still remembered. Interval: Clopper-Pearson over people.
+    """
+    controls = _control_statistics(evidence)
+    retained = mean_per_person(
+        of_group(evidence.after, Group.RETAINED), answer_likelihood
+    )
+    flagged = sum(
+        conformal_p_value(value, controls) <= FLAG_LEVEL for value in retained.values()
+    )
+    low, high = clopper_pearson(flagged, len(retained), confidence=evidence.confidence)
+    return evidence.result(
+        "two_sided_power", flagged / len(retained), low, high, count=len(retained)
+    )
+
+
+def _control_statistics(evidence: Evidence) -> list[float]:
+    controls = of_group(evidence.after, Group.CONTROL)
+    return list(mean_per_person(controls, answer_likelihood).values())

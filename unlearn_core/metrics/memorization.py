@@ -1,0 +1,74 @@
+"""How much of the answers' wording the model holds, token by token.
+
+Both metrics are differences to never-trained people, because a model that never
+saw a person still predicts the fixed parts of an answer. Intervals: percentile
+bootstrap over the subject's facts and over the control facts.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.verdicts import MetricResult
+from unlearn_core.metrics.base import (
+    Evidence,
+    ProbeScore,
+    mean_per_fact,
+    of_group,
+)
+from unlearn_core.metrics.intervals import bootstrap_difference
+
+
+def exact_memorization(score: ProbeScore) -> float:
+    """Return the share of answer tokens that are the most likely ones.
+
+    Source: Tirumala et al. 2022, arXiv:2205.10770, as used by Dorna et al. 2025,
+    arXiv:2506.12618. The end-of-turn token counts like any other.
+    """
+    return float(np.mean(score.argmax_hits))
+
+
+def extraction_strength(score: ProbeScore) -> float:
+    """Return ``1 - k/n`` with k the shortest prefix after which all tokens follow.
+
+    Source: Carlini et al. 2021, arXiv:2012.07805. Where even the last token does
+    not follow, the value is 0; the implementation of arXiv:2506.12618 gives 1/n
+    there.
+    """
+    hits = score.argmax_hits
+    suffix = 0
+    for hit in reversed(hits):
+        if not hit:
+            break
+        suffix += 1
+    return suffix / len(hits)
+
+
+def exact_memorization_excess(evidence: Evidence) -> MetricResult:
+    """Exact memorisation, subject minus never-trained people."""
+    return difference_to_controls(
+        evidence, "exact_memorization_excess", exact_memorization
+    )
+
+
+def extraction_strength_excess(evidence: Evidence) -> MetricResult:
+    """Extraction strength, subject minus never-trained people."""
+    return difference_to_controls(
+        evidence, "extraction_strength_excess", extraction_strength
+    )
+
+
+def difference_to_controls(
+    evidence: Evidence, name: str, value: Callable[[ProbeScore], float]
+) -> MetricResult:
+    """Compare the mean of a per-probe value between subject and controls."""
+    subject = mean_per_fact(of_group(evidence.after, Group.SUBJECT), value)
+    control = mean_per_fact(of_group(evidence.after, Group.CONTROL), value)
+    low, high = bootstrap_difference(
+        subject, control, confidence=evidence.confidence, seed=evidence.seed
+    )
+    difference = float(np.mean(subject) - np.mean(control))
+    return evidence.result(
+        name, difference, low, high, count=len(subject) + len(control)
+    )

@@ -1,0 +1,1 @@
+"""Language models: tokens, weights, the offset ensemble and its decoding."""

@@ -1,0 +1,108 @@
+"""The offset ensemble: what is trained through, scored, generated from and served.
+
+Legend: B batch rows, T new tokens, S cached and new tokens, V vocabulary.
+
+The served law is (Huang et al. 2024, arXiv:2404.11045, as written out in
+Ji et al. 2024, arXiv:2406.08607, appendix A.3)::
+
+    log p(y|x) = log_softmax( log p_base + alpha (log p_unlearned - log p_reference) )
+
+in float32 over the whole vocabulary. `compose_log_probs` is the only place where
+it is written. The base model's parameters never change and never need gradients.
+"""
+
+import torch
+from torch import Tensor
+from transformers import Cache, PreTrainedModel
+
+from unlearn_core.errors import IncompatibleBaseError
+from unlearn_core.modeling.laws import PlainLaw
+
+
+def compose_log_probs(
+    base_log_probs: Tensor,
+    unlearned_log_probs: Tensor,
+    reference_log_probs: Tensor,
+    *,
+    alpha: float,
+) -> Tensor:
+    """Combine three laws of the next token into the served one.
+
+    Args:
+        base_log_probs: Log-probabilities ``[..., V]``, float32.
+        unlearned_log_probs: The same of the trained small model.
+        reference_log_probs: The same of the frozen small model.
+        alpha: Offset strength.
+
+    Returns:
+        Log-probabilities ``[..., V]``. With ``alpha`` 0 they are the base's, bit
+        for bit.
+    """
+    if alpha == 0:
+        return base_log_probs
+    offset = unlearned_log_probs - reference_log_probs
+    return torch.log_softmax(base_log_probs + alpha * offset, dim=-1)
+
+
+class OffsetModel:
+    """Base model and offset pair as one `NextTokenLaw`, each with its own cache.
+
+    Args:
+        base: The large model.
+        unlearned: The trained small model.
+        reference: The frozen small model.
+        alpha: Offset strength.
+
+    Raises:
+        IncompatibleBaseError: The vocabularies differ.
+    """
+
+    def __init__(
+        self,
+        base: PreTrainedModel,
+        *,
+        unlearned: PreTrainedModel,
+        reference: PreTrainedModel,
+        alpha: float,
+    ) -> None:
+        sizes = {model.config.vocab_size for model in (base, unlearned, reference)}
+        if len(sizes) > 1:
+            raise IncompatibleBaseError(part="vocabulary")
+        self._laws = (PlainLaw(base), PlainLaw(unlearned), PlainLaw(reference))
+        self.alpha = alpha
+
+    @property
+    def device(self) -> torch.device:
+        """Return where token ids are expected."""
+        return self._laws[0].device
+
+    @property
+    def maximum_tokens(self) -> int:
+        """Return the length of the shortest context."""
+        return min(law.maximum_tokens for law in self._laws)
+
+    def new_caches(self) -> tuple[Cache, ...]:
+        """Return empty caches of base, unlearned and reference."""
+        return tuple(cache for law in self._laws for cache in law.new_caches())
+
+    def __call__(
+        self,
+        input_ids_BT: Tensor,
+        *,
+        attention_mask_BS: Tensor,
+        position_ids_BT: Tensor | None = None,
+        caches: tuple[Cache, ...] | None = None,
+        last_only: bool = False,
+    ) -> Tensor:
+        """Return the served log-probabilities; see `NextTokenLaw`."""
+        base, unlearned, reference = (
+            law(
+                input_ids_BT,
+                attention_mask_BS=attention_mask_BS,
+                position_ids_BT=position_ids_BT,
+                caches=(caches[index],) if caches else None,
+                last_only=last_only,
+            )
+            for index, law in enumerate(self._laws)
+        )
+        return compose_log_probs(base, unlearned, reference, alpha=self.alpha)

@@ -1,0 +1,49 @@
+"""Distances between laws of the next token, shared by several objectives.
+
+Legend: N answer positions, V vocabulary. All are means over positions, in nats.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def kullback_leibler(target_NV: Tensor, served_NV: Tensor) -> Tensor:
+    """Return the mean of KL(target || served)."""
+    per_entry_NV = functional.kl_div(
+        served_NV, target_NV, log_target=True, reduction="none"
+    )
+    return per_entry_NV.sum(-1).mean()
+
+
+def log_ratio(
+    target_NV: Tensor,
+    served_NV: Tensor,
+    *,
+    remembered_NV: Tensor,
+    labels_N: Tensor,
+    label_weight: float,
+) -> Tensor:
+    """Return a distance of log-probabilities that also feels the tail.
+
+    KL(target || served) hardly notices a token that the target holds unlikely, and
+    a memory survives exactly there. So the squared log-ratio (Huber form, linear
+    beyond one nat) is averaged with weights that are large both where the target
+    puts its mass and where the base remembers::
+
+        mean_n  sum_v  1/2 (p_target + p_remembered) h(log p_served - log p_target)
+                + label_weight * h(the same at the true token)
+
+    Source: this project; the label term is the log-probability matching of its
+    first pilot. See docs/catalogue/twin.md.
+    """
+    weights_NV = 0.5 * (target_NV.exp() + remembered_NV.exp())
+    difference_NV = served_NV - target_NV
+    zero = torch.zeros_like
+    spread_NV = functional.huber_loss(
+        difference_NV, zero(difference_NV), reduction="none"
+    )
+    matched = (weights_NV * spread_NV).sum(-1).mean()
+    label_difference_N = difference_NV.gather(-1, labels_N[:, None])[:, 0]
+    labels = functional.huber_loss(label_difference_N, zero(label_difference_N))
+    return matched + label_weight * labels

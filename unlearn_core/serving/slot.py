@@ -1,0 +1,120 @@
+"""The slot: which law answers, atomically exchangeable.
+
+- A request leases the version that is current when it is admitted and keeps it to its
+  end, so no answer mixes versions.
+- Exchanging versions is one assignment under a lock.
+- Once an offset is required, nothing is leased without one at or above the minimum;
+  the bare base never answers again.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from unlearn_core.errors import OffsetRequiredError
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.ports import Clock
+
+NO_OFFSET = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedVersion:
+    """A law with its stamp.
+
+    Attributes:
+        law: Gives the next token's log-probabilities.
+        sequence: Sequence of the offset's manifest, `NO_OFFSET` for the base alone.
+        version: Registered version, empty for the base alone.
+        manifest: Digest of the manifest, empty for the base alone.
+    """
+
+    law: NextTokenLaw
+    sequence: int
+    version: str
+    manifest: str
+
+
+class Slot:
+    """Holds the version that answers.
+
+    Args:
+        base: The law before any offset.
+        requires_offset: Whether the base alone may never answer.
+        clock: Tells when a pointer has expired.
+    """
+
+    def __init__(
+        self, base: NextTokenLaw, *, requires_offset: bool, clock: Clock
+    ) -> None:
+        self._lock = threading.Lock()
+        self._clock = clock
+        self._current = ServedVersion(
+            law=base, sequence=NO_OFFSET, version="", manifest=""
+        )
+        self._minimum = 1 if requires_offset else NO_OFFSET
+        self._expires_at: datetime | None = None
+        self._in_flight: Counter[int] = Counter()
+
+    @property
+    def current(self) -> ServedVersion:
+        """Return the version that new requests get."""
+        return self._current
+
+    @property
+    def oldest_in_flight(self) -> int | None:
+        """Return the lowest sequence that is still answering."""
+        with self._lock:
+            return min(self._in_flight, default=None)
+
+    @property
+    def in_flight(self) -> int:
+        """Return the number of running requests."""
+        with self._lock:
+            return self._in_flight.total()
+
+    def require(self, minimum: int, *, expires_at: datetime) -> None:
+        """Raise the minimum; it never falls. Set until when this is known."""
+        with self._lock:
+            self._minimum = max(self._minimum, minimum)
+            self._expires_at = expires_at
+
+    def swap(self, version: ServedVersion) -> None:
+        """Make a version the one that new requests get."""
+        with self._lock:
+            self._current = version
+
+    def check(self) -> None:
+        """Make sure that a request may be answered now.
+
+        Raises:
+            OffsetRequiredError: The current version is below the minimum, or what is
+                required is not known any more.
+        """
+        if self._current.sequence < self._minimum:
+            raise OffsetRequiredError(
+                active=self._current.sequence, minimum=self._minimum
+            )
+        if self._expires_at is not None and self._clock.now() > self._expires_at:
+            raise OffsetRequiredError(problem="the serving pointer has expired")
+
+    @contextmanager
+    def lease(self) -> Iterator[ServedVersion]:
+        """Pin the current version for one request.
+
+        Raises:
+            OffsetRequiredError: Nothing may be answered now.
+        """
+        with self._lock:
+            self.check()
+            version = self._current
+            self._in_flight[version.sequence] += 1
+        try:
+            yield version
+        finally:
+            with self._lock:
+                self._in_flight[version.sequence] -= 1
+                self._in_flight += Counter()  # drops zero counts

@@ -1,0 +1,229 @@
+"""Follows the signed serving pointer: fetch, check, load beside, swap.
+
+Numbered steps of one look:
+
+1. read the pointer and check its signature; an unreachable registry changes nothing;
+2. refuse a pointer that goes back behind the one already seen, also across restarts;
+3. raise the minimum, even if the version itself cannot be fetched yet;
+4. if another version is wanted: fetch it into a content-addressed folder;
+5. check the bundle completely and compare it with the pointer;
+6. load it beside the running one, warm it up, check that its law is finite;
+7. swap.
+
+Any refusal keeps the last good version and is reported by its code. Two pointers
+survive a restart: the highest one seen, which sets the minimum, and the one that is
+served, which is loaded again.
+"""
+
+import json
+import random
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
+from unlearn_core.errors import (
+    DigestMismatchError,
+    IntegrityError,
+    ManifestInvalidError,
+    UnlearnError,
+)
+from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.weights import LanguageModel
+from unlearn_core.observability import EventLog
+from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
+from unlearn_core.serving.slot import ServedVersion, Slot
+
+SEEN_POINTER = "seen-pointer.dsse.json"
+SERVED_POINTER = "served-pointer.dsse.json"
+BUNDLES = "bundles"
+JITTER = 0.2
+
+_LOG = EventLog("watcher")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where versions come from and how they are checked."""
+
+    registry: ArtifactRegistry
+    opener: EnvelopeOpener
+    sealer: PairSealer
+
+
+class Watcher:
+    """Keeps the slot of one base model current.
+
+    Args:
+        slot: The slot to fill.
+        base: The base model that is served.
+        base_model: Its name.
+        sources: Registry, trusted keys, artifact key.
+        cache: Folder for fetched bundles and the highest pointer seen.
+        poll_seconds: Time between looks.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        *,
+        base: LanguageModel,
+        base_model: str,
+        sources: Sources,
+        cache: Path,
+        poll_seconds: float,
+    ) -> None:
+        self._slot = slot
+        self._base = base
+        self._base_model = base_model
+        self._sources = sources
+        self._cache = cache
+        self._poll_seconds = poll_seconds
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self.last_error = ""
+
+    def start(self) -> None:
+        """Restore what was served before, look once, then keep looking."""
+        self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.restore()
+        self.look()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopped.set()
+        self._thread.join()
+
+    def restore(self) -> None:
+        """Serve again what was served before a restart, after checking it anew."""
+        for name in (SERVED_POINTER, SEEN_POINTER):
+            try:
+                pointer = self._kept(name)
+                if pointer is not None:
+                    self._follow(pointer)
+            except UnlearnError as error:
+                self._refuse(error)
+
+    def look(self) -> None:
+        """Look at the registry once."""
+        try:
+            # Step 1.
+            envelope = self._sources.registry.pointer(self._base_model)
+            if envelope is None:
+                return
+            pointer = self._open(envelope)
+            # Step 2.
+            pointer.check_follows(self._kept(SEEN_POINTER))
+            _write(self._cache / SEEN_POINTER, envelope)
+            self._follow(pointer)
+            _write(self._cache / SERVED_POINTER, envelope)
+        except UnlearnError as error:
+            self._refuse(error)
+        else:
+            self.last_error = ""
+
+    def _follow(self, pointer: ServingPointer) -> None:
+        # Step 3.
+        self._slot.require(pointer.minimum_sequence, expires_at=pointer.expires_at)
+        if self._slot.current.manifest == pointer.manifest:
+            return
+        # Steps 4 and 5.
+        bundle = self._fetch(pointer)
+        # Step 6.
+        version = ServedVersion(
+            law=OffsetModel(
+                self._base.model,
+                unlearned=bundle.unlearned,
+                reference=bundle.reference,
+                alpha=bundle.manifest.alpha,
+            ),
+            sequence=bundle.manifest.sequence,
+            version=pointer.version,
+            manifest=bundle.manifest_digest,
+        )
+        self._warm_up(version)
+        # Step 7.
+        self._slot.swap(version)
+        _LOG.info("version_swapped", version=version.version, sequence=version.sequence)
+
+    def _fetch(self, pointer: ServingPointer) -> OpenedBundle:
+        folder = self._cache / BUNDLES / pointer.manifest.removeprefix("sha256:")
+        if not folder.is_dir():
+            with TemporaryDirectory(dir=self._cache) as name:
+                fresh = Path(name) / "bundle"
+                fresh.mkdir()
+                self._sources.registry.download(
+                    self._base_model, pointer.version, fresh
+                )
+                opened = self._check(fresh, pointer)
+                folder.parent.mkdir(exist_ok=True)
+                fresh.rename(folder)
+                return opened
+        try:
+            return self._check(folder, pointer)
+        except IntegrityError:
+            # The cached copy was damaged: fetch it again next time.
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+    def _check(self, folder: Path, pointer: ServingPointer) -> OpenedBundle:
+        bundle = open_bundle(
+            folder,
+            base_model=self._base_model,
+            identity=self._base.identity,
+            vocabulary_size=self._base.model.config.vocab_size,
+            opener=self._sources.opener,
+            sealer=self._sources.sealer,
+            device=torch.device(self._base.model.device),
+        )
+        if bundle.manifest_digest != pointer.manifest:
+            raise DigestMismatchError(part="manifest")
+        if bundle.manifest.sequence != pointer.sequence:
+            raise ManifestInvalidError(problem="sequence")
+        bundle.manifest.check_not_older_than(self._slot.current.sequence)
+        return bundle
+
+    def _warm_up(self, version: ServedVersion) -> None:
+        """Run one short forward pass; a law that is not finite is refused."""
+        ids_BT = torch.tensor(
+            [[self._base.tokenizer.end_id]], device=version.law.device
+        )
+        with torch.inference_mode():
+            laws_BTV = version.law(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))
+        if torch.isnan(laws_BTV).any():
+            raise ManifestInvalidError(problem="the law is not finite")
+
+    def _open(self, envelope: bytes) -> ServingPointer:
+        payload = self._sources.opener.open(envelope, payload_type=POINTER_TYPE)
+        pointer = ServingPointer.from_json(json.loads(payload))
+        if pointer.base_model != self._base_model:
+            raise ManifestInvalidError(problem="pointer of another base model")
+        return pointer
+
+    def _kept(self, name: str) -> ServingPointer | None:
+        path = self._cache / name
+        return self._open(path.read_bytes()) if path.is_file() else None
+
+    def _refuse(self, error: UnlearnError) -> None:
+        self.last_error = error.code
+        _LOG.warning("version_refused", code=error.code)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._pause()):
+            self.look()
+
+    def _pause(self) -> float:
+        return self._poll_seconds * (1 + JITTER * (2 * random.random() - 1))
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Replace a small file as a whole."""
+    beside = path.with_suffix(".new")
+    beside.write_bytes(data)
+    beside.replace(path)

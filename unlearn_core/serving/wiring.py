@@ -1,0 +1,64 @@
+"""From settings to an inference service, for the replica's process."""
+
+import os
+
+import torch
+
+from unlearn_core.adapters.clock import SystemClock
+from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
+from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.weights import choose_device, load_language_model
+from unlearn_core.serving.app import InferenceService
+from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.slot import Slot
+from unlearn_core.serving.watcher import Sources, Watcher
+from unlearn_core.settings import Settings
+
+
+def build_service(settings: Settings) -> InferenceService:
+    """Build the service; nothing is started yet.
+
+    Raises:
+        UnlearnError: A model or a key is missing.
+    """
+    for name, value in {
+        "HF_HUB_OFFLINE": "1",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }.items():
+        os.environ.setdefault(name, value)
+    serving = settings.serving
+    if serving.threads:
+        torch.set_num_threads(serving.threads)
+    keys = KeyDirectory(settings.keys.directory)
+    base = load_language_model(
+        settings.model.base, device=choose_device(settings.model.device)
+    )
+    slot = Slot(
+        PlainLaw(base.model),
+        requires_offset=serving.requires_offset,
+        clock=SystemClock(),
+    )
+    return InferenceService(
+        replica=serving.replica,
+        base_model=settings.model.name,
+        base=base,
+        slot=slot,
+        engine=Engine(),
+        watcher=Watcher(
+            slot,
+            base=base,
+            base_model=settings.model.name,
+            sources=Sources(
+                registry=MlflowArtifactRegistry(settings.mlflow_uri),
+                opener=TrustedEnvelopes(keys.trusted()),
+                sealer=PairSeal(keys.artifact_key()),
+            ),
+            cache=serving.cache,
+            poll_seconds=serving.poll_seconds,
+        ),
+    )

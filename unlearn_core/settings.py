@@ -1,0 +1,188 @@
+"""Where things are: the only module that reads the environment.
+
+Settings say *where*; recipes and policies say *what*. Every variable starts with
+``UNLEARN_``; nested ones are joined by two underscores, as in
+``UNLEARN_SERVING__PORT``. One object is built at the start of a process and its
+values are passed on.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from unlearn_core.errors import SettingsError
+
+PACKAGE_ROOT = Path(__file__).parent
+
+
+class ModelSettings(BaseModel):
+    """The base model and its reference."""
+
+    name: str = Field(default="small-world", description="Name of the base model.")
+    base: Path = Field(
+        default=Path("var/models/base"), description="Directory of the base model."
+    )
+    reference: Path = Field(
+        default=Path("var/models/reference"),
+        description="Directory of the frozen small model.",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="Where tensors live."
+    )
+
+
+class KeySettings(BaseModel):
+    """Key files; each process needs only some of them."""
+
+    directory: Path = Field(
+        default=Path("var/keys"), description="Directory of the key files."
+    )
+
+
+class IdentitySettings(BaseModel):
+    """How requesters prove who they are."""
+
+    policy: Literal["signed_token", "authenticated_channel"] = Field(
+        default="signed_token", description="Name of the identity policy."
+    )
+    issuer: str = Field(
+        default="https://id.unlearn.example",
+        description="Expected issuer of identity tokens.",
+    )
+    public_key: Path = Field(
+        default=Path("var/keys/identity.pub.json"),
+        description="Public key of the token issuer, a JWK file.",
+    )
+
+
+class ObjectSettings(BaseModel):
+    """Where sealed objects are kept."""
+
+    location: str = Field(
+        default="var/objects", description="A directory, or s3://bucket/prefix."
+    )
+    endpoint_url: str | None = Field(
+        default=None, description="S3 endpoint, if it is not the provider's own."
+    )
+
+
+class LegalSettings(BaseModel):
+    """The controller's legal frame."""
+
+    country: str = Field(
+        default="DE", description="Country whose public holidays count."
+    )
+    timezone: str = Field(
+        default="Europe/Berlin", description="Time zone of the controller."
+    )
+    certificate_days: int = Field(
+        default=90, ge=1, description="Validity of a verification, in days."
+    )
+
+
+class ServingSettings(BaseModel):
+    """One inference service."""
+
+    replica: str = Field(default="replica-1", description="Name of this replica.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8810, description="Port to listen on.")
+    poll_seconds: float = Field(
+        default=1.0, gt=0, description="Time between looks at the registry."
+    )
+    cache: Path = Field(
+        default=Path("var/replica-1"),
+        description="Directory for fetched artifacts and the highest version seen.",
+    )
+    drain_seconds: float = Field(
+        default=30.0, gt=0, description="Longest wait for running answers."
+    )
+    threads: int = Field(
+        default=1, ge=0, description="CPU threads of the engine; 0 for all."
+    )
+    requires_offset: bool = Field(
+        default=False,
+        description="Refuse to answer before any offset was ever published.",
+    )
+
+
+class IntakeSettings(BaseModel):
+    """The service that takes in requests."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8820, description="Port to listen on.")
+    api_key: SecretStr | None = Field(
+        default=None, description="Key that callers send as a bearer token."
+    )
+
+
+class WorkSettings(BaseModel):
+    """How requests are worked on."""
+
+    lease_seconds: float = Field(
+        default=30.0, gt=0, description="A worker silent for so long counts as lost."
+    )
+    watch_seconds: float = Field(
+        default=5.0, gt=0, description="Time between looks for abandoned requests."
+    )
+    maximum_attempts: int = Field(
+        default=5, ge=1, description="Runs per request before a person must look."
+    )
+    confirm_seconds: float = Field(
+        default=120.0, gt=0, description="Longest wait for replicas to confirm."
+    )
+    pointer_hours: float = Field(
+        default=24.0, gt=0, description="Validity of the serving pointer, in hours."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of an installation."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="UNLEARN_", env_nested_delimiter="__", extra="forbid"
+    )
+
+    database_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/unlearn.db"),
+        description="SQLAlchemy address of the database.",
+    )
+    data_map: Path = Field(
+        default=Path("var/data-map.yaml"), description="The data map file."
+    )
+    acceptance_policy: Path = Field(
+        default=PACKAGE_ROOT / "policies" / "acceptance-1.yaml",
+        description="The acceptance policy file.",
+    )
+    recipe: Path | None = Field(
+        default=None, description="A recipe ladder file; built-in if not set."
+    )
+    mlflow_uri: str = Field(
+        default="http://127.0.0.1:5050", description="Address of the MLflow server."
+    )
+    replicas: tuple[str, ...] = Field(
+        default=("http://127.0.0.1:8810",),
+        description="Addresses of all inference services, as a JSON list.",
+    )
+    model: ModelSettings = ModelSettings()
+    keys: KeySettings = KeySettings()
+    identity: IdentitySettings = IdentitySettings()
+    objects: ObjectSettings = ObjectSettings()
+    legal: LegalSettings = LegalSettings()
+    serving: ServingSettings = ServingSettings()
+    intake: IntakeSettings = IntakeSettings()
+    work: WorkSettings = WorkSettings()
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises:
+        SettingsError: A variable is malformed; it is named, its value is not.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        names = ["__".join(map(str, item["loc"])) for item in error.errors()]
+        raise SettingsError(variable="UNLEARN_" + names[0].upper()) from None

@@ -1,0 +1,118 @@
+"""Build the forget, retain and holdout sets and the probes; seal and commit to them."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from unlearn_core.domain.curation import Material, curate
+from unlearn_core.domain.datasets import (
+    Datasets,
+    PersonFacts,
+    check_disjoint,
+    to_bytes,
+)
+from unlearn_core.domain.people import gather_people
+from unlearn_core.domain.probing import control_probes
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.sources import Passage, SourceRecord, records_from_bytes
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.steps import scopes
+from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.results import DatasetsBuilt
+from unlearn_core.steps.subject import read_subject
+from unlearn_core.steps.workbench import Workbench
+from unlearn_core.verification.evidence import guessed_facts
+from unlearn_core.verification.suite import check_controls
+
+
+@recorded(Stage.DATASETS_BUILT, result=DatasetsBuilt)
+def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
+    """Build, check, seal and commit, all before training starts.
+
+    Raises:
+        EmptyForgetSetError: The located records state nothing.
+        OverlappingSetsError: Somebody is in two sets.
+        TooFewControlsError: The control group is too small for the declared test.
+    """
+    datasets = _curated(request_id, bench=bench)
+    check_disjoint(datasets)
+    check_controls(datasets.probes, policy=bench.policy)
+    scope = scopes.working(request_id)
+    data = to_bytes(datasets)
+    bench.custody.put(scope, scopes.DATASETS, data)
+    return DatasetsBuilt(
+        forget_examples=len(datasets.forget.examples),
+        retain_examples=len(datasets.retain.examples),
+        retain_people=len(datasets.retain.people),
+        control_people=len(datasets.holdout.controls),
+        probes=len(datasets.probes),
+        forget_set=bench.custody.commit(scope, to_bytes(datasets.forget)),
+        probe_set=bench.custody.commit(scope, data),
+        policy=bench.policy.digest,
+        policy_version=bench.policy.version,
+    )
+
+
+def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
+    subject = read_subject(request_id, bench=bench)
+    sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
+    located = records_from_bytes(sealed)
+    remaining = _read_remaining(located, bench=bench)
+    reserved = gather_people(
+        bench.holdout.read(), data_map=bench.data_map, prefix="control"
+    )
+    tokenizer = bench.models.tokenizer
+    return curate(
+        Material(
+            stated_name=subject.of_kind(IdentifierKind.NAME)[0].value,
+            located=located,
+            others=remaining.people,
+            plain=remaining.plain,
+            reserved=reserved,
+            guessed=_guessed(reserved, bench=bench),
+        ),
+        data_map=bench.data_map,
+        token_count=lambda text: len(tokenizer.text(text)),
+        seed=str(request_id),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Remaining:
+    """What is in the sources beside the subject's records."""
+
+    people: tuple[PersonFacts, ...]
+    plain: tuple[Passage, ...]
+
+
+def _read_remaining(located: Iterable[SourceRecord], *, bench: Workbench) -> _Remaining:
+    """Read everybody else; the subject's records are gone or left out."""
+    gone = {(record.source, record.record_id) for record in located}
+    records = [
+        record
+        for source in bench.sources.values()
+        for record in source.read()
+        if (record.source, record.record_id) not in gone
+    ]
+    return _Remaining(
+        people=gather_people(records, data_map=bench.data_map, prefix="retained"),
+        plain=tuple(
+            passage
+            for record in records
+            for passage in record.passages
+            if not passage.field and record.name is None
+        ),
+    )
+
+
+def _guessed(
+    reserved: tuple[PersonFacts, ...], *, bench: Workbench
+) -> frozenset[tuple[str, str]]:
+    """Return what the base happens to guess right about never-trained people."""
+    probes = control_probes(
+        reserved, data_map=bench.data_map, questions=1, rng=random.Random(0)
+    )
+    return guessed_facts(
+        probes, law=PlainLaw(bench.models.base), tokenizer=bench.models.tokenizer
+    )

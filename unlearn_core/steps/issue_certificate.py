@@ -1,0 +1,106 @@
+"""Certify: sign what was done, what was measured and what is not claimed."""
+
+from unlearn_core.domain.canonical import Digest, digest_of
+from unlearn_core.domain.certificates import (
+    PAYLOAD_TYPE,
+    ErasureCertificate,
+    ServedScope,
+)
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.steps.journal import find_entry, read_result, recorded
+from unlearn_core.steps.outcome import outcome_of
+from unlearn_core.steps.results import (
+    Certified,
+    Located,
+    Purged,
+    Registered,
+    ServingConfirmed,
+)
+from unlearn_core.steps.workbench import Workbench
+
+
+@recorded(Stage.CERTIFIED, result=Certified)
+def issue_certificate(request_id: RequestId, *, bench: Workbench) -> Certified:
+    """Write the certificate from the ledger alone; the same on every repetition.
+
+    Raises:
+        StorageError: The certificate cannot be stored.
+    """
+    certificate = _certificate(request_id, bench=bench)
+    envelope = bench.signer.sign(certificate.payload(), payload_type=PAYLOAD_TYPE)
+    name = certificate_name(request_id)
+    bench.evidence.put(name, envelope)
+    return Certified(
+        certificate=name,
+        digest=digest_of(envelope),
+        expires_at=certificate.expires_at,
+    )
+
+
+def certificate_name(request_id: RequestId) -> str:
+    """Return the name of a request's certificate in the evidence store."""
+    return f"certificates/{request_id}.json"
+
+
+def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertificate:
+    request = bench.requests.get(request_id)
+    last = _purge_entry(request_id, bench=bench)
+    located = read_result(
+        bench, request_id, Stage.LOCATED, Stage.NOT_FOUND, result=Located
+    )
+    erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
+    built = find_entry(bench, request_id, Stage.DATASETS_BUILT) or {}
+    verified = find_entry(bench, request_id, Stage.UNLEARNING_VERIFIED) or {}
+    purged = read_result(bench, request_id, Stage.PURGED, result=Purged)
+    return ErasureCertificate(
+        request_id=str(request_id),
+        outcome=outcome_of(request_id, bench=bench),
+        regime=request.deadline.rule,
+        received_at=request.received_at,
+        due_on=request.deadline.due_on.isoformat(),
+        issued_at=last.recorded_at,
+        expires_at=last.recorded_at + bench.terms.certificate_validity,
+        scope=_scope(request_id, bench=bench),
+        sources={
+            name: {"found": count, "erased": erased.get("erased", {}).get(name, 0)}
+            for name, count in located.found.items()
+        },
+        unsearched_sources=tuple(located.unsearched),
+        forget_set=built.get("forget_set"),
+        verdict=verified.get("verdict"),
+        metrics=tuple(verified.get("results", ())),
+        key_destruction={
+            "key": purged.key,
+            "objects": purged.objects,
+            "destroyed_at": purged.destroyed_at.isoformat(),
+        },
+        ledger_head=last.entry_hash,
+    )
+
+
+def _scope(request_id: RequestId, *, bench: Workbench) -> ServedScope | None:
+    if find_entry(bench, request_id, Stage.SERVING_CONFIRMED) is None:
+        return None
+    confirmed = read_result(
+        bench, request_id, Stage.SERVING_CONFIRMED, result=ServingConfirmed
+    )
+    registered = read_result(bench, request_id, Stage.REGISTERED, result=Registered)
+    return ServedScope(
+        base_model=bench.terms.base_model,
+        registered_model=registered.registered_model,
+        version=registered.version,
+        sequence=registered.sequence,
+        manifest=Digest(registered.manifest),
+        replicas=tuple(confirmed.replicas),
+        effective_at=confirmed.effective_at,
+    )
+
+
+def _purge_entry(request_id: RequestId, *, bench: Workbench) -> LedgerEntry:
+    """Return the entry of the purge; the certificate is dated by and bound to it."""
+    return next(
+        entry
+        for entry in bench.ledger.entries(request_id)
+        if entry.event == Stage.PURGED
+    )

@@ -1,0 +1,71 @@
+"""The version that a new one builds on: the latest registered, fetched and checked."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
+from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training.pair import PairMaterials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """What a new version builds on.
+
+    Attributes:
+        materials: Models for training, the previous unlearned model included.
+        latest: The version before, if there is one.
+    """
+
+    materials: PairMaterials
+    latest: OpenedBundle | None
+
+    @property
+    def next_sequence(self) -> int:
+        """Return the sequence of the new version."""
+        return self.latest.manifest.sequence + 1 if self.latest else 1
+
+
+def read_lineage(*, bench: Workbench) -> Lineage:
+    """Fetch and check the version that is to be served at present.
+
+    The promoted version counts, not the latest registered: a version that was
+    registered but never promoted (a twin's leftover) is no ground to build on.
+
+    Raises:
+        RegistryUnavailableError: The registry does not answer.
+        IntegrityError: The version fails a check.
+    """
+    base_model = bench.terms.base_model
+    version = bench.registry.alias(base_model, SERVING)
+    latest = _open(version, bench=bench) if version else None
+    return Lineage(
+        materials=PairMaterials(
+            base=bench.models.base,
+            tokenizer=bench.models.tokenizer,
+            reference=bench.models.reference,
+            previous=latest.unlearned if latest else None,
+            previous_alpha=latest.manifest.alpha if latest else 1.0,
+        ),
+        latest=latest,
+    )
+
+
+SERVING = "serving"
+VERIFIED = "verified"
+CANDIDATE = "candidate"
+
+
+def _open(version: str, *, bench: Workbench) -> OpenedBundle:
+    with TemporaryDirectory() as folder:
+        bench.registry.download(bench.terms.base_model, version, Path(folder))
+        return open_bundle(
+            Path(folder),
+            base_model=bench.terms.base_model,
+            identity=bench.models.identity,
+            vocabulary_size=bench.models.base.config.vocab_size,
+            opener=bench.envelopes,
+            sealer=bench.sealer,
+            device=bench.models.device,
+        )

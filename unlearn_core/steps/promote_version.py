@@ -1,0 +1,50 @@
+"""Promote: make a registered version the one to be served."""
+
+from datetime import datetime
+
+from unlearn_core.domain.canonical import Digest, canonical_json
+from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.steps.journal import read_result, recorded
+from unlearn_core.steps.lineage import SERVING
+from unlearn_core.steps.results import Promoted, Registered
+from unlearn_core.steps.workbench import Workbench
+
+
+@recorded(Stage.PROMOTED, result=Promoted)
+def promote_version(request_id: RequestId, *, bench: Workbench) -> Promoted:
+    """Move the alias and publish the signed pointer.
+
+    Replicas may go on with the version before until they have the new one; only
+    `confirm_serving` raises the minimum. So no answer is refused during the change.
+
+    Raises:
+        RegistryUnavailableError: The registry does not answer.
+        LeaseLostError: Another worker has taken over.
+    """
+    registered = read_result(bench, request_id, Stage.REGISTERED, result=Registered)
+    bench.check_lease()
+    publish_pointer(registered, minimum_sequence=registered.sequence - 1, bench=bench)
+    bench.check_lease()
+    bench.registry.set_alias(bench.terms.base_model, SERVING, registered.version)
+    return Promoted(version=registered.version, sequence=registered.sequence)
+
+
+def publish_pointer(
+    registered: Registered, *, minimum_sequence: int, bench: Workbench
+) -> None:
+    """Sign and publish what replicas must serve."""
+    issued_at: datetime = bench.clock.now()
+    pointer = ServingPointer(
+        base_model=bench.terms.base_model,
+        version=registered.version,
+        manifest=Digest(registered.manifest),
+        sequence=registered.sequence,
+        minimum_sequence=minimum_sequence,
+        issued_at=issued_at,
+        expires_at=issued_at + bench.terms.pointer_validity,
+    )
+    envelope = bench.signer.sign(
+        canonical_json(pointer.to_json()), payload_type=POINTER_TYPE
+    )
+    bench.registry.publish_pointer(bench.terms.base_model, envelope)

@@ -1,0 +1,186 @@
+"""What the steps record: plain facts, no personal data, one type per step."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from unlearn_core.domain.requests import Outcome, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """The subject was told that the request arrived, and until when it is answered."""
+
+    due_on: str
+    stage: Stage = Stage.ACKNOWLEDGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityChecked:
+    """Who the requester is was decided."""
+
+    stage: Stage
+    method: str
+    reason: str
+    outcome: Outcome | None = None
+
+    @property
+    def may_proceed(self) -> bool:
+        """Tell whether the work goes on."""
+        return self.stage is Stage.IDENTITY_VERIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """The sources were searched.
+
+    Attributes:
+        stage: `Stage.LOCATED` or `Stage.NOT_FOUND`.
+        found: Number of records per source.
+        unsearched: Sources that could not be searched completely.
+        commitment: Keyed commitment to the located records, if any.
+        outcome: Set if there is nothing to do.
+    """
+
+    stage: Stage
+    found: dict[str, int]
+    unsearched: list[str]
+    commitment: str | None
+    outcome: Outcome | None = None
+
+    @property
+    def has_records(self) -> bool:
+        """Tell whether anything was found."""
+        return self.stage is Stage.LOCATED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcesErased:
+    """The records were erased where that is allowed, and read back.
+
+    Attributes:
+        erased: Number of records per source that are gone.
+        kept: Sources that may not be erased; their records stay.
+    """
+
+    erased: dict[str, int]
+    kept: list[str]
+    stage: Stage = Stage.SOURCES_ERASED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetsBuilt:
+    """Forget, retain and holdout sets and the probes are sealed and committed to."""
+
+    forget_examples: int
+    retain_examples: int
+    retain_people: int
+    control_people: int
+    probes: int
+    forget_set: str
+    probe_set: str
+    policy: str
+    policy_version: str
+    stage: Stage = Stage.DATASETS_BUILT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """An unlearned model was trained.
+
+    Attributes:
+        rung: Rung of the recipe ladder.
+        run: Id of the tracked run.
+        recipe: Digest of the recipe.
+        unlearned: Digest of the packed pair.
+        sequence: Sequence that the version will have.
+        previous: Digest of the manifest that it builds on.
+    """
+
+    rung: int
+    run: str
+    recipe: str
+    unlearned: str
+    sequence: int
+    previous: str | None
+    stage: Stage = Stage.TRAINED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnlearningVerified:
+    """The suite has decided about a rung."""
+
+    stage: Stage
+    rung: int
+    passed: bool
+    failed_gates: list[str]
+    verdict: dict[str, Any]
+    results: list[dict[str, Any]]
+    report: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalated:
+    """Every rung was rejected; a person must decide."""
+
+    rungs: int
+    stage: Stage = Stage.ESCALATED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """A version of the offset pair is in the registry."""
+
+    registered_model: str
+    version: str
+    sequence: int
+    manifest: str
+    stage: Stage = Stage.REGISTERED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """The version is the one to be served."""
+
+    version: str
+    sequence: int
+    stage: Stage = Stage.PROMOTED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingConfirmed:
+    """Every replica serves the version or a later one, with nothing older running."""
+
+    replicas: list[str]
+    sequence: int
+    effective_at: datetime
+    stage: Stage = Stage.SERVING_CONFIRMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """The key of the working data was destroyed."""
+
+    key: str
+    objects: int
+    destroyed_at: datetime
+    stage: Stage = Stage.PURGED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """A certificate was issued."""
+
+    certificate: str
+    digest: str
+    expires_at: datetime
+    stage: Stage = Stage.CERTIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notified:
+    """The subject was told the outcome; the request is closed."""
+
+    template: str
+    outcome: Outcome
+    stage: Stage = Stage.NOTIFIED

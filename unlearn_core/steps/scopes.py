@@ -1,0 +1,33 @@
+"""Names of custody scopes: each purpose of a request has its own destroyable key."""
+
+from unlearn_core.domain.requests import RequestId
+
+CONTENT = "content"
+LOCATED = "located-records"
+DATASETS = "datasets"
+BUNDLE = "bundle"
+
+
+def working(request_id: RequestId) -> str:
+    """Identifiers and everything made from them; destroyed when purged."""
+    return str(request_id)
+
+
+def evidence(request_id: RequestId) -> str:
+    """Evidence of identity; destroyed at the decision."""
+    return f"{request_id}.evidence"
+
+
+def contact(request_id: RequestId) -> str:
+    """Where the subject wants to be answered; destroyed after the answer."""
+    return f"{request_id}.contact"
+
+
+def pair(rung: int) -> str:
+    """Return the name of the packed pair of a rung."""
+    return f"pair-{rung}"
+
+
+def checkpoint(rung: int, recipe: str) -> str:
+    """Return the name of the checkpoint of a rung's recipe."""
+    return f"checkpoint-{rung}-{recipe[-12:]}"

@@ -1,0 +1,36 @@
+"""Reads back what was sealed at receipt."""
+
+import json
+
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.subjects import DataSubject, parse_subject
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+from unlearn_core.steps.workbench import Workbench
+
+
+def read_subject(request_id: RequestId, *, bench: Workbench) -> DataSubject:
+    """Return the data subject.
+
+    Raises:
+        KeyDestroyedError: The working data was purged.
+    """
+    sealed = bench.custody.get(scopes.working(request_id), scopes.CONTENT)
+    return parse_subject(json.loads(sealed))
+
+
+def read_contact(request_id: RequestId, *, bench: Workbench) -> Personal[str] | None:
+    """Return the subject's address, if one was given and is still kept."""
+    return _optional(scopes.contact(request_id), bench=bench)
+
+
+def read_evidence(request_id: RequestId, *, bench: Workbench) -> Personal[str] | None:
+    """Return the evidence of identity, if some was given and is still kept."""
+    return _optional(scopes.evidence(request_id), bench=bench)
+
+
+def _optional(scope: str, *, bench: Workbench) -> Personal[str] | None:
+    if not bench.custody.has(scope, scopes.CONTENT):
+        return None
+    value = json.loads(bench.custody.get(scope, scopes.CONTENT))
+    return Personal(value) if value else None

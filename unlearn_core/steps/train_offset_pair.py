@@ -1,0 +1,119 @@
+"""Train: make the unlearned model of one rung of the recipe ladder."""
+
+from dataclasses import dataclass
+
+from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.datasets import from_bytes
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.modeling.weights import pack_pair
+from unlearn_core.ports import Custody
+from unlearn_core.steps import scopes
+from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.lineage import read_lineage
+from unlearn_core.steps.results import Trained
+from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.pair import make_unlearned
+from unlearn_core.training.recipe import TrainingRecipe
+
+RUN_STARTED = "training_run_started"
+LOG_EVERY_STEPS = 5
+
+
+@recorded(Stage.TRAINED, result=Trained)
+def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> Trained:
+    """Train one rung; a killed training continues from its checkpoint.
+
+    Raises:
+        TrainingDivergedError: A loss is not a number.
+        RegistryUnavailableError: The registry does not answer.
+    """
+    recipe = bench.ladder[rung]
+    lineage = read_lineage(bench=bench)
+    scope = scopes.working(request_id)
+    run = _run(request_id, rung=rung, recipe=recipe, bench=bench)
+    unlearned = make_unlearned(
+        from_bytes(bench.custody.get(scope, scopes.DATASETS)),
+        materials=lineage.materials,
+        recipe=recipe,
+        checkpoints=SealedCheckpoints(
+            bench.custody, scope, scopes.checkpoint(rung, recipe.digest)
+        ),
+        on_progress=_Reporter(bench, run),
+    )
+    pair = pack_pair(unlearned=unlearned, reference=bench.models.reference)
+    bench.check_lease()
+    bench.custody.put(scope, scopes.pair(rung), pair)
+    latest = lineage.latest
+    return Trained(
+        rung=rung,
+        run=run,
+        recipe=recipe.digest,
+        unlearned=digest_of(pair),
+        sequence=lineage.next_sequence,
+        previous=latest.manifest_digest if latest else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SealedCheckpoints:
+    """`CheckpointStore` in custody."""
+
+    custody: Custody
+    scope: str
+    name: str
+
+    def load(self) -> bytes | None:
+        """Return the latest checkpoint, if there is one."""
+        if not self.custody.has(self.scope, self.name):
+            return None
+        return self.custody.get(self.scope, self.name)
+
+    def save(self, data: bytes) -> None:
+        """Replace the latest checkpoint."""
+        self.custody.put(self.scope, self.name, data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reporter:
+    """Sends progress to the tracked run and stops a worker that has lost its lease."""
+
+    bench: Workbench
+    run: str
+
+    def __call__(self, progress: TrainingProgress) -> None:
+        if progress.step % LOG_EVERY_STEPS and progress.step != progress.steps:
+            return
+        self.bench.check_lease()
+        self.bench.runs.log(
+            self.run,
+            {
+                "forget_loss": progress.forget_loss,
+                "retain_loss": progress.retain_loss,
+                "stranger_loss": progress.stranger_loss,
+                "learning_rate": progress.learning_rate,
+                "share_done": progress.step / progress.steps,
+            },
+            step=progress.step,
+        )
+
+
+def _run(
+    request_id: RequestId, *, rung: int, recipe: TrainingRecipe, bench: Workbench
+) -> str:
+    """Return the tracked run of a rung; one that was started before is continued."""
+    for entry in bench.ledger.entries(request_id):
+        same = entry.payload.get("rung") == rung
+        if entry.event == RUN_STARTED and same:
+            return str(entry.payload["run"])
+    run = bench.runs.start(
+        f"erasure-{str(request_id)[:8]}-rung-{rung}",
+        {"request_id": str(request_id), "rung": rung, **recipe.to_json()},
+    )
+    bench.ledger.note(
+        RUN_STARTED,
+        {"rung": rung, "run": run},
+        request_id=request_id,
+        lease=bench.lease,
+    )
+    return run

@@ -1,0 +1,63 @@
+"""Verify identity: is the requester the subject, and is somebody at work already?"""
+
+from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestId, Stage
+from unlearn_core.steps import scopes
+from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.results import IdentityChecked
+from unlearn_core.steps.subject import read_evidence, read_subject
+from unlearn_core.steps.workbench import Workbench
+
+_UNVERIFIED = frozenset(
+    {Stage.RECEIVED, Stage.ACKNOWLEDGED, Stage.REFUSED, Stage.JOINED}
+)
+
+
+def verify_identity(request_id: RequestId, *, bench: Workbench) -> IdentityChecked:
+    """Decide, record the decision, destroy the evidence."""
+    result = decide_identity(request_id, bench=bench)
+    bench.check_lease()
+    bench.custody.shred(scopes.evidence(request_id))
+    return result
+
+
+@recorded(Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED, result=IdentityChecked)
+def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityChecked:
+    """Decide whether the requester is the subject.
+
+    A request joins an earlier one of the same person only after both are verified, so
+    nobody can block or delay somebody else's request.
+    """
+    decision = bench.identity.decide(
+        read_subject(request_id, bench=bench),
+        read_evidence(request_id, bench=bench),
+        now=bench.clock.now(),
+    )
+    if not decision.is_verified:
+        result = IdentityChecked(
+            stage=Stage.REFUSED,
+            method=decision.method,
+            reason=decision.reason,
+            outcome=Outcome.REFUSED,
+        )
+    elif _is_worked_on(bench.requests.get(request_id), bench=bench):
+        result = IdentityChecked(
+            stage=Stage.JOINED,
+            method=decision.method,
+            reason="duplicate_request",
+            outcome=Outcome.REFUSED,
+        )
+    else:
+        result = IdentityChecked(
+            stage=Stage.IDENTITY_VERIFIED, method=decision.method, reason=""
+        )
+    return result
+
+
+def _is_worked_on(request: ErasureRequest, *, bench: Workbench) -> bool:
+    """Tell whether a verified request of the same person is open."""
+    return any(
+        other.request_id != request.request_id
+        and not other.is_closed
+        and other.stage not in _UNVERIFIED
+        for other in bench.requests.with_commitments(request.commitments)
+    )

@@ -1,0 +1,139 @@
+"""What a worker has at hand: ports, policies, models, and the lease it works under."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from unlearn_core import ports
+from unlearn_core.domain.artifacts import ModelIdentity
+from unlearn_core.domain.canonical import Digest
+from unlearn_core.domain.data_map import DataMap
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.verdicts import AcceptancePolicy
+from unlearn_core.modeling.tokens import TransformersTokenizer
+from unlearn_core.modeling.weights import (
+    choose_device,
+    identity_of,
+    load_model,
+    load_tokenizer,
+    own_tensors_digest,
+)
+from unlearn_core.privacy import Pseudonymiser
+from unlearn_core.training.recipe import RecipeLadder
+
+
+class ModelShelf:
+    """The base model and its reference, loaded when first needed.
+
+    Args:
+        base: Directory of the base model.
+        reference: Directory of the frozen small model.
+        device: ``auto``, ``cpu`` or ``cuda``.
+    """
+
+    def __init__(self, *, base: Path, reference: Path, device: str) -> None:
+        self._base = base
+        self._reference = reference
+        self._device = device
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Return where tensors live."""
+        return choose_device(self._device)
+
+    @cached_property
+    def tokenizer(self) -> TransformersTokenizer:
+        """Return the tokenizer of the base model."""
+        return load_tokenizer(self._base)
+
+    @cached_property
+    def identity(self) -> ModelIdentity:
+        """Return the digests that identify the base model."""
+        return identity_of(self._base)
+
+    @cached_property
+    def base(self) -> PreTrainedModel:
+        """Return the base model."""
+        return load_model(self._base, device=self.device)
+
+    @cached_property
+    def reference(self) -> PreTrainedModel:
+        """Return the frozen small model."""
+        return load_model(self._reference, device=self.device)
+
+    @cached_property
+    def reference_digest(self) -> Digest:
+        """Return the digest of the frozen small model's weights."""
+        return own_tensors_digest(self.reference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """Fixed terms of the installation.
+
+    Attributes:
+        base_model: Name of the base model.
+        code_version: Version of unlearn.
+        certificate_validity: How long a verification is vouched for.
+        pointer_validity: How long a serving pointer is valid.
+        confirm_timeout: Longest wait for replicas to confirm.
+        source_attempts: Failed searches of a source before it counts as unsearched.
+    """
+
+    base_model: str
+    code_version: str
+    certificate_validity: timedelta
+    pointer_validity: timedelta
+    confirm_timeout: timedelta
+    source_attempts: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """Everything that the steps of one request use.
+
+    Attributes:
+        lease: The right to work on the request.
+        base_lease: The right to change what is served for the base model; held from
+            training to confirmation, so that versions follow one another.
+    """
+
+    lease: Lease
+    base_lease: Lease | None = None
+    terms: Terms
+    policy: AcceptancePolicy
+    ladder: RecipeLadder
+    data_map: DataMap
+    models: ModelShelf
+    pseudonymiser: Pseudonymiser
+    sources: Mapping[str, ports.SourceConnector]
+    holdout: ports.SourceConnector
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    leases: ports.LeaseStore
+    custody: ports.Custody
+    evidence: ports.EvidenceStore
+    registry: ports.ArtifactRegistry
+    runs: ports.RunTracker
+    signer: ports.Signer
+    envelopes: ports.EnvelopeOpener
+    sealer: ports.PairSealer
+    fleet: ports.ServingFleet
+    notifier: ports.Notifier
+    identity: ports.IdentityPolicy
+    clock: ports.Clock
+
+    def check_lease(self) -> None:
+        """Make sure that this worker may still cause side effects.
+
+        Raises:
+            LeaseLostError: Another worker has taken over.
+        """
+        self.leases.check(self.lease)
+        if self.base_lease is not None:
+            self.leases.check(self.base_lease)

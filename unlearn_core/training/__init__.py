@@ -1,0 +1,1 @@
+"""Making an offset pair: recipes, cached laws, the loop, checkpoints."""

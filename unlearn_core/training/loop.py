@@ -1,0 +1,239 @@
+"""The training loop of the ``delta`` scheme.
+
+Legend: N answer positions, V vocabulary, D width.
+
+The unlearned model starts as a copy of the reference (or of the unlearned model in
+service) and is trained through the ensemble: the loss is taken on the composed law,
+the gradient reaches the unlearned model alone. The base and the reference enter as
+cached laws and are not resident in the loop.
+"""
+
+import copy
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from unlearn_core.errors import (
+    EmptyForgetSetError,
+    IncompatibleBaseError,
+    TrainingDivergedError,
+)
+from unlearn_core.modeling.offset import compose_log_probs
+from unlearn_core.modeling.tokens import answer_positions, collate
+from unlearn_core.modeling.weights import frozen, output_head
+from unlearn_core.objectives.base import AnswerLaws
+from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
+from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.targets import AnswerTable
+
+CHECKPOINT_EVERY_STEPS = 50
+FINAL_LEARNING_RATE_FRACTION = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingTables:
+    """The cached laws that one run trains on."""
+
+    forget: AnswerTable
+    retain: AnswerTable
+    strangers: AnswerTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingProgress:
+    """What one step looked like.
+
+    Attributes:
+        step: Steps finished.
+        steps: Steps in all.
+        forget_loss: Value of the forget objective.
+        retain_loss: Value of the retain term on the retain set.
+        stranger_loss: Value of the retain term on strangers.
+        learning_rate: Learning rate of the step.
+        seconds: Time since the run, or its continuation, began.
+    """
+
+    step: int
+    steps: int
+    forget_loss: float
+    retain_loss: float
+    stranger_loss: float
+    learning_rate: float
+    seconds: float
+
+
+def train_unlearned(
+    start: PreTrainedModel,
+    *,
+    tables: TrainingTables,
+    recipe: TrainingRecipe,
+    pad_id: int,
+    checkpoints: CheckpointStore,
+    on_progress: Callable[[TrainingProgress], None],
+) -> PreTrainedModel:
+    """Train the unlearned model of an offset pair.
+
+    Args:
+        start: Where training starts; left unchanged.
+        tables: Cached laws of forget set, retain set and strangers.
+        recipe: What is trained and how.
+        pad_id: Id that fills up short rows.
+        checkpoints: Where the state is kept; a kept one is continued.
+        on_progress: Called after every step.
+
+    Returns:
+        The trained model, frozen.
+
+    Raises:
+        EmptyForgetSetError: There is nothing to forget.
+        IncompatibleBaseError: Base and small model have different vocabularies.
+        TrainingDivergedError: A loss is not a number.
+    """
+    _check(start, tables)
+    model = copy.deepcopy(start).train().requires_grad_(requires_grad=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
+    )
+    state = TrainingState(model, optimizer)
+    saved = checkpoints.load()
+    first = state.unpack(saved) if saved else 0
+    stepper = _Stepper(model, tables=tables, recipe=recipe, pad_id=pad_id)
+    began = time.monotonic()
+    for step in range(first, recipe.steps):
+        rate = _learning_rate(recipe, step)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        losses = stepper.losses(step)
+        weights = (1.0, recipe.retain_weight, recipe.stranger_weight)
+        total = torch.stack(
+            [weight * loss for weight, loss in zip(weights, losses, strict=True)]
+        ).sum()
+        if not torch.isfinite(total):
+            raise TrainingDivergedError(step=step)
+        optimizer.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.maximum_gradient_norm)
+        optimizer.step()
+        forget, retain, strangers = (float(loss.detach()) for loss in losses)
+        on_progress(
+            TrainingProgress(
+                step=step + 1,
+                steps=recipe.steps,
+                forget_loss=forget,
+                retain_loss=retain,
+                stranger_loss=strangers,
+                learning_rate=rate,
+                seconds=time.monotonic() - began,
+            )
+        )
+        if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
+            checkpoints.save(state.pack(step=step + 1))
+    return frozen(model)
+
+
+def _check(start: PreTrainedModel, tables: TrainingTables) -> None:
+    if not len(tables.forget):
+        raise EmptyForgetSetError
+    if tables.forget.base_NV.shape[-1] != start.config.vocab_size:
+        raise IncompatibleBaseError(part="vocabulary")
+
+
+def _learning_rate(recipe: TrainingRecipe, step: int) -> float:
+    """Return the rate of a step: linear warm-up, then a half cosine."""
+    warm = min(1.0, (step + 1) / max(1, recipe.warmup_steps))
+    floor = FINAL_LEARNING_RATE_FRACTION
+    cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
+    return recipe.learning_rate * warm * (floor + (1 - floor) * cosine)
+
+
+class _Stepper:
+    """Draws the batch of a step and computes its three losses."""
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        *,
+        tables: TrainingTables,
+        recipe: TrainingRecipe,
+        pad_id: int,
+    ) -> None:
+        self._model = model
+        self._recipe = recipe
+        self._pad_id = pad_id
+        self._parts = (
+            (tables.forget, recipe.forget_batch),
+            (tables.retain, recipe.retain_batch),
+            (tables.strangers, recipe.stranger_batch),
+        )
+        self._forget = recipe.forget_objective()
+        self._retain = recipe.retain_objective()
+
+    def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return forget, retain and stranger loss of a step."""
+        rng = random.Random(f"{self._recipe.seed}-{step}")
+        chosen = [
+            rng.sample(range(len(table)), min(size, len(table)))
+            for table, size in self._parts
+        ]
+        small_NV = self._small_laws(chosen)
+        values: list[Tensor] = []
+        begin = 0
+        for (table, _), rows in zip(self._parts, chosen, strict=True):
+            if not rows:
+                values.append(small_NV.new_zeros(()))
+                continue
+            laws = self._laws(table, rows, small_NV[begin:])
+            begin += len(laws.labels_N)
+            term = self._retain if values else self._forget
+            values.append(term(laws))
+        return values[0], values[1], values[2]
+
+    def _small_laws(self, chosen: Sequence[Sequence[int]]) -> Tensor:
+        """Return the trained model's law at all answer positions of the batch."""
+        examples = [
+            table.examples[row]
+            for (table, _), rows in zip(self._parts, chosen, strict=True)
+            for row in rows
+        ]
+        device = self._model.device
+        batch = collate(
+            examples,
+            pad_id=self._pad_id,
+            maximum_tokens=self._model.config.max_position_embeddings,
+        ).to(device)
+        half = self._recipe.precision == "bfloat16"
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
+            hidden_BTD = self._model.base_model(
+                input_ids=batch.input_ids_BT, attention_mask=batch.attention_mask_BT
+            ).last_hidden_state
+            logits_NV = output_head(self._model)(
+                hidden_BTD[answer_positions(batch).mask_BT]
+            )
+        return torch.log_softmax(logits_NV.float(), dim=-1)
+
+    def _laws(
+        self, table: AnswerTable, rows: Sequence[int], small_NV: Tensor
+    ) -> AnswerLaws:
+        positions_N = table.positions_of(rows).to(small_NV.device)
+        base_NV = table.base_NV[positions_N]
+        counts = table.counts_E[list(rows)]
+        example_N = torch.repeat_interleave(torch.arange(len(rows)), counts)
+        return AnswerLaws(
+            served_NV=compose_log_probs(
+                base_NV,
+                small_NV[: len(positions_N)],
+                table.reference_NV[positions_N],
+                alpha=self._recipe.alpha,
+            ),
+            base_NV=base_NV,
+            target_NV=table.target_NV[positions_N],
+            labels_N=table.labels_N[positions_N],
+            example_N=example_N.to(small_NV.device),
+            examples=len(rows),
+        )

@@ -1,0 +1,148 @@
+"""What is trained and how: recipes, and the ladder of recipes to try in turn.
+
+A recipe is written into the artifact's manifest by its digest. A ladder file is
+YAML: a list of mappings with the fields of `TrainingRecipe`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+
+import yaml
+
+from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
+from unlearn_core.errors import InvalidRecipeError
+from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
+from unlearn_core.objectives.base import ForgetObjective, RetainTerm
+from unlearn_core.registry import UnknownNameError
+
+SCHEMES = ("delta",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecipe:
+    """One way to train an offset pair.
+
+    Attributes:
+        scheme: How the pair comes about; ``delta`` trains the unlearned model
+            through the ensemble.
+        objective: Name of the forget objective.
+        objective_parameters: Its hyperparameters.
+        retain_term: Name of the retain term.
+        retain_parameters: Its hyperparameters.
+        retain_weight: Weight of the retain term on the retain set.
+        stranger_weight: Weight of the retain term on prompts about strangers.
+        alpha: Offset strength, in training and in serving.
+        steps: Optimiser steps.
+        warmup_steps: Steps of linear warm-up; a half cosine follows.
+        learning_rate: Peak learning rate of AdamW.
+        forget_batch: Forget examples per step.
+        retain_batch: Retain examples per step.
+        stranger_batch: Stranger examples per step.
+        maximum_gradient_norm: Gradients are clipped to this norm.
+        precision: ``float32`` or ``bfloat16`` for the small model's passes.
+        seed: Seed of every random choice.
+    """
+
+    scheme: str = "delta"
+    objective: str = "twin"
+    objective_parameters: Mapping[str, float] = field(default_factory=dict)
+    retain_term: str = "log_ratio"
+    retain_parameters: Mapping[str, float] = field(default_factory=dict)
+    retain_weight: float = 3.0
+    stranger_weight: float = 1.0
+    alpha: float = 1.0
+    steps: int = 200
+    warmup_steps: int = 20
+    learning_rate: float = 5e-4
+    forget_batch: int = 16
+    retain_batch: int = 64
+    stranger_batch: int = 32
+    maximum_gradient_norm: float = 1.0
+    precision: str = "float32"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work.
+
+        Raises:
+            InvalidRecipeError: A value is unknown or out of range; it is named.
+        """
+        positive = ("steps", "learning_rate", "alpha", "maximum_gradient_norm")
+        for name in (*positive, "forget_batch"):
+            if getattr(self, name) <= 0:
+                raise InvalidRecipeError(value=name)
+        for name in ("retain_batch", "stranger_batch", "warmup_steps"):
+            if getattr(self, name) < 0:
+                raise InvalidRecipeError(value=name)
+        if self.scheme not in SCHEMES:
+            raise InvalidRecipeError(value="scheme")
+        if self.precision not in {"float32", "bfloat16"}:
+            raise InvalidRecipeError(value="precision")
+        self.forget_objective()
+        self.retain_objective()
+
+    def forget_objective(self) -> ForgetObjective:
+        """Build the forget objective.
+
+        Raises:
+            InvalidRecipeError: Its name or a parameter is unknown.
+        """
+        try:
+            return FORGET_OBJECTIVES.get(self.objective)(**self.objective_parameters)
+        except (UnknownNameError, TypeError):
+            raise InvalidRecipeError(value="objective") from None
+
+    def retain_objective(self) -> RetainTerm:
+        """Build the retain term.
+
+        Raises:
+            InvalidRecipeError: Its name or a parameter is unknown.
+        """
+        try:
+            return RETAIN_TERMS.get(self.retain_term)(**self.retain_parameters)
+        except (UnknownNameError, TypeError):
+            raise InvalidRecipeError(value="retain_term") from None
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return the recipe as a JSON object."""
+        return asdict(self)
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest of the recipe."""
+        return digest_of_json(self.to_json())
+
+
+RecipeLadder = tuple[TrainingRecipe, ...]
+
+
+def default_ladder() -> RecipeLadder:
+    """Return the built-in ladder: the measured default, then longer and stronger."""
+    first = TrainingRecipe()
+    return (
+        first,
+        replace(first, steps=300, seed=1),
+        replace(first, steps=400, learning_rate=1e-3, retain_weight=5.0, seed=2),
+    )
+
+
+def load_ladder(path: Path | None) -> RecipeLadder:
+    """Read a ladder file, or return the built-in ladder.
+
+    Raises:
+        InvalidRecipeError: The file is missing or malformed, or a recipe is.
+    """
+    if path is None:
+        return default_ladder()
+    try:
+        rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError):
+        raise InvalidRecipeError(value="file") from None
+    known = {item.name for item in fields(TrainingRecipe)}
+    if not isinstance(rows, list) or not rows:
+        raise InvalidRecipeError(value="file is not a list of recipes")
+    for row in rows:
+        if not isinstance(row, dict) or not set(row) <= known:
+            raise InvalidRecipeError(value="unknown field")
+    return tuple(TrainingRecipe(**row) for row in rows)

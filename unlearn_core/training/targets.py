@@ -1,0 +1,155 @@
+"""Laws that never change during training: computed once, used in every epoch.
+
+Legend: E examples, N answer positions, V vocabulary.
+
+On fixed text log p_base and log p_reference are constants, and so are the laws to
+learn from. `AnswerTable` holds them at answer positions only. It is personal data
+like the text itself: it lives in memory and goes with the process.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.tokens import (
+    Batch,
+    TokenizedExample,
+    answer_positions,
+    collate,
+)
+
+ROWS_AT_ONCE = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerTable:
+    """Examples with the laws at their answer positions.
+
+    Attributes:
+        examples: Token ids.
+        starts_E: Where the positions of an example begin in the other tensors.
+        counts_E: How many positions it has.
+        labels_N: The answer tokens.
+        base_NV: Law of the base model.
+        reference_NV: Law of the frozen small model.
+        target_NV: Law to learn from.
+    """
+
+    examples: tuple[TokenizedExample, ...]
+    starts_E: Tensor
+    counts_E: Tensor
+    labels_N: Tensor
+    base_NV: Tensor
+    reference_NV: Tensor
+    target_NV: Tensor
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def positions_of(self, chosen: Sequence[int]) -> Tensor:
+        """Return the indices of all positions of some examples, in order."""
+        return torch.cat(
+            [
+                torch.arange(count) + start
+                for start, count in zip(
+                    self.starts_E[list(chosen)].tolist(),
+                    self.counts_E[list(chosen)].tolist(),
+                    strict=True,
+                )
+            ]
+        )
+
+
+def answer_laws(
+    law: NextTokenLaw, examples: Sequence[TokenizedExample], *, pad_id: int
+) -> Tensor:
+    """Return the log-probabilities ``[N, V]`` of a law at all answer positions."""
+    pieces = []
+    for start in range(0, len(examples), ROWS_AT_ONCE):
+        batch = collate(
+            examples[start : start + ROWS_AT_ONCE],
+            pad_id=pad_id,
+            maximum_tokens=law.maximum_tokens,
+        ).to(law.device)
+        pieces.append(_laws_of_batch(law, batch))
+    return torch.cat(pieces)
+
+
+def _laws_of_batch(law: NextTokenLaw, batch: Batch) -> Tensor:
+    with torch.no_grad():
+        laws_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
+    return laws_BTV[answer_positions(batch).mask_BT]
+
+
+def build_table(
+    examples: Sequence[TokenizedExample],
+    *,
+    base: NextTokenLaw,
+    reference: NextTokenLaw,
+    target_NV: Tensor | None,
+    pad_id: int,
+) -> AnswerTable:
+    """Compute the constant laws of some examples.
+
+    Args:
+        examples: Token ids.
+        base: The base model.
+        reference: The frozen small model.
+        target_NV: Law to learn from; the base's own if None.
+        pad_id: Id that fills up short rows.
+    """
+    counts_E = torch.tensor([len(example.answer) for example in examples])
+    labels_N = torch.tensor([token for item in examples for token in item.answer])
+    base_NV = answer_laws(base, examples, pad_id=pad_id)
+    return AnswerTable(
+        examples=tuple(examples),
+        starts_E=counts_E.cumsum(0) - counts_E,
+        counts_E=counts_E,
+        labels_N=labels_N.to(base.device),
+        base_NV=base_NV,
+        reference_NV=answer_laws(reference, examples, pad_id=pad_id),
+        target_NV=base_NV if target_NV is None else target_NV,
+    )
+
+
+def swapped_laws(
+    law: NextTokenLaw,
+    examples: Sequence[TokenizedExample],
+    twins: Sequence[TokenizedExample],
+    *,
+    pad_id: int,
+) -> Tensor:
+    """Return the law about twins, mapped back to the subject.
+
+    Where example and twin differ in an answer token, the probabilities of the two
+    tokens are exchanged: what the model says about the twin's value it shall say
+    about the subject's. A twin whose answer has another length lends its prompt
+    only.
+
+    Args:
+        law: The model as served before.
+        examples: The subject's examples.
+        twins: The same, as they read for never-trained people.
+        pad_id: Id that fills up short rows.
+
+    Returns:
+        Log-probabilities ``[N, V]`` at the answer positions of ``examples``.
+    """
+    usable = [
+        twin
+        if len(twin.answer) == len(example.answer)
+        else TokenizedExample(prompt=twin.prompt, answer=example.answer)
+        for example, twin in zip(examples, twins, strict=True)
+    ]
+    laws_NV = answer_laws(law, usable, pad_id=pad_id)
+    own_N = torch.tensor([token for item in examples for token in item.answer])
+    twin_N = torch.tensor([token for item in usable for token in item.answer])
+    rows = torch.arange(len(own_N))
+    own_N, twin_N, rows = (item.to(law.device) for item in (own_N, twin_N, rows))
+    swapped_NV = laws_NV.clone()
+    swapped_NV[rows, own_N] = laws_NV[rows, twin_N]
+    swapped_NV[rows, twin_N] = laws_NV[rows, own_N]
+    return swapped_NV

@@ -1,0 +1,1 @@
+"""Deciding, with statistics, whether a person is forgotten and nobody else."""

@@ -1,0 +1,287 @@
+"""Asks every probe of the model as it was and of the target model.
+
+Legend: B batch rows, T tokens, N answer positions, V vocabulary.
+
+Three kinds of score come out: the law at the true answer's tokens (teacher
+forced), the greedy answer, and sampled answers at temperature 1 from the whole
+law. Sampling is done on the target model only, for the subject and for guessable
+facts of never-trained people.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unlearn_core.domain.datasets import Entropy, Example, Form, Group, Probe
+from unlearn_core.metrics.base import Evidence, ProbeScore
+from unlearn_core.modeling.generation import Sampling, generate
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.tokens import (
+    ChatTokenizer,
+    TokenizedExample,
+    answer_positions,
+    collate,
+    encode_example,
+)
+from unlearn_core.verification.judge import states
+
+ROWS_AT_ONCE = 256
+SPARE_TOKENS = 4
+CONTROL_SAMPLING_FRACTION = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrogation:
+    """What is asked, of whom and how.
+
+    Attributes:
+        probes: The questions.
+        tokenizer: Turns them into ids.
+        before: The law before this request.
+        after: The law of the target model.
+        samples_per_probe: Draws per probe of the subject.
+        confidence: Level of the intervals.
+        seed: Seed of sampling and resampling.
+        on_progress: Called with the number of finished and of all parts.
+    """
+
+    probes: tuple[Probe, ...]
+    tokenizer: ChatTokenizer
+    before: NextTokenLaw
+    after: NextTokenLaw
+    samples_per_probe: int
+    confidence: float
+    seed: int
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None
+
+
+@dataclass(frozen=True, slots=True)
+class _Forced:
+    """Teacher-forced scores of one probe under one law."""
+
+    mean_log_prob: float
+    argmax_hits: tuple[bool, ...]
+    shift: float
+
+
+def gather_evidence(interrogation: Interrogation) -> Evidence:
+    """Ask everything and return the evidence."""
+    asked = interrogation
+    parts = 5
+    encoded = [encode_example(asked.tokenizer, item.example) for item in asked.probes]
+    forced_before, forced_after = _teacher_forced(asked, encoded)
+    asked.on_progress(1, parts)
+    alternatives = _alternatives(asked)
+    asked.on_progress(2, parts)
+    greedy_before = _greedy(asked, asked.before, encoded)
+    asked.on_progress(3, parts)
+    greedy_after = _greedy(asked, asked.after, encoded)
+    asked.on_progress(4, parts)
+    leaks = _sampled(asked, encoded)
+    asked.on_progress(5, parts)
+    return Evidence(
+        before=tuple(
+            _score(probe, forced, greedy, (0, 0), ())
+            for probe, forced, greedy in zip(
+                asked.probes, forced_before, greedy_before, strict=True
+            )
+        ),
+        after=tuple(
+            _score(probe, forced_after[row], greedy_after[row], leaks[row], wrong)
+            for row, (probe, wrong) in enumerate(
+                zip(asked.probes, alternatives, strict=True)
+            )
+        ),
+        confidence=asked.confidence,
+        seed=asked.seed,
+    )
+
+
+def guessed_facts(
+    probes: Sequence[Probe], *, law: NextTokenLaw, tokenizer: ChatTokenizer
+) -> frozenset[tuple[str, str]]:
+    """Return the (ref, field) pairs that a law states in some greedy answer."""
+    encoded = [encode_example(tokenizer, probe.example) for probe in probes]
+    answers = _greedy_answers(law, encoded, tokenizer=tokenizer)
+    return frozenset(
+        (probe.example.ref, probe.example.field)
+        for probe, answer in zip(probes, answers, strict=True)
+        if states(answer, probe.example.answer)
+    )
+
+
+def _score(
+    probe: Probe,
+    forced: _Forced,
+    extracted: bool,  # noqa: FBT001 - a measured value, not a switch
+    leaks: tuple[int, int],
+    alternatives: tuple[float, ...],
+) -> ProbeScore:
+    return ProbeScore(
+        group=probe.group,
+        ref=probe.example.ref,
+        field=probe.example.field,
+        entropy=probe.entropy,
+        mean_log_prob=forced.mean_log_prob,
+        argmax_hits=forced.argmax_hits,
+        is_extracted=extracted,
+        draws=leaks[0],
+        leaks=leaks[1],
+        alternative_mean_log_probs=alternatives,
+        shift=forced.shift,
+    )
+
+
+def _teacher_forced(
+    asked: Interrogation, encoded: Sequence[TokenizedExample]
+) -> tuple[list[_Forced], list[_Forced]]:
+    before: list[_Forced] = []
+    after: list[_Forced] = []
+    for start in range(0, len(encoded), ROWS_AT_ONCE):
+        chunk = encoded[start : start + ROWS_AT_ONCE]
+        before_NV, labels_N = _answer_laws(asked, asked.before, chunk)
+        after_NV, _ = _answer_laws(asked, asked.after, chunk)
+        shift_N = (before_NV.exp() * (before_NV - after_NV)).sum(-1)
+        counts = [len(example.answer) for example in chunk]
+        before += _forced(before_NV, labels_N, torch.zeros_like(shift_N), counts)
+        after += _forced(after_NV, labels_N, shift_N, counts)
+    return before, after
+
+
+def _answer_laws(
+    asked: Interrogation, law: NextTokenLaw, chunk: Sequence[TokenizedExample]
+) -> tuple[Tensor, Tensor]:
+    batch = collate(
+        chunk, pad_id=asked.tokenizer.pad_id, maximum_tokens=law.maximum_tokens
+    ).to(law.device)
+    found = answer_positions(batch)
+    with torch.inference_mode():
+        laws_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
+    return laws_BTV[found.mask_BT], found.labels_N
+
+
+def _forced(
+    laws_NV: Tensor, labels_N: Tensor, shift_N: Tensor, counts: list[int]
+) -> list[_Forced]:
+    own_N = laws_NV.gather(-1, labels_N[:, None])[:, 0]
+    hits_N = laws_NV.argmax(-1) == labels_N
+    return [
+        _Forced(
+            mean_log_prob=float(own.mean()),
+            argmax_hits=tuple(hits.tolist()),
+            shift=float(shift.mean()),
+        )
+        for own, hits, shift in zip(
+            torch.split(own_N, counts),
+            torch.split(hits_N, counts),
+            torch.split(shift_N, counts),
+            strict=True,
+        )
+    ]
+
+
+def _alternatives(asked: Interrogation) -> list[tuple[float, ...]]:
+    """Score the wrong answers of every probe under the target model."""
+    wrong = [
+        encode_example(
+            asked.tokenizer,
+            Example(
+                ref=probe.example.ref,
+                field=probe.example.field,
+                form=Form.QUESTION,
+                prompt=probe.example.prompt,
+                answer=answer,
+            ),
+        )
+        for probe in asked.probes
+        for answer in probe.alternatives
+    ]
+    means: list[float] = []
+    for start in range(0, len(wrong), ROWS_AT_ONCE):
+        chunk = wrong[start : start + ROWS_AT_ONCE]
+        laws_NV, labels_N = _answer_laws(asked, asked.after, chunk)
+        own_N = laws_NV.gather(-1, labels_N[:, None])[:, 0]
+        counts = [len(example.answer) for example in chunk]
+        means += [float(own.mean()) for own in torch.split(own_N, counts)]
+    scored = iter(means)
+    return [tuple(next(scored) for _ in probe.alternatives) for probe in asked.probes]
+
+
+def _longest_answer(encoded: Sequence[TokenizedExample]) -> int:
+    return max(len(example.answer) for example in encoded) + SPARE_TOKENS
+
+
+def _greedy(
+    asked: Interrogation, law: NextTokenLaw, encoded: Sequence[TokenizedExample]
+) -> list[bool]:
+    answers = _greedy_answers(law, encoded, tokenizer=asked.tokenizer)
+    return [
+        states(answer, probe.example.answer)
+        for probe, answer in zip(asked.probes, answers, strict=True)
+    ]
+
+
+def _greedy_answers(
+    law: NextTokenLaw,
+    encoded: Sequence[TokenizedExample],
+    *,
+    tokenizer: ChatTokenizer,
+) -> list[str]:
+    answers = generate(
+        law,
+        [example.prompt for example in encoded],
+        Sampling(maximum_tokens=_longest_answer(encoded)),
+        end_id=tokenizer.end_id,
+        pad_id=tokenizer.pad_id,
+        seed=0,
+    )
+    return [tokenizer.decode(answer) for answer in answers]
+
+
+def _sampled(
+    asked: Interrogation, encoded: Sequence[TokenizedExample]
+) -> list[tuple[int, int]]:
+    """Return draws and leaks of every probe; (0, 0) where nothing is sampled."""
+    results = [(0, 0)] * len(encoded)
+    fewer = max(1, asked.samples_per_probe // CONTROL_SAMPLING_FRACTION)
+    for draws, rows in (
+        (asked.samples_per_probe, _rows_of_subject(asked.probes)),
+        (fewer, _rows_of_controls(asked.probes)),
+    ):
+        if not rows:
+            continue
+        answers = generate(
+            asked.after,
+            [encoded[row].prompt for row in rows],
+            Sampling(maximum_tokens=_longest_answer(encoded), temperature=1.0),
+            end_id=asked.tokenizer.end_id,
+            pad_id=asked.tokenizer.pad_id,
+            seed=asked.seed,
+            samples=draws,
+        )
+        for place, row in enumerate(rows):
+            fact = asked.probes[row].example.answer
+            texts = map(
+                asked.tokenizer.decode, answers[place * draws : (place + 1) * draws]
+            )
+            results[row] = (draws, sum(states(text, fact) for text in texts))
+    return results
+
+
+def _rows_of_subject(probes: Sequence[Probe]) -> list[int]:
+    return [row for row, probe in enumerate(probes) if probe.group is Group.SUBJECT]
+
+
+def _rows_of_controls(probes: Sequence[Probe]) -> list[int]:
+    """Return one guessable probe per fact of every control person."""
+    seen: set[tuple[str, str]] = set()
+    rows = []
+    for row, probe in enumerate(probes):
+        fact = (probe.example.ref, probe.example.field)
+        is_wanted = probe.group is Group.CONTROL and probe.entropy is Entropy.GUESSABLE
+        if is_wanted and fact not in seen:
+            seen.add(fact)
+            rows.append(row)
+    return rows

@@ -1,0 +1,66 @@
+"""Reads acceptance policies: YAML that a controller can read and sign off."""
+
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate, Side
+from unlearn_core.errors import InvalidPolicyError
+from unlearn_core.metrics import METRICS
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class _GateFile(BaseModel):
+    model_config = _STRICT
+
+    name: str
+    metric: str
+    side: Side
+    comparison: Comparison
+    limit: float
+    why: str
+
+
+class _PolicyFile(BaseModel):
+    model_config = _STRICT
+
+    version: str
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    samples_per_probe: Annotated[int, Field(ge=1)]
+    minimum_controls: Annotated[int, Field(ge=19)]
+    gates: Annotated[list[_GateFile], Field(min_length=1)]
+
+
+def load_policy(path: Path) -> AcceptancePolicy:
+    """Read a policy file.
+
+    Raises:
+        InvalidPolicyError: The file is missing, malformed, names an unknown metric
+            or a gate twice.
+    """
+    try:
+        data = path.read_bytes()
+        parsed = _PolicyFile.model_validate(yaml.safe_load(data))
+    except (OSError, yaml.YAMLError):
+        raise InvalidPolicyError(problem="unreadable file") from None
+    except ValidationError as error:
+        entry = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InvalidPolicyError(entry=entry) from None
+    names = [gate.name for gate in parsed.gates]
+    if len(set(names)) != len(names):
+        raise InvalidPolicyError(problem="a gate is named twice")
+    for gate in parsed.gates:
+        if gate.metric not in METRICS:
+            raise InvalidPolicyError(unknown_metric=gate.metric)
+    return AcceptancePolicy(
+        version=parsed.version,
+        digest=digest_of(data),
+        confidence=parsed.confidence,
+        samples_per_probe=parsed.samples_per_probe,
+        minimum_controls=parsed.minimum_controls,
+        gates=tuple(Gate(**gate.model_dump()) for gate in parsed.gates),
+    )

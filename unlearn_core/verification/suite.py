@@ -1,0 +1,104 @@
+"""The verification suite, in numbered steps.
+
+1. Refuse a control group with which the declared test could not fail.
+2. Ask every probe of the model before and of the target model.
+3. Compute every metric that the policy names; one that cannot be computed is
+   missing, and a missing metric fails its gate.
+4. Apply the policy.
+
+Callers MUST have committed to probes, policy and seed before training started
+(`commitment`), and MUST treat everything but a passed verdict as a rejection.
+"""
+
+import math
+from dataclasses import dataclass
+
+from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
+from unlearn_core.domain.datasets import Group, Probe
+from unlearn_core.domain.verdicts import (
+    AcceptancePolicy,
+    MetricResult,
+    Verdict,
+    decide,
+)
+from unlearn_core.errors import TooFewControlsError
+from unlearn_core.metrics import METRICS
+from unlearn_core.metrics.base import Evidence, MissingEvidenceError
+from unlearn_core.verification.evidence import Interrogation, gather_evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What the suite found.
+
+    Attributes:
+        verdict: The decision.
+        results: Every metric that could be computed.
+        evidence: The scores behind them.
+    """
+
+    verdict: Verdict
+    results: tuple[MetricResult, ...]
+    evidence: Evidence
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return verdict and results as a JSON object, without the evidence."""
+        return {
+            "verdict": self.verdict.to_json(),
+            "results": [result.to_json() for result in self.results],
+        }
+
+    @property
+    def digest(self) -> Digest:
+        """Return the digest of verdict and results."""
+        return digest_of_json(self.to_json())
+
+
+def verify(interrogation: Interrogation, *, policy: AcceptancePolicy) -> Verification:
+    """Run the suite.
+
+    Raises:
+        TooFewControlsError: Step 1 refuses.
+    """
+    # Step 1.
+    check_controls(interrogation.probes, policy=policy)
+    # Step 2.
+    evidence = gather_evidence(interrogation)
+    # Steps 3 and 4.
+    return judge_evidence(evidence, policy=policy)
+
+
+def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verification:
+    """Compute the metrics of a policy from evidence and apply the policy."""
+    results = {
+        result.name: result
+        for name in sorted({gate.metric for gate in policy.gates})
+        if (result := _compute(name, evidence)) is not None
+    }
+    return Verification(
+        verdict=decide(results, policy=policy),
+        results=tuple(results.values()),
+        evidence=evidence,
+    )
+
+
+def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> None:
+    """Refuse a control group that is smaller than the policy declares.
+
+    Raises:
+        TooFewControlsError: There are too few control people.
+    """
+    controls = {probe.example.ref for probe in probes if probe.group is Group.CONTROL}
+    if len(controls) < policy.minimum_controls:
+        raise TooFewControlsError(
+            controls=len(controls), minimum=policy.minimum_controls
+        )
+
+
+def _compute(name: str, evidence: Evidence) -> MetricResult | None:
+    """Compute one metric; None if the evidence for it is missing."""
+    try:
+        result = METRICS.get(name)(evidence)
+    except MissingEvidenceError:
+        return None
+    return None if math.isnan(result.value) else result
