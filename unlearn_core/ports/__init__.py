@@ -1,0 +1,60 @@
+"""Every outside system as a Protocol; adapters implement them, steps use them.
+
+Each port has an in-memory implementation in `adapters.memory`, held to the same
+contract tests as the real ones. Errors named under Raises are part of the
+contract.
+"""
+
+from unlearn_core.ports.contact import (
+    IdentityDecision,
+    IdentityPolicy,
+    Notifier,
+    WorkflowTrigger,
+)
+from unlearn_core.ports.delivery import (
+    ArtifactRegistry,
+    RegisteredVersion,
+    ReplicaState,
+    RunTracker,
+    ServingFleet,
+)
+from unlearn_core.ports.records import (
+    Clock,
+    LeaseStore,
+    Ledger,
+    RequestStore,
+)
+from unlearn_core.ports.signing import (
+    EnvelopeOpener,
+    PairSealer,
+    Signer,
+)
+from unlearn_core.ports.storage import (
+    Custody,
+    EvidenceStore,
+    KeyDestruction,
+    SourceConnector,
+)
+
+__all__ = [
+    "ArtifactRegistry",
+    "Clock",
+    "Custody",
+    "EnvelopeOpener",
+    "EvidenceStore",
+    "IdentityDecision",
+    "IdentityPolicy",
+    "KeyDestruction",
+    "LeaseStore",
+    "Ledger",
+    "Notifier",
+    "PairSealer",
+    "RegisteredVersion",
+    "ReplicaState",
+    "RequestStore",
+    "RunTracker",
+    "ServingFleet",
+    "Signer",
+    "SourceConnector",
+    "WorkflowTrigger",
+]

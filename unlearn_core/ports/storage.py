@@ -1,0 +1,124 @@
+"""Where personal data is found, and where it is sealed."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from unlearn_core.domain.canonical import Digest
+from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
+from unlearn_core.domain.subjects import DataSubject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyDestruction:
+    """Evidence that the key of a scope was destroyed.
+
+    Attributes:
+        key: Digest of the wrapped key that was destroyed.
+        objects: Number of sealed objects removed with it.
+        destroyed_at: Moment of destruction.
+    """
+
+    key: Digest
+    objects: int
+    destroyed_at: datetime
+
+
+class Custody(Protocol):
+    """Sealed storage of personal data, one destroyable key per scope."""
+
+    def open_scope(self, scope: str) -> None:
+        """Create the scope's data key, unless it exists."""
+        ...
+
+    def put(self, scope: str, name: str, data: bytes) -> None:
+        """Seal and store data; the plain text never touches the disk.
+
+        Raises:
+            KeyDestroyedError: The scope was shredded.
+            StorageError: The store cannot be written.
+        """
+        ...
+
+    def get(self, scope: str, name: str) -> bytes:
+        """Return sealed data.
+
+        Raises:
+            KeyDestroyedError: The scope was shredded.
+            SealBrokenError: The stored object was changed.
+            StorageError: There is no such object.
+        """
+        ...
+
+    def has(self, scope: str, name: str) -> bool:
+        """Tell whether an object can be read."""
+        ...
+
+    def commit(self, scope: str, data: bytes) -> Digest:
+        """Commit to data under a key that dies with the scope."""
+        ...
+
+    def shred(self, scope: str) -> KeyDestruction:
+        """Destroy the scope's key and objects; a second call returns the evidence."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """Certificates and other evidence; holds no personal data."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store or replace a document.
+
+        Raises:
+            StorageError: The store cannot be written.
+        """
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """Return a document, if there is one.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        ...
+
+
+class SourceConnector(Protocol):
+    """One training source."""
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is."""
+        ...
+
+    def locate(self, subject: DataSubject) -> SearchResult:
+        """Find every record that concerns the subject.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+    def read(self) -> Iterator[SourceRecord]:
+        """Yield every readable record.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+    def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
+        """Delete records; absent ones are no error. Return how many were there.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read or written.
+        """
+        ...
+
+    def confirm_absent(self, record_ids: Collection[str]) -> bool:
+        """Read back and tell whether none of the records is left.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
