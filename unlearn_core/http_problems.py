@@ -53,6 +53,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(UnlearnError)
     async def known(_request: Request, error: UnlearnError) -> JSONResponse:
+        """Answer an error of ours with its code and next step."""
         status = next(
             status for kind, status in _STATUS.items() if isinstance(error, kind)
         )
@@ -60,7 +61,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Only where, never what: the offending value may be personal.
+        """Say which fields are wrong, never what they held."""
         places = {".".join(map(str, item["loc"])) for item in error.errors()}
         return problem(
             HTTPStatus.BAD_REQUEST,
@@ -71,11 +72,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def plain(_request: Request, error: HTTPException) -> JSONResponse:
+        """Answer with the meaning of the status alone."""
         status = HTTPStatus(error.status_code)
         return problem(status, code="http_error", detail=status.phrase)
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        """Say nothing of an error that nobody foresaw."""
         return problem(
             HTTPStatus.INTERNAL_SERVER_ERROR,
             code="unexpected_error",

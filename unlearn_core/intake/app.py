@@ -46,6 +46,7 @@ def create_app(service: IntakeService) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Run the watchdog as long as the application."""
         service.watchdog.start()
         yield
         service.watchdog.stop()

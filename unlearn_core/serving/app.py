@@ -74,6 +74,7 @@ def create_app(service: InferenceService) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Run engine and watcher as long as the application."""
         service.engine.start()
         await asyncio.to_thread(service.watcher.start)
         yield
