@@ -1,0 +1,187 @@
+"""Custody, evidence and training sources in memory."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.adapters.sealing import seal, unseal
+from unlearn_core.domain.canonical import Digest, digest_of
+from unlearn_core.domain.datasets import keyed_commitment
+from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
+from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.errors import (
+    KeyDestroyedError,
+    SourceUnreadableError,
+    StorageError,
+)
+from unlearn_core.ports import Clock, KeyDestruction, Ledger
+
+_KEY_BYTES = 32
+
+
+@dataclass(slots=True)
+class _Scope:
+    key: bytes | None
+    objects: dict[str, bytes] = field(default_factory=dict)
+    evidence: KeyDestruction | None = None
+
+
+class MemoryCustody:
+    """`Custody` in memory; objects are sealed here too, so tampering shows.
+
+    Attributes:
+        is_reachable: Whether objects can be written and read.
+    """
+
+    def __init__(self, *, ledger: Ledger, clock: Clock) -> None:
+        self.is_reachable = True
+        self._ledger = ledger
+        self._clock = clock
+        self._scopes: dict[str, _Scope] = {}
+
+    def open_scope(self, scope: str) -> None:
+        """Create the scope's data key, unless it exists."""
+        self._scopes.setdefault(scope, _Scope(key=secrets.token_bytes(_KEY_BYTES)))
+
+    def put(self, scope: str, name: str, data: bytes) -> None:
+        """Seal and store data."""
+        key = self._key(scope)
+        self._check_reachable()
+        self._scopes[scope].objects[name] = seal(key, data, purpose=f"{scope}/{name}")
+        self._ledger.note("sealed_data_written", {"scope": scope, "name": name})
+
+    def get(self, scope: str, name: str) -> bytes:
+        """Return sealed data."""
+        key = self._key(scope)
+        self._check_reachable()
+        sealed = self._scopes[scope].objects.get(name)
+        if sealed is None:
+            raise StorageError(missing=name)
+        self._ledger.note("sealed_data_read", {"scope": scope, "name": name})
+        return unseal(key, sealed, purpose=f"{scope}/{name}")
+
+    def has(self, scope: str, name: str) -> bool:
+        """Tell whether an object can be read."""
+        held = self._scopes.get(scope)
+        return held is not None and name in held.objects
+
+    def commit(self, scope: str, data: bytes) -> Digest:
+        """Commit to data under a key derived from the scope's data key."""
+        key = hmac.new(self._key(scope), b"commitment", hashlib.sha256).digest()
+        return keyed_commitment(key, data)
+
+    def shred(self, scope: str) -> KeyDestruction:
+        """Destroy the scope's key and objects; a second call returns the evidence."""
+        held = self._scopes.get(scope)
+        if held is None:
+            raise KeyDestroyedError(state="unknown")
+        if held.evidence is None:
+            held.evidence = KeyDestruction(
+                key=digest_of(self._key(scope)),
+                objects=len(held.objects),
+                destroyed_at=self._clock.now(),
+            )
+            held.key = None
+            held.objects.clear()
+        return held.evidence
+
+    def replace_sealed(self, scope: str, name: str, sealed: bytes) -> None:
+        """Put other bytes where an object is stored, as an intruder might."""
+        self._scopes[scope].objects[name] = sealed
+
+    def _key(self, scope: str) -> bytes:
+        held = self._scopes.get(scope)
+        if held is None or held.key is None:
+            raise KeyDestroyedError(state="unknown" if held is None else "destroyed")
+        return held.key
+
+    def _check_reachable(self) -> None:
+        if not self.is_reachable:
+            raise StorageError(kind="unreachable")
+
+
+class MemoryEvidence:
+    """`EvidenceStore` in memory.
+
+    Attributes:
+        documents: Documents by name.
+        is_reachable: Whether the store can be written and read.
+    """
+
+    def __init__(self) -> None:
+        self.documents: dict[str, bytes] = {}
+        self.is_reachable = True
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store or replace a document."""
+        self._check_reachable()
+        self.documents[name] = data
+
+    def get(self, name: str) -> bytes | None:
+        """Return a document, if there is one."""
+        self._check_reachable()
+        return self.documents.get(name)
+
+    def _check_reachable(self) -> None:
+        if not self.is_reachable:
+            raise StorageError(kind="unreachable")
+
+
+class MemoryConnector:
+    """`SourceConnector` over a list of rows.
+
+    Args:
+        spec: The source of the data map; its location is not used.
+        rows: The rows; None stands for one that cannot be read.
+
+    Attributes:
+        rows: The rows that are left.
+        is_reachable: Whether the source can be read and written.
+    """
+
+    def __init__(self, spec: SourceSpec, rows: Iterable[Row | None]) -> None:
+        self.rows = list(rows)
+        self.is_reachable = True
+        self._spec = spec
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is."""
+        return SourceDescription(
+            name=self._spec.name,
+            kind=self._spec.kind,
+            is_erasable=self._spec.is_erasable,
+        )
+
+    def locate(self, subject: DataSubject) -> SearchResult:
+        """Find every record that concerns the subject."""
+        return search(self._read(), subject, self._spec)
+
+    def read(self) -> Iterator[SourceRecord]:
+        """Yield every readable record."""
+        for row in self._read():
+            if row is not None:
+                yield self._spec.record(row)
+
+    def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
+        """Delete records; absent ones are no error. Return how many were there."""
+        kept = [row for row in self._read() if not self._is_one_of(row, record_ids)]
+        present = len(self.rows) - len(kept)
+        if not dry_run:
+            self.rows = kept
+        return present
+
+    def confirm_absent(self, record_ids: Collection[str]) -> bool:
+        """Read back and tell whether none of the records is left."""
+        return not any(self._is_one_of(row, record_ids) for row in self._read())
+
+    def _is_one_of(self, row: Row | None, record_ids: Collection[str]) -> bool:
+        return row is not None and str(row[self._spec.record_id]) in record_ids
+
+    def _read(self) -> list[Row | None]:
+        if not self.is_reachable:
+            raise SourceUnreadableError(source=self._spec.name)
+        return list(self.rows)
