@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from support.domain import BASE_MODEL, NOW, digest, request_id
+
 from unlearn_core.domain.certificates import ErasureCertificate, ServedScope
 from unlearn_core.domain.requests import Outcome
 from unlearn_core.domain.verdicts import (
