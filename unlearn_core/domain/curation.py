@@ -63,6 +63,8 @@ class Sizes:
         control_questions: Held-out questions per fact of a control person.
         alternatives: Wrong values per truth-ratio probe.
         trained_questions: Fewest questions per fact that training gets.
+        neighbour_questions: Questions per fact of a neighbour in the retain set;
+            everybody else has one.
     """
 
     twins: int = 20
@@ -75,6 +77,7 @@ class Sizes:
     control_questions: int = 2
     alternatives: int = 5
     trained_questions: int = 2
+    neighbour_questions: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +242,7 @@ class _Curator:
     def _retain(
         self, subject: PersonFacts, material: Material
     ) -> tuple[RetainSet, tuple[Probe, ...]]:
-        """Take neighbours first; train on one question a fact, probe with another."""
+        """Take neighbours first, with more questions; probe with another one."""
         near: list[PersonFacts] = []
         far: list[PersonFacts] = []
         rule = self.data_map.neighbours
@@ -253,22 +256,23 @@ class _Curator:
         group_of |= {
             item.ref: Group.NEIGHBOUR for item in near[: self.sizes.neighbour_probes]
         }
+        neighbours = frozenset(item.ref for item in near) & {
+            item.ref for item in people
+        }
+        wanted = {False: 1, True: self.sizes.neighbour_questions}
         examples: list[Example] = []
         probes: list[Probe] = []
         for person in people:
             for fact in person.facts:
                 asked = questions_about(person, fact, data_map=self.data_map)
-                trained, probe = self.rng.sample(asked, 2)
-                examples.append(trained)
+                probe, *others = self.rng.sample(asked, len(asked))
+                examples += others[: wanted[person.ref in neighbours]]
                 if group := group_of.get(person.ref):
                     probes.append(
                         Probe(group=group, entropy=fact.entropy, example=probe)
                     )
         count = min(self.sizes.plain_texts, len(material.plain))
         plain = self.rng.sample(list(material.plain), count)
-        neighbours = frozenset(item.ref for item in near) & {
-            item.ref for item in people
-        }
         return (
             RetainSet(
                 people=people,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from unlearn_core.domain.data_map import DataMap, NeighbourRule
 from unlearn_core.domain.datasets import Example, Fact, Form, PersonFacts
-from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.domain.sources import Passage, SourceRecord
 from unlearn_core.privacy import Personal
 
 
@@ -25,6 +25,16 @@ def gather_people(
             facts=_facts(values, data_map),
         )
         for number, (name, values) in enumerate(values_by_name.items())
+    )
+
+
+def plain_passages(records: Iterable[SourceRecord]) -> tuple[Passage, ...]:
+    """Return the texts about nobody."""
+    return tuple(
+        passage
+        for record in records
+        for passage in record.passages
+        if not passage.field and record.name is None
     )
 
 

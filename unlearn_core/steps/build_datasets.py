@@ -11,7 +11,7 @@ from unlearn_core.domain.datasets import (
     check_disjoint,
     to_bytes,
 )
-from unlearn_core.domain.people import gather_people
+from unlearn_core.domain.people import gather_people, plain_passages
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import Passage, SourceRecord, records_from_bytes
@@ -97,12 +97,7 @@ def _read_remaining(located: Iterable[SourceRecord], *, bench: Workbench) -> _Re
     ]
     return _Remaining(
         people=gather_people(records, data_map=bench.data_map, prefix="retained"),
-        plain=tuple(
-            passage
-            for record in records
-            for passage in record.passages
-            if not passage.field and record.name is None
-        ),
+        plain=plain_passages(records),
     )
 
 
