@@ -7,7 +7,9 @@ The groups say who has to act::
     |   |-- InvalidIdentifierError
     |   |-- UnknownRequestError
     |   |-- IdentityNotVerifiedError
-    |   `-- DuplicateRequestError
+    |   |-- DuplicateRequestError
+    |   |-- ContextExceededError
+    |   `-- UnknownModelError
     |-- PolicyError             the controller
     |   |-- InvalidDataMapError
     |   |-- InvalidPolicyError
@@ -122,6 +124,22 @@ class DuplicateRequestError(RequestError):
     code = "duplicate_request"
     summary = "a verified request of the same person is already in progress"
     next_step = "Nothing needs to be done; follow the earlier request."
+
+
+class ContextExceededError(RequestError):
+    """A question and the room for its answer are longer than the context."""
+
+    code = "context_length_exceeded"
+    summary = "question and answer do not fit into the model's context"
+    next_step = "Ask a shorter question, or ask for a shorter answer."
+
+
+class UnknownModelError(RequestError):
+    """A model is asked for that is not served here."""
+
+    code = "model_not_found"
+    summary = "this service does not serve the named model"
+    next_step = "Use the model that /v1/models lists."
 
 
 class PolicyError(UnlearnError):

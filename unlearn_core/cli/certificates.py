@@ -10,10 +10,13 @@ import typer
 
 from unlearn_core.cli.output import AsJson, show
 from unlearn_core.cli.wiring import envelope_opener, office
-from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
+from unlearn_core.domain.certificates import (
+    PAYLOAD_TYPE,
+    certificate_name,
+    check_certificate,
+)
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import CertificateInvalidError, UnknownRequestError
-from unlearn_core.steps.issue_certificate import certificate_name
 
 app = typer.Typer(help="Erasure certificates.", no_args_is_help=True)
 

@@ -1,8 +1,9 @@
 """``unlearn keys``, ``unlearn database`` and ``unlearn up``."""
 
 import signal
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,9 +14,7 @@ from rich.table import Table
 
 from unlearn_core.cli import wiring
 from unlearn_core.local.environment import LocalInstallation, Ports
-from unlearn_core.local.preparation import prepare_identity_provider, prepare_world
 from unlearn_core.local.stack import LocalStack
-from unlearn_core.smallworld.base_model import WorldRecipe
 
 keys = typer.Typer(help="Key files.", no_args_is_help=True)
 database = typer.Typer(help="The database schema.", no_args_is_help=True)
@@ -52,29 +51,59 @@ def up(
     """
     console = Console(stderr=True)
     installation = LocalInstallation(home=home.absolute(), ports=Ports())
+    installation.ports.check_free()
     installation.make_folders()
-    prepare_identity_provider(installation)
-    if not (installation.models / "complete").is_file():
-        _prepare_world(installation, console)
+    _prepare(installation, console)
     board = _Board(installation)
     stack = LocalStack(installation, on_status=board.note)
     stack.run_module("unlearn_core.cli", "keys", "init", log="keys")
     stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: stopped.set())
-    with Live(board.table(), console=console, auto_refresh=False) as live:
+    with (
+        Live(board.table(), console=console, auto_refresh=False) as live,
+        _stopped_on_interrupt(stack),
+    ):
         board.on_change = lambda: live.update(board.table(), refresh=True)
-        try:
-            stack.start()
-            while not stopped.wait(LOOK_SECONDS):
-                stack.tend()
-                board.check(stack)
-        finally:
-            stack.stop()
+        stack.start()
+        while True:
+            time.sleep(LOOK_SECONDS)
+            stack.tend()
+            board.check(stack)
 
 
-def _prepare_world(installation: LocalInstallation, console: Console) -> None:
+@contextmanager
+def _stopped_on_interrupt(stack: LocalStack) -> Iterator[None]:
+    """Stop the processes at the end, whatever ends it; a signal is a normal end.
+
+    A signal interrupts even the start. Further signals are ignored while the
+    processes are being stopped, which takes a bounded time.
+    """
+    kept = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+    finally:
+        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stack.stop()
+        signal.signal(signal.SIGINT, interrupt)
+        signal.signal(signal.SIGTERM, kept)
+
+
+def _prepare(installation: LocalInstallation, console: Console) -> None:
+    """Provide identity provider, sources and models, unless they exist."""
+    # These need torch, whose import takes seconds that no other command shall pay.
+    from unlearn_core.local.preparation import (  # noqa: PLC0415 - see above
+        prepare_identity_provider,
+        prepare_world,
+    )
+    from unlearn_core.smallworld.base_model import (  # noqa: PLC0415 - see above
+        WorldRecipe,
+    )
+
+    prepare_identity_provider(installation)
+    if (installation.models / "complete").is_file():
+        return
     console.print("Training the small world's models; this happens once.")
     with console.status("training") as status:
         prepare_world(

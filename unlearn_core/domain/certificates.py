@@ -26,7 +26,7 @@ from enum import StrEnum
 from typing import Any
 
 from unlearn_core.domain.canonical import Digest, JsonValue, canonical_json
-from unlearn_core.domain.requests import Outcome
+from unlearn_core.domain.requests import Outcome, RequestId
 from unlearn_core.errors import CertificateInvalidError
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -47,6 +47,11 @@ LIMITS: tuple[str, ...] = (
 
 OpenEnvelope = Callable[[bytes], bytes]
 """Checks form and signature of an envelope and returns its payload."""
+
+
+def certificate_name(request_id: RequestId) -> str:
+    """Return the name of a request's certificate in the evidence store."""
+    return f"certificates/{request_id}.json"
 
 
 class CertificateStatus(StrEnum):

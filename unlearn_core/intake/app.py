@@ -12,13 +12,17 @@ from fastapi import Depends, FastAPI, Header, HTTPException, Response
 from pydantic import SecretStr
 
 from unlearn_core import http_problems, ports
+from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import UnknownRequestError
-from unlearn_core.intake.schemas import ErasureRequestIn, ErasureRequestOut
+from unlearn_core.intake.schemas import (
+    FIELD_NAMES,
+    ErasureRequestIn,
+    ErasureRequestOut,
+)
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.privacy import Personal
-from unlearn_core.steps.issue_certificate import certificate_name
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
 
@@ -52,7 +56,7 @@ def create_app(service: IntakeService) -> FastAPI:
         service.watchdog.stop()
 
     app = FastAPI(title="unlearn intake", lifespan=lifespan)
-    http_problems.install(app)
+    http_problems.install(app, names=FIELD_NAMES)
     guard = Depends(_require_key(service.api_key))
 
     @app.get("/health")

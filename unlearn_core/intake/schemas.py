@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestStatus, Stage
+from unlearn_core.domain.subjects import IdentifierKind
 
 MAXIMUM_TOKEN_CHARACTERS = 4000
 
@@ -50,6 +51,12 @@ class ErasureRequestIn(BaseModel):
             else [item.get_secret_value() for item in value]
             for kind, value in self.identifiers.items()
         }
+
+
+FIELD_NAMES: frozenset[str] = frozenset(
+    {*ErasureRequestIn.model_fields, *IdentifierKind}
+)
+"""Field names that an answer about a malformed request may repeat."""
 
 
 class ErasureRequestOut(BaseModel):

@@ -4,10 +4,20 @@ import os
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from unlearn_core.errors import DependencyError
+
 HOST = "127.0.0.1"
+
+
+class PortTakenError(DependencyError):
+    """Another program listens where a part of the installation should."""
+
+    code = "port_taken"
+    summary = "another program listens on a port of the local installation"
+    next_step = "Stop that program; it may be an installation that still runs."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,21 @@ class Ports:
         finally:
             for item in sockets:
                 item.close()
+
+    def check_free(self) -> None:
+        """Make sure that nobody listens on any of the ports.
+
+        Raises:
+            PortTakenError: Somebody does; process and port are named.
+        """
+        for name, port in asdict(self).items():
+            with socket.socket() as probe:
+                # As servers do: connections that are just closing do not matter.
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((HOST, port))
+                except OSError:
+                    raise PortTakenError(process=name, port=port) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """The HTTP interface of an inference service."""
 
 import asyncio
+import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -12,7 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from unlearn_core import http_problems
-from unlearn_core.errors import OffsetRequiredError
+from unlearn_core.errors import OffsetRequiredError, UnknownModelError
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.completions import (
     Answering,
@@ -22,6 +23,7 @@ from unlearn_core.serving.completions import (
 )
 from unlearn_core.serving.engine import Engine
 from unlearn_core.serving.schemas import (
+    FIELD_NAMES,
     ChatCompletionRequest,
     CompletionRequest,
     ReplicaStateAnswer,
@@ -41,6 +43,7 @@ class InferenceService:
         slot: Which version answers.
         engine: Where answers are generated.
         watcher: Keeps the slot current.
+        started_at: Moment of start, in seconds since 1970.
     """
 
     replica: str
@@ -49,6 +52,7 @@ class InferenceService:
     slot: Slot
     engine: Engine
     watcher: Watcher
+    started_at: int = field(default_factory=lambda: int(time.time()))
 
     def state(self) -> ReplicaStateAnswer:
         """Say what this replica serves."""
@@ -82,7 +86,7 @@ def create_app(service: InferenceService) -> FastAPI:
         await asyncio.to_thread(service.engine.stop)
 
     app = FastAPI(title="unlearn inference service", lifespan=lifespan)
-    http_problems.install(app)
+    http_problems.install(app, names=FIELD_NAMES)
     _add_completions(app, service)
     _add_status(app, service)
     return app
@@ -102,7 +106,12 @@ def _add_completions(app: FastAPI, service: InferenceService) -> None:
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         """List the one model that is served."""
-        entry = {"id": service.base_model, "object": "model", "owned_by": "unlearn"}
+        entry = {
+            "id": service.base_model,
+            "object": "model",
+            "created": service.started_at,
+            "owned_by": "unlearn",
+        }
         return {"object": "list", "data": [entry]}
 
 
@@ -128,10 +137,12 @@ def _add_status(app: FastAPI, service: InferenceService) -> None:
 async def _answer(
     service: InferenceService, request: CompletionRequest | ChatCompletionRequest
 ) -> Response:
+    if request.model != service.base_model:
+        raise UnknownModelError(served=service.base_model)
     question = read_question(
         request,
         tokenizer=service.base.tokenizer,
-        maximum_tokens=service.base.model.config.max_position_embeddings,
+        maximum_tokens=service.slot.current.law.maximum_tokens,
     )
     return await (_stream if request.stream else _whole)(service, question)
 
@@ -155,12 +166,13 @@ async def _whole(service: InferenceService, question: Question) -> Response:
 
 
 async def _stream(service: InferenceService, question: Question) -> Response:
-    pinned = ExitStack()
-    version = pinned.enter_context(service.slot.lease())
-    answering = Answering(
-        service.engine, question, version=version, tokenizer=service.base.tokenizer
-    )
-    pinned.callback(answering.cancel)
+    with ExitStack() as stack:
+        version = stack.enter_context(service.slot.lease())
+        answering = Answering(
+            service.engine, question, version=version, tokenizer=service.base.tokenizer
+        )
+        stack.callback(answering.cancel)
+        pinned = stack.pop_all()
     return StreamingResponse(
         _Pinned(answering.events(), pinned),
         media_type="text/event-stream",

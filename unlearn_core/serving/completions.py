@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-from unlearn_core.errors import InvalidRecipeError
+from unlearn_core.errors import ContextExceededError
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
@@ -22,6 +22,8 @@ from unlearn_core.serving.schemas import (
 from unlearn_core.serving.slot import ServedVersion
 
 SEED_BITS = 31
+LOWEST_TEMPERATURE = 1e-3
+LOWEST_TOP_P = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +54,7 @@ def read_question(
     """Turn a request into token ids.
 
     Raises:
-        InvalidRecipeError: Prompt and answer do not fit into the context.
+        ContextExceededError: Prompt and answer do not fit into the context.
     """
     limit = request.max_tokens
     if isinstance(request, ChatCompletionRequest):
@@ -63,14 +65,16 @@ def read_question(
     else:
         prompt = tokenizer.text(request.prompt)
     if len(prompt) + limit > maximum_tokens:
-        raise InvalidRecipeError(problem="context length", maximum=maximum_tokens)
+        raise ContextExceededError(asked=len(prompt) + limit, maximum=maximum_tokens)
     seed = request.seed
+    is_sampled = request.temperature >= LOWEST_TEMPERATURE
     return Question(
         prompt=prompt,
         sampling=Sampling(
             maximum_tokens=limit,
-            temperature=request.temperature,
-            top_p=request.top_p,
+            # Below these, float32 cannot tell sampling from taking the likeliest.
+            temperature=request.temperature if is_sampled else 0.0,
+            top_p=max(request.top_p, LOWEST_TOP_P),
         ),
         seed=secrets.randbits(SEED_BITS) if seed is None else seed % 2**SEED_BITS,
         is_chat=isinstance(request, ChatCompletionRequest),

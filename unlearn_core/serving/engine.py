@@ -11,6 +11,7 @@ neighbours in the batch.
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -77,7 +78,8 @@ class Engine:
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._put_back: list[Job] = []
+        self._taken: list[Job] = []
+        self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
     def start(self) -> None:
@@ -94,31 +96,32 @@ class Engine:
         self._waiting.put(job)
 
     def _run(self) -> None:
-        while True:
-            first = self._put_back.pop(0) if self._put_back else self._waiting.get()
-            if first is None:
-                return
-            jobs, is_last = self._companions(first)
-            self._answer(jobs)
-            if is_last and not self._put_back:
-                return
+        # No job is kept in a variable here: an idle engine must not hold a version.
+        while self._wait_for_jobs():
+            self._answer(self._take_batch())
 
-    def _companions(self, first: Job) -> tuple[list[Job], bool]:
-        """Collect waiting jobs of the same law, without waiting for more."""
-        jobs: list[Job] = [first]
-        other: list[Job] = []
-        is_last = False
-        candidates, self._put_back = self._put_back, []
-        while len(candidates) + len(jobs) < MAXIMUM_ROWS and not self._waiting.empty():
-            job = self._waiting.get()
-            if job is None:
-                is_last = True
-                break
-            candidates.append(job)
-        for job in candidates:
-            (jobs if job.law is first.law else other).append(job)
-        self._put_back = other
-        return jobs, is_last
+    def _wait_for_jobs(self) -> bool:
+        """Wait until there is something to do; tell whether there is."""
+        if not self._taken and not self._is_ending:
+            self._receive()
+        return bool(self._taken)
+
+    def _receive(self) -> None:
+        """Take one job, or the order to end, from the queue."""
+        job = self._waiting.get()
+        if job is None:
+            self._is_ending = True
+        else:
+            self._taken.append(job)
+
+    def _take_batch(self) -> list[Job]:
+        """Collect waiting jobs of the first one's law, without waiting for more."""
+        while len(self._taken) < MAXIMUM_ROWS and not self._waiting.empty():
+            self._receive()
+        law = self._taken[0].law
+        jobs = [job for job in self._taken if job.law is law]
+        self._taken = [job for job in self._taken if job.law is not law]
+        return jobs
 
     @staticmethod
     def _answer(jobs: list[Job]) -> None:
@@ -128,7 +131,8 @@ class Engine:
         except Exception as error:  # noqa: BLE001 - the thread must survive
             _LOG.error("batch_failed", reason=type(error).__name__, count=len(jobs))
             for job in jobs:
-                job.emit(FinishReason.ERROR)
+                with suppress(Exception):  # its requester may be gone
+                    job.emit(FinishReason.ERROR)
 
 
 class _Batch:
@@ -167,11 +171,14 @@ class _Batch:
             return self._finish(row, FinishReason.CANCELLED)
         if torch.isnan(log_probs_V).any():
             return self._finish(row, FinishReason.ERROR)
-        token = int(
-            choose_tokens(
+        try:
+            chosen_B = choose_tokens(
                 log_probs_V[None], job.sampling, generator=self._generators[row]
-            )[0]
-        )
+            )
+        except RuntimeError:
+            # This row's sampling cannot be done; its neighbours go on.
+            return self._finish(row, FinishReason.ERROR)
+        token = int(chosen_B[0])
         if token == job.end_id:
             return self._finish(row, FinishReason.STOP)
         job.emit(Token(token_id=token, log_prob=float(log_probs_V[token])))

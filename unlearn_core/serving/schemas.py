@@ -51,6 +51,22 @@ class ChatCompletionRequest(_Sampled):
     max_completion_tokens: Annotated[int, Field(ge=1, le=MAXIMUM_TOKENS)] | None = None
 
 
+FIELD_NAMES: frozenset[str] = frozenset(
+    {
+        *CompletionRequest.model_fields,
+        *ChatCompletionRequest.model_fields,
+        *ChatMessage.model_fields,
+        # Parts of the OpenAI API that are refused, so that a refusal can name them.
+        *("audio", "best_of", "echo", "frequency_penalty", "function_call"),
+        *("functions", "logit_bias", "logprobs", "metadata", "modalities"),
+        *("parallel_tool_calls", "prediction", "presence_penalty"),
+        *("reasoning_effort", "response_format", "service_tier", "stop", "store"),
+        *("stream_options", "suffix", "tool_choice", "tools", "top_logprobs"),
+    }
+)
+"""Field names that an answer about a malformed request may repeat."""
+
+
 class OffsetStamp(BaseModel):
     """Which version of the offset answered."""
 

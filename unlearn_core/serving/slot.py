@@ -3,6 +3,7 @@
 - A request leases the version that is current when it is admitted and keeps it to its
   end, so no answer mixes versions.
 - Exchanging versions is one assignment under a lock.
+- It fails closed: until it is known whether an offset is required, nothing is leased.
 - Once an offset is required, nothing is leased without one at or above the minimum;
   the bare base never answers again.
 """
@@ -55,7 +56,8 @@ class Slot:
         self._current = ServedVersion(
             law=base, sequence=NO_OFFSET, version="", manifest=""
         )
-        self._minimum = 1 if requires_offset else NO_OFFSET
+        # None: it is not known yet whether an offset is required.
+        self._minimum: int | None = NO_OFFSET + 1 if requires_offset else None
         self._expires_at: datetime | None = None
         self._in_flight: Counter[int] = Counter()
 
@@ -76,11 +78,22 @@ class Slot:
         with self._lock:
             return self._in_flight.total()
 
-    def require(self, minimum: int, *, expires_at: datetime) -> None:
-        """Raise the minimum; it never falls. Set until when this is known."""
+    def permit_base(self) -> None:
+        """Let the base alone answer, unless an offset was ever required."""
         with self._lock:
-            self._minimum = max(self._minimum, minimum)
-            self._expires_at = expires_at
+            if self._minimum is None:
+                self._minimum = NO_OFFSET
+
+    def require(self, minimum: int, *, expires_at: datetime | None = None) -> None:
+        """Raise the minimum; it never falls.
+
+        Args:
+            minimum: Lowest sequence that may answer.
+            expires_at: Until when this is known; None keeps what was set before.
+        """
+        with self._lock:
+            self._minimum = max(self._minimum or NO_OFFSET, minimum)
+            self._expires_at = expires_at or self._expires_at
 
     def swap(self, version: ServedVersion) -> None:
         """Make a version the one that new requests get."""
@@ -92,8 +105,10 @@ class Slot:
 
         Raises:
             OffsetRequiredError: The current version is below the minimum, or what is
-                required is not known any more.
+                required is not known yet or not any more.
         """
+        if self._minimum is None:
+            raise OffsetRequiredError(problem="what must be served is not known yet")
         if self._current.sequence < self._minimum:
             raise OffsetRequiredError(
                 active=self._current.sequence, minimum=self._minimum

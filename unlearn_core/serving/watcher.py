@@ -10,15 +10,18 @@ Numbered steps of one look:
 6. load it beside the running one, warm it up, check that its law is finite;
 7. swap.
 
-Any refusal keeps the last good version and is reported by its code. Two pointers
-survive a restart: the highest one seen, which sets the minimum, and the one that is
-served, which is loaded again.
+Any refusal keeps the last good version and is reported by its code. The base alone
+may answer only after the registry said that nothing was ever published. Two pointers
+survive a restart: the highest one seen, which sets the minimum, and the one that was
+served, which is loaded again and is the least that may answer. If one of them cannot be
+read any more, the base alone is forbidden all the same: an offset was required once.
 """
 
 import json
 import random
 import shutil
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,8 +31,10 @@ import torch
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.errors import (
     DigestMismatchError,
+    DowngradeRefusedError,
     IntegrityError,
     ManifestInvalidError,
+    UnexpectedError,
     UnlearnError,
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
@@ -37,7 +42,7 @@ from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
-from unlearn_core.serving.slot import ServedVersion, Slot
+from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 
 SEEN_POINTER = "seen-pointer.dsse.json"
 SERVED_POINTER = "served-pointer.dsse.json"
@@ -102,31 +107,39 @@ class Watcher:
 
     def restore(self) -> None:
         """Serve again what was served before a restart, after checking it anew."""
-        for name in (SERVED_POINTER, SEEN_POINTER):
-            try:
-                pointer = self._kept(name)
-                if pointer is not None:
-                    self._follow(pointer)
-            except UnlearnError as error:
-                self._refuse(error)
+        self._attempt(self._restore_served)
+        self._attempt(self._restore_seen)
 
     def look(self) -> None:
         """Look at the registry once."""
-        try:
-            # Step 1.
-            envelope = self._sources.registry.pointer(self._base_model)
-            if envelope is None:
-                return
-            pointer = self._open(envelope)
-            # Step 2.
-            pointer.check_follows(self._kept(SEEN_POINTER))
-            _write(self._cache / SEEN_POINTER, envelope)
+        self._attempt(self._look)
+
+    def _restore_served(self) -> None:
+        pointer = self._kept(SERVED_POINTER)
+        if pointer is not None:
+            self._slot.require(pointer.sequence)
             self._follow(pointer)
-            _write(self._cache / SERVED_POINTER, envelope)
-        except UnlearnError as error:
-            self._refuse(error)
-        else:
-            self.last_error = ""
+
+    def _restore_seen(self) -> None:
+        pointer = self._kept(SEEN_POINTER)
+        if pointer is not None:
+            self._follow(pointer)
+
+    def _look(self) -> None:
+        # Step 1.
+        envelope = self._sources.registry.pointer(self._base_model)
+        seen = self._kept(SEEN_POINTER)
+        if envelope is None:
+            if seen is not None:
+                raise DowngradeRefusedError(problem="the pointer has vanished")
+            self._slot.permit_base()
+            return
+        pointer = self._open(envelope)
+        # Step 2.
+        pointer.check_follows(seen)
+        _write(self._cache / SEEN_POINTER, envelope)
+        self._follow(pointer)
+        _write(self._cache / SERVED_POINTER, envelope)
 
     def _follow(self, pointer: ServingPointer) -> None:
         # Step 3.
@@ -201,18 +214,38 @@ class Watcher:
 
     def _open(self, envelope: bytes) -> ServingPointer:
         payload = self._sources.opener.open(envelope, payload_type=POINTER_TYPE)
-        pointer = ServingPointer.from_json(json.loads(payload))
+        try:
+            raw = json.loads(payload)
+        except ValueError:
+            raise ManifestInvalidError(problem="pointer") from None
+        pointer = ServingPointer.from_json(raw)
         if pointer.base_model != self._base_model:
             raise ManifestInvalidError(problem="pointer of another base model")
         return pointer
 
     def _kept(self, name: str) -> ServingPointer | None:
+        """Return a pointer that was kept; its mere existence forbids the bare base."""
         path = self._cache / name
-        return self._open(path.read_bytes()) if path.is_file() else None
+        if not path.exists():
+            return None
+        try:
+            return self._open(path.read_bytes())
+        except (OSError, UnlearnError):
+            self._slot.require(NO_OFFSET + 1)
+            raise
 
-    def _refuse(self, error: UnlearnError) -> None:
-        self.last_error = error.code
-        _LOG.warning("version_refused", code=error.code)
+    def _attempt(self, step: Callable[[], None]) -> None:
+        """Do something that may be refused; what is served stays then."""
+        try:
+            step()
+        except UnlearnError as error:
+            self.last_error = error.code
+            _LOG.warning("version_refused", code=error.code)
+        except Exception as error:  # noqa: BLE001 - the thread must survive
+            self.last_error = UnexpectedError.code
+            _LOG.error("look_failed", reason=type(error).__name__)
+        else:
+            self.last_error = ""
 
     def _run(self) -> None:
         while not self._stopped.wait(self._pause()):

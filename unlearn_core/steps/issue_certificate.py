@@ -5,6 +5,7 @@ from unlearn_core.domain.certificates import (
     PAYLOAD_TYPE,
     ErasureCertificate,
     ServedScope,
+    certificate_name,
 )
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import RequestId, Stage
@@ -36,11 +37,6 @@ def issue_certificate(request_id: RequestId, *, bench: Workbench) -> Certified:
         digest=digest_of(envelope),
         expires_at=certificate.expires_at,
     )
-
-
-def certificate_name(request_id: RequestId) -> str:
-    """Return the name of a request's certificate in the evidence store."""
-    return f"certificates/{request_id}.json"
 
 
 def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertificate:
