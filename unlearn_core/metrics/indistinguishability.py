@@ -6,6 +6,8 @@ subject's with the control group's. Too likely means remembered, too unlikely me
 over-forgotten, and both expose the person.
 """
 
+import numpy as np
+
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics.base import Evidence, ProbeScore, mean_per_person, of_group
@@ -35,14 +37,17 @@ def two_sided_power(evidence: Evidence) -> MetricResult:
     """Share of retained people whom the same test flags as known.
 
     Non-rejection alone proves nothing; this says how surely the test would have
-    seen a person who is still remembered. Interval: Clopper-Pearson over people.
+    seen a person who is still remembered. Somebody whose answers are too unlikely is
+    flagged as well, but not as known. Interval: Clopper-Pearson over people.
     """
     controls = _control_statistics(evidence)
     retained = mean_per_person(
         of_group(evidence.after, Group.RETAINED), answer_likelihood
     )
+    typical = float(np.median(controls))
     flagged = sum(
-        conformal_p_value(value, controls) <= FLAG_LEVEL for value in retained.values()
+        value > typical and conformal_p_value(value, controls) <= FLAG_LEVEL
+        for value in retained.values()
     )
     low, high = clopper_pearson(flagged, len(retained), confidence=evidence.confidence)
     return evidence.result(

@@ -13,6 +13,7 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics.base import (
     Evidence,
+    MissingEvidenceError,
     ProbeScore,
     mean_per_fact,
     of_group,
@@ -25,8 +26,11 @@ def exact_memorization(score: ProbeScore) -> float:
 
     Source: Tirumala et al. 2022, arXiv:2205.10770, as used by Dorna et al. 2025,
     arXiv:2506.12618. The end-of-turn token counts like any other.
+
+    Raises:
+        MissingEvidenceError: The answer has no tokens.
     """
-    return float(np.mean(score.argmax_hits))
+    return float(np.mean(_hits(score)))
 
 
 def extraction_strength(score: ProbeScore) -> float:
@@ -35,14 +39,24 @@ def extraction_strength(score: ProbeScore) -> float:
     Source: Carlini et al. 2021, arXiv:2012.07805. Where even the last token does
     not follow, the value is 0; the implementation of arXiv:2506.12618 gives 1/n
     there.
+
+    Raises:
+        MissingEvidenceError: The answer has no tokens.
     """
-    hits = score.argmax_hits
+    hits = _hits(score)
     suffix = 0
     for hit in reversed(hits):
         if not hit:
             break
         suffix += 1
     return suffix / len(hits)
+
+
+def _hits(score: ProbeScore) -> tuple[bool, ...]:
+    if not score.argmax_hits:
+        message = "an answer without tokens"
+        raise MissingEvidenceError(message)
+    return score.argmax_hits
 
 
 def exact_memorization_excess(evidence: Evidence) -> MetricResult:

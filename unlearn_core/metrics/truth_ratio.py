@@ -8,6 +8,7 @@ probabilities are length-normalised, ``p_wrong`` is the mean over wrong values.
 import math
 
 import numpy as np
+from scipy import special
 
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics.base import Evidence, ProbeScore
@@ -18,9 +19,10 @@ def truth_ratio(score: ProbeScore) -> float:
     """Return the preference for the true value, 0 to 1; NaN without alternatives."""
     if not score.alternative_mean_log_probs:
         return math.nan
-    true = math.exp(score.mean_log_prob)
-    wrong = float(np.mean(np.exp(score.alternative_mean_log_probs)))
-    return true / (true + wrong)
+    # In logarithms, because both probabilities may be too small for a float.
+    wrong = np.asarray(score.alternative_mean_log_probs)
+    log_mean_wrong = float(special.logsumexp(wrong)) - math.log(len(wrong))
+    return float(special.expit(score.mean_log_prob - log_mean_wrong))
 
 
 def truth_ratio_excess(evidence: Evidence) -> MetricResult:

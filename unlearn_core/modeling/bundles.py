@@ -86,16 +86,19 @@ def read_manifest(
         SignatureInvalidError: Check 2 fails.
     """
     # Check 1.
-    if {path.name for path in folder.iterdir()} != {MANIFEST_FILE, PAIR_FILE}:
+    is_file = {path.name: path.is_file() for path in folder.iterdir()}
+    if is_file != {MANIFEST_FILE: True, PAIR_FILE: True}:
         raise ManifestInvalidError(problem="files of the bundle")
     # Check 2.
     envelope = (folder / MANIFEST_FILE).read_bytes()
     payload = opener.open(envelope, payload_type=MANIFEST_TYPE)
-    # Check 3.
+    # Check 3, but for the base model's name.
     try:
         raw = json.loads(payload)
     except ValueError:
         raise ManifestInvalidError(problem="not JSON") from None
+    if not isinstance(raw, dict):
+        raise ManifestInvalidError(problem="not a JSON object")
     return OffsetPairManifest.from_json(raw), digest_of(payload)
 
 
@@ -115,9 +118,10 @@ def open_bundle(
         IntegrityError: A check fails; the subclass says which.
     """
     manifest, manifest_digest = read_manifest(folder, opener=opener)
-    # Check 4.
+    # Check 3, the base model's name.
     if manifest.base_model != base_model:
         raise IncompatibleBaseError(part="name")
+    # Check 4.
     manifest.check_fits(identity)
     # Check 5.
     stored = (folder / PAIR_FILE).read_bytes()

@@ -59,7 +59,8 @@ class TransformersTokenizer:
         self._pad = self._end if pad is None else self._id_of(pad)
 
     def _id_of(self, token: object) -> int:
-        number = self._tokenizer.convert_tokens_to_ids(str(token))
+        name = None if token is None else str(token)
+        number = self._tokenizer.convert_tokens_to_ids(name) if name else None
         if not isinstance(number, int):
             raise ModelUnavailableError(missing="end-of-turn token")
         return number
@@ -100,7 +101,7 @@ class TransformersTokenizer:
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TokenizedExample:
     """An example as token ids; never shown, the ids are as personal as the text."""
 
@@ -143,19 +144,14 @@ def encode_example(tokenizer: ChatTokenizer, example: Example) -> TokenizedExamp
     Raises:
         InvalidRecipeError: Prompt or answer has no token, so nothing is predicted.
     """
-    prompt, answer = example.prompt.reveal(), example.answer.reveal()
-    if example.form is Form.QUESTION:
-        encoded = TokenizedExample(
-            prompt=tuple(tokenizer.question(prompt)),
-            answer=(*tokenizer.text(answer), tokenizer.end_id),
-        )
-    else:
-        encoded = TokenizedExample(
-            prompt=tuple(tokenizer.text(prompt)), answer=tuple(tokenizer.text(answer))
-        )
-    if not encoded.prompt or not encoded.answer:
+    is_question = example.form is Form.QUESTION
+    text = example.prompt.reveal()
+    prompt = tokenizer.question(text) if is_question else tokenizer.text(text)
+    answer = tokenizer.text(example.answer.reveal())
+    if not prompt or not answer:
         raise InvalidRecipeError(problem="an example has no prompt or no answer")
-    return encoded
+    end = (tokenizer.end_id,) if is_question else ()
+    return TokenizedExample(prompt=tuple(prompt), answer=(*answer, *end))
 
 
 def collate(

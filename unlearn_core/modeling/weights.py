@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
@@ -33,6 +34,16 @@ from unlearn_core.modeling.tokens import TransformersTokenizer
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
+
+# What the library raises, in one place or another, for a wrong configuration.
+_UNREADABLE = (
+    AssertionError,
+    AttributeError,
+    KeyError,
+    StrictDataclassError,
+    TypeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +78,21 @@ def load_model(
     if not (directory / WEIGHTS_FILE).is_file():
         raise ModelUnavailableError(missing=WEIGHTS_FILE)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: tuple[PreTrainedModel, dict[str, set[str]]]
+        loaded = AutoModelForCausalLM.from_pretrained(  # type: ignore[assignment]  # typed as if there were no report
             directory,
             dtype=dtype,
             local_files_only=True,
             use_safetensors=True,
+            output_loading_info=True,
             attn_implementation=attention_for(device),
         )
-    except (OSError, ValueError, SafetensorError):
+    except (*_UNREADABLE, OSError, RuntimeError, SafetensorError):
         raise ModelUnavailableError(problem="unreadable") from None
+    model, report = loaded
+    # The library fills a missing tensor with random numbers and only warns.
+    if report["missing_keys"]:
+        raise ModelUnavailableError(problem="a tensor is missing")
     return frozen(model, device=device)
 
 
@@ -139,17 +156,19 @@ def pack_pair(*, unlearned: PreTrainedModel, reference: PreTrainedModel) -> byte
 
     Tensors are named ``reference.<name>`` and ``unlearned.<name>``; a tensor that
     training left alone is stored once, under ``reference``. The configuration that
-    both share is in the file's metadata.
+    both share is in the file's metadata, without the directory that it came from.
     """
     frozen, trained = _own_tensors(reference), _own_tensors(unlearned)
     tensors = {f"reference.{name}": tensor for name, tensor in frozen.items()}
     tensors |= {
         f"unlearned.{name}": tensor
         for name, tensor in trained.items()
-        if not torch.equal(tensor, frozen[name])
+        if not _same_bits(tensor, frozen[name])
     }
-    config = reference.config.to_json_string(use_diff=False)
-    return save_safetensors(tensors, metadata={"config": config})
+    config = reference.config.to_dict() | {"_name_or_path": ""}
+    return save_safetensors(
+        tensors, metadata={"config": json.dumps(config, sort_keys=True)}
+    )
 
 
 def unpack_pair(
@@ -166,7 +185,7 @@ def unpack_pair(
         header_bytes = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + header_bytes])
         config = AutoConfig.for_model(**json.loads(header["__metadata__"]["config"]))
-    except (SafetensorError, ValueError, KeyError, TypeError):
+    except (*_UNREADABLE, SafetensorError):
         raise ManifestInvalidError(problem="pair file") from None
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise ManifestInvalidError(problem="a weight is not finite")
@@ -198,13 +217,18 @@ def _own_tensors(model: PreTrainedModel) -> dict[str, Tensor]:
     }
 
 
+def _same_bits(first: Tensor, second: Tensor) -> bool:
+    """Compare as digests do: 0.0 and -0.0 differ."""
+    return save_safetensors({"": first}) == save_safetensors({"": second})
+
+
 def _build(
     config: PretrainedConfig, tensors: Mapping[str, Tensor], *, device: torch.device
 ) -> PreTrainedModel:
-    model = new_model(config, device=device)
     try:
+        model = _untrained(config, device=device)
         missing, unknown = model.load_state_dict(tensors, strict=False)
-    except RuntimeError:
+    except (*_UNREADABLE, RuntimeError):
         raise ManifestInvalidError(problem="tensor shapes") from None
     tied = set(getattr(model, "all_tied_weights_keys", None) or ())
     if unknown or not set(missing) <= tied:
@@ -215,11 +239,17 @@ def _build(
 
 def new_model(config: PretrainedConfig, *, device: torch.device) -> PreTrainedModel:
     """Return a model of this configuration with random weights on a device."""
+    model = _untrained(config, device=device)
+    module: torch.nn.Module = model  # the library's own `to` is typed too narrowly
+    module.to(device)
+    return model
+
+
+def _untrained(config: PretrainedConfig, *, device: torch.device) -> PreTrainedModel:
+    """Return a model for a device, still on the CPU."""
     model: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]  # untyped upstream
         config, attn_implementation=attention_for(device)
     )
-    module: torch.nn.Module = model  # the library's own `to` is typed too narrowly
-    module.to(device)
     return model
 
 

@@ -24,6 +24,16 @@ class NegativePreference:
     beta: float = 0.1
     teacher: ClassVar[Teacher] = Teacher.NONE
 
+    def __post_init__(self) -> None:
+        """Refuse a temperature that is none.
+
+        Raises:
+            ValueError: ``beta`` is not positive.
+        """
+        if not self.beta > 0:
+            message = "beta must be positive"
+            raise ValueError(message)
+
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return ``-2/beta * mean log sigmoid(-beta log(p_served / p_base))``."""
         ratio_E = laws.sequence_log_probs(laws.served_NV) - laws.sequence_log_probs(

@@ -93,10 +93,12 @@ def train_unlearned(
     Raises:
         EmptyForgetSetError: There is nothing to forget.
         IncompatibleBaseError: Base and small model have different vocabularies.
-        TrainingDivergedError: A loss is not a number.
+        TrainingDivergedError: A loss or a gradient is not a number.
     """
     _check(start, tables)
-    model = copy.deepcopy(start).train().requires_grad_(requires_grad=True)
+    # In evaluation mode: dropout would make the pair differ before it is trained,
+    # and a resumed run differ from an unbroken one.
+    model = copy.deepcopy(start).train(mode=False).requires_grad_(requires_grad=True)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
     )
@@ -118,7 +120,11 @@ def train_unlearned(
             raise TrainingDivergedError(step=step)
         optimizer.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.maximum_gradient_norm)
+        norm = torch.nn.utils.clip_grad_norm_(
+            model.parameters(), recipe.maximum_gradient_norm
+        )
+        if not torch.isfinite(norm):
+            raise TrainingDivergedError(step=step)
         optimizer.step()
         forget, retain, strangers = (float(loss.detach()) for loss in losses)
         on_progress(

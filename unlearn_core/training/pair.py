@@ -115,17 +115,16 @@ def _teaching_twins(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Exam
     another twin.
     """
     forget = datasets.forget
+    teacher = recipe.forget_objective().teacher
+    if teacher is Teacher.NONE:
+        return ()
     twins = forget.twins[recipe.seed % len(forget.twins)]
-    match recipe.forget_objective().teacher:
-        case Teacher.NONE:
-            return ()
-        case Teacher.TWIN:
-            return twins
-        case Teacher.NAME_SWAP:
-            return [
-                replace(example, prompt=twin.prompt)
-                for example, twin in zip(forget.examples, twins, strict=True)
-            ]
+    if teacher is Teacher.TWIN:
+        return twins
+    return [
+        replace(example, prompt=twin.prompt)
+        for example, twin in zip(forget.examples, twins, strict=True)
+    ]
 
 
 def _kept_table(examples: Sequence[Example], materials: PairMaterials) -> AnswerTable:

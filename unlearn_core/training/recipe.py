@@ -4,12 +4,15 @@ A recipe is written into the artifact's manifest by its digest. A ladder file is
 YAML: a list of mappings with the fields of `TrainingRecipe`.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
+from unlearn_core.domain.artifacts import MAXIMUM_ALPHA
 from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
@@ -70,11 +73,14 @@ class TrainingRecipe:
         """
         positive = ("steps", "learning_rate", "alpha", "maximum_gradient_norm")
         for name in (*positive, "forget_batch"):
-            if getattr(self, name) <= 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
-        for name in ("retain_batch", "stranger_batch", "warmup_steps"):
-            if getattr(self, name) < 0:
+        weights = ("retain_weight", "stranger_weight")
+        for name in (*weights, "retain_batch", "stranger_batch", "warmup_steps"):
+            if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
+        if self.alpha > MAXIMUM_ALPHA:
+            raise InvalidRecipeError(value="alpha")
         if self.scheme not in SCHEMES:
             raise InvalidRecipeError(value="scheme")
         if self.precision not in {"float32", "bfloat16"}:
@@ -86,22 +92,24 @@ class TrainingRecipe:
         """Build the forget objective.
 
         Raises:
-            InvalidRecipeError: Its name or a parameter is unknown.
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
         """
         try:
             return FORGET_OBJECTIVES.get(self.objective)(**self.objective_parameters)
-        except (UnknownNameError, TypeError):
+        except (UnknownNameError, TypeError, ValueError):
             raise InvalidRecipeError(value="objective") from None
 
     def retain_objective(self) -> RetainTerm:
         """Build the retain term.
 
         Raises:
-            InvalidRecipeError: Its name or a parameter is unknown.
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
         """
         try:
             return RETAIN_TERMS.get(self.retain_term)(**self.retain_parameters)
-        except (UnknownNameError, TypeError):
+        except (UnknownNameError, TypeError, ValueError):
             raise InvalidRecipeError(value="retain_term") from None
 
     def to_json(self) -> dict[str, JsonValue]:
@@ -115,6 +123,9 @@ class TrainingRecipe:
 
 
 RecipeLadder = tuple[TrainingRecipe, ...]
+
+# Reads rows with the types of the fields, so that 1 is a number as good as 1.0.
+_ROWS: TypeAdapter[RecipeLadder] = TypeAdapter(RecipeLadder)
 
 
 def default_ladder() -> RecipeLadder:
@@ -137,7 +148,7 @@ def load_ladder(path: Path | None) -> RecipeLadder:
         return default_ladder()
     try:
         rows = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise InvalidRecipeError(value="file") from None
     known = {item.name for item in fields(TrainingRecipe)}
     if not isinstance(rows, list) or not rows:
@@ -145,4 +156,7 @@ def load_ladder(path: Path | None) -> RecipeLadder:
     for row in rows:
         if not isinstance(row, dict) or not set(row) <= known:
             raise InvalidRecipeError(value="unknown field")
-    return tuple(TrainingRecipe(**row) for row in rows)
+    try:
+        return _ROWS.validate_python(rows)
+    except ValidationError as error:
+        raise InvalidRecipeError(value=str(error.errors()[0]["loc"][1])) from None

@@ -24,7 +24,7 @@ from unlearn_core.modeling.tokens import (
 ROWS_AT_ONCE = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class AnswerTable:
     """Examples with the laws at their answer positions.
 
@@ -66,8 +66,11 @@ class AnswerTable:
 def answer_laws(
     law: NextTokenLaw, examples: Sequence[TokenizedExample], *, pad_id: int
 ) -> Tensor:
-    """Return the log-probabilities ``[N, V]`` of a law at all answer positions."""
-    pieces = []
+    """Return the log-probabilities ``[N, V]`` of a law at all answer positions.
+
+    Without an example there is no position and nothing that tells V: ``[0, 0]``.
+    """
+    pieces = [] if examples else [torch.zeros((0, 0), device=law.device)]
     for start in range(0, len(examples), ROWS_AT_ONCE):
         batch = collate(
             examples[start : start + ROWS_AT_ONCE],
@@ -101,8 +104,10 @@ def build_table(
         target_NV: Law to learn from; the base's own if None.
         pad_id: Id that fills up short rows.
     """
-    counts_E = torch.tensor([len(example.answer) for example in examples])
-    labels_N = torch.tensor([token for item in examples for token in item.answer])
+    counts_E = torch.tensor([len(item.answer) for item in examples], dtype=torch.long)
+    labels_N = torch.tensor(
+        [token for item in examples for token in item.answer], dtype=torch.long
+    )
     base_NV = answer_laws(base, examples, pad_id=pad_id)
     return AnswerTable(
         examples=tuple(examples),

@@ -21,7 +21,7 @@ class _GateFile(BaseModel):
     metric: str
     side: Side
     comparison: Comparison
-    limit: float
+    limit: Annotated[float, Field(allow_inf_nan=False)]
     why: str
 
 

@@ -96,9 +96,10 @@ def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> No
 
 
 def _compute(name: str, evidence: Evidence) -> MetricResult | None:
-    """Compute one metric; None if the evidence for it is missing."""
+    """Compute one metric; None if evidence for it is missing or it is not finite."""
     try:
         result = METRICS.get(name)(evidence)
     except MissingEvidenceError:
         return None
-    return None if math.isnan(result.value) else result
+    numbers = (result.value, result.low, result.high)
+    return result if all(map(math.isfinite, numbers)) else None
