@@ -112,6 +112,7 @@ class SourceConnector(Protocol):
 
         Raises:
             SourceUnreadableError: The source cannot be read or written.
+            StorageError: There is no room to rewrite it; nothing was erased.
         """
         ...
 

@@ -1,5 +1,6 @@
 """Reads the data map: YAML that says what there is and how to read it."""
 
+import string
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -154,10 +155,10 @@ def open_data_map(path: Path) -> OpenedDataMap:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         parsed = _DataMapFile.model_validate(raw)
-    except (OSError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise InvalidDataMapError(problem="unreadable file") from None
     except ValidationError as error:
-        entry = ".".join(map(str, error.errors()[0]["loc"]))
+        entry = ".".join(map(str, error.errors()[0]["loc"])) or "whole file"
         raise InvalidDataMapError(entry=entry) from None
     _check_names(parsed)
     specs = [source.spec() for source in parsed.sources]
@@ -185,7 +186,23 @@ def _check_names(parsed: _DataMapFile) -> None:
     names = [source.name for source in parsed.sources]
     if len(set(names)) != len(names):
         raise InvalidDataMapError(problem="a source is named twice")
-    used = {field for source in parsed.sources for field in source.fields}
+    used = {
+        field for source in (*parsed.sources, parsed.holdout) for field in source.fields
+    }
     for field in sorted(used | set(parsed.neighbours.fields)):
         if field not in parsed.fields:
             raise InvalidDataMapError(undeclared_field=field)
+    for source in parsed.sources:
+        for passage in source.passages:
+            if isinstance(passage, _TemplateFile):
+                _check_template(source, passage.template)
+
+
+def _check_template(source: _SourceFile, template: str) -> None:
+    try:
+        parts = [name for _, name, _, _ in string.Formatter().parse(template)]
+    except ValueError:
+        raise InvalidDataMapError(source=source.name, problem="template") from None
+    for name in parts:
+        if name is not None and name not in {"name", *source.fields}:
+            raise InvalidDataMapError(source=source.name, undeclared_field=name)

@@ -38,7 +38,7 @@ class JsonLinesConnector:
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record."""
         for _, row in self._lines():
-            if row is not None:
+            if row is not None and self._spec.can_read(row):
                 yield self._spec.record(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
@@ -74,7 +74,7 @@ class JsonLinesConnector:
     def _parse(self, line: bytes) -> dict[str, Any] | None:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(row, dict) or self._spec.record_id not in row:
             return None

@@ -83,11 +83,15 @@ class SubjectMatcher:
 def search(
     rows: Iterable[Row | None], subject: DataSubject, spec: SourceSpec
 ) -> SearchResult:
-    """Search rows for a subject; a row of None could not be read."""
+    """Search rows for a subject; a row of None could not be read.
+
+    A row that does not have the declared form counts as unreadable too: what it
+    taught a model is not known.
+    """
     matcher = SubjectMatcher(subject, spec)
     records, searched, unreadable, uncertain = [], 0, 0, 0
     for row in rows:
-        if row is None:
+        if row is None or not spec.can_read(row):
             unreadable += 1
             continue
         searched += 1

@@ -35,9 +35,10 @@ class ParquetConnector:
         return search(self._rows(), subject, self._spec)
 
     def read(self) -> Iterator[SourceRecord]:
-        """Yield every record."""
+        """Yield every readable record."""
         for row in self._rows():
-            yield self._spec.record(row)
+            if self._spec.can_read(row):
+                yield self._spec.record(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete records by rewriting the file without them."""
@@ -67,6 +68,10 @@ class ParquetConnector:
     def _groups(self) -> Iterator[pa.Table]:
         try:
             with self._open() as file:
+                if self._spec.record_id not in file.schema_arrow.names:
+                    raise SourceUnreadableError(
+                        source=self._spec.name, missing_column=self._spec.record_id
+                    )
                 for number in range(file.num_row_groups):
                     yield file.read_row_group(number)
         except (OSError, pa.ArrowException):

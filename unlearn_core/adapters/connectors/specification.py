@@ -78,10 +78,18 @@ class SourceSpec:
     passages: tuple[PassageSpec, ...]
     is_erasable: bool
 
+    def can_read(self, row: Row) -> bool:
+        """Tell whether a row has the form that the data map declares."""
+        return self.record_id in row and all(
+            _is_chat(row.get(spec.messages))
+            for spec in self.passages
+            if isinstance(spec, ChatPassages)
+        )
+
     def record(
         self, row: Row, *, matched: tuple[IdentifierKind, ...] = ()
     ) -> SourceRecord:
-        """Turn a row into a record."""
+        """Turn a readable row into a record."""
         name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
         return SourceRecord(
             source=self.name,
@@ -120,10 +128,9 @@ class SourceSpec:
         asked = ""
         for message in row.get(spec.messages) or ():
             if message["role"] == "user":
-                asked = str(message["content"])
-            elif message["role"] == "assistant" and asked:
-                answer = str(message["content"])
-                yield passage(field, Form.QUESTION, asked, answer)
+                asked = message["content"] or ""
+            elif message["role"] == "assistant" and asked and message["content"]:
+                yield passage(field, Form.QUESTION, asked, message["content"])
 
     def _template(self, spec: TemplatePassages, row: Row) -> Iterator[Passage]:
         """Yield one continuation per field value of the rendered sentence."""
@@ -145,6 +152,19 @@ class SourceSpec:
     def _text(row: Row, column: str | None) -> str:
         value = row.get(column) if column else None
         return "" if value is None else str(value)
+
+
+def _is_chat(messages: Any) -> bool:  # noqa: ANN401 - a column of any type
+    """Tell whether a column holds nothing, or messages with a role and a text."""
+    if messages is None:
+        return True
+    return isinstance(messages, list) and all(
+        isinstance(message, Mapping)
+        and isinstance(message.get("role"), str)
+        and "content" in message
+        and isinstance(message["content"], str | None)
+        for message in messages
+    )
 
 
 def passage(field: str, form: Form, prompt: str, answer: str) -> Passage:

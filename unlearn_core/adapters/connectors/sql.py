@@ -28,9 +28,12 @@ class SqlConnector:
         self._spec = spec
         self._table_name = spec.table
         # Statements are never shown with their parameters.
-        self._engine = sa.create_engine(
-            spec.location, hide_parameters=True, poolclass=sa.NullPool
-        )
+        try:
+            self._engine = sa.create_engine(
+                spec.location, hide_parameters=True, poolclass=sa.NullPool
+            )
+        except (sa.exc.ArgumentError, ImportError):
+            raise InvalidDataMapError(source=spec.name, problem="url") from None
 
     def describe(self) -> SourceDescription:
         """Say what the source is."""
@@ -45,9 +48,10 @@ class SqlConnector:
         return search(self._rows(), subject, self._spec)
 
     def read(self) -> Iterator[SourceRecord]:
-        """Yield every record."""
+        """Yield every readable record."""
         for row in self._rows():
-            yield self._spec.record(row)
+            if self._spec.can_read(row):
+                yield self._spec.record(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete rows in one transaction."""
@@ -100,7 +104,12 @@ class SqlConnector:
             raise SourceUnreadableError(source=self._spec.name) from None
 
     def _table(self, connection: sa.Connection) -> sa.Table:
-        return sa.Table(self._table_name, sa.MetaData(), autoload_with=connection)
+        table = sa.Table(self._table_name, sa.MetaData(), autoload_with=connection)
+        if self._spec.record_id not in table.c:
+            raise SourceUnreadableError(
+                source=self._spec.name, missing_column=self._spec.record_id
+            )
+        return table
 
     def _is_one_of(
         self, table: sa.Table, record_ids: Collection[str]

@@ -163,7 +163,7 @@ class MemoryConnector:
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record."""
         for row in self._read():
-            if row is not None:
+            if row is not None and self._spec.can_read(row):
                 yield self._spec.record(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:

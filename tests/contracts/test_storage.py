@@ -1,0 +1,408 @@
+"""What every custody, evidence store and source connector promises."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from support.buckets import fresh_bucket, open_bucket
+from support.databases import open_sqlite, postgres_schema
+from support.sources import (
+    PEOPLE,
+    source_spec,
+    subject,
+    write_jsonl,
+    write_parquet,
+    write_table,
+)
+
+from unlearn_core import ports
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.adapters.connectors.sql import SqlConnector
+from unlearn_core.adapters.custody import SealedCustody
+from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.database.key_store import DatabaseKeyStore
+from unlearn_core.adapters.database.request_store import DatabaseRequestStore
+from unlearn_core.adapters.memory.records import (
+    MemoryClock,
+    MemoryLeaseStore,
+    MemoryRequestStore,
+)
+from unlearn_core.adapters.memory.storage import (
+    MemoryConnector,
+    MemoryCustody,
+    MemoryEvidence,
+)
+from unlearn_core.adapters.objects import FolderObjects, ObjectEvidence, ObjectStore
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.errors import (
+    KeyDestroyedError,
+    SealBrokenError,
+    SourceUnreadableError,
+    StorageError,
+)
+
+IN_BUCKET = pytest.param("bucket", marks=pytest.mark.integration)
+SCOPE = "00000000-0000-0000-0000-000000000001"
+CANARY = b"Ada Example, born 1815"
+
+
+@dataclass(frozen=True)
+class Vault:
+    """A custody, its ledger and clock, and the two things a test may do behind it.
+
+    Attributes:
+        plant: Puts other bytes where an object is stored.
+        break_down: Makes the store unreachable.
+    """
+
+    custody: ports.Custody
+    ledger: ports.Ledger
+    clock: MemoryClock
+    plant: Callable[[str, str, bytes], None]
+    break_down: Callable[[], None]
+
+
+@pytest.fixture(params=["memory", "folder", IN_BUCKET])
+def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vault]:
+    """Return an empty custody of each kind."""
+    clock = MemoryClock()
+    if request.param == "memory":
+        ledger = MemoryRequestStore(leases=MemoryLeaseStore(clock=clock), clock=clock)
+        custody = MemoryCustody(ledger=ledger, clock=clock)
+        yield Vault(
+            custody=custody,
+            ledger=ledger,
+            clock=clock,
+            plant=custody.replace_sealed,
+            break_down=lambda: setattr(custody, "is_reachable", False),
+        )
+        return
+    database = open_sqlite(tmp_path)
+    objects: ObjectStore
+    break_down: Callable[[], None]
+    if request.param == "folder":
+        folder = tmp_path / "objects"
+        objects, break_down = FolderObjects(folder), _blocking(folder)
+    else:
+        bucket = fresh_bucket()
+        store = open_bucket(bucket)
+        objects, break_down = store, lambda: setattr(store, "_bucket", "no-such-bucket")
+    yield _sealed_vault(database, objects, break_down, clock=clock)
+    database.close()
+
+
+def _sealed_vault(
+    database: Database,
+    objects: ObjectStore,
+    break_down: Callable[[], None],
+    *,
+    clock: MemoryClock,
+) -> Vault:
+    ledger = DatabaseRequestStore(database, clock=clock)
+    return Vault(
+        custody=SealedCustody(
+            kek=bytes(range(32)),
+            keys=DatabaseKeyStore(database, clock=clock),
+            objects=objects,
+            ledger=ledger,
+        ),
+        ledger=ledger,
+        clock=clock,
+        plant=lambda scope, name, data: objects.write(f"{scope}/{name}", data),
+        break_down=break_down,
+    )
+
+
+def _blocking(folder: Path) -> Callable[[], None]:
+    """Return what puts a file where the folder of objects should be."""
+
+    def block() -> None:
+        if folder.exists():
+            folder.rename(folder.with_name("elsewhere"))
+        folder.touch()
+
+    return block
+
+
+def test_what_is_sealed_comes_back_and_is_replaced_as_a_whole(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    for data in (CANARY, b"", bytes(range(256)) * 64):
+        vault.custody.put(SCOPE, "content", data)
+        assert vault.custody.get(SCOPE, "content") == data
+
+
+def test_opening_a_scope_again_keeps_its_key(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.custody.open_scope(SCOPE)
+    assert vault.custody.get(SCOPE, "content") == CANARY
+
+
+def test_a_scope_must_be_opened_first(vault: Vault) -> None:
+    for use in (
+        lambda: vault.custody.put(SCOPE, "content", CANARY),
+        lambda: vault.custody.get(SCOPE, "content"),
+        lambda: vault.custody.commit(SCOPE, CANARY),
+        lambda: vault.custody.shred(SCOPE),
+    ):
+        with pytest.raises(KeyDestroyedError, match="state=unknown"):
+            use()
+    assert not vault.custody.has(SCOPE, "content")
+
+
+def test_an_object_that_was_never_stored_is_missing(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    assert not vault.custody.has(SCOPE, "content")
+    with pytest.raises(StorageError):
+        vault.custody.get(SCOPE, "content")
+
+
+def test_shredding_makes_everything_unreadable_for_good(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.custody.shred(SCOPE)
+    vault.custody.open_scope(SCOPE)
+    assert not vault.custody.has(SCOPE, "content")
+    for use in (
+        lambda: vault.custody.get(SCOPE, "content"),
+        lambda: vault.custody.put(SCOPE, "content", CANARY),
+        lambda: vault.custody.commit(SCOPE, CANARY),
+    ):
+        with pytest.raises(KeyDestroyedError, match="state=destroyed"):
+            use()
+
+
+def test_shredding_again_returns_the_first_evidence(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.custody.put(SCOPE, "datasets", CANARY)
+    vault.clock.move(timedelta(days=3))
+    evidence = vault.custody.shred(SCOPE)
+    vault.clock.move(timedelta(days=3))
+    assert vault.custody.shred(SCOPE) == evidence
+    assert evidence.objects == 2
+    assert evidence.destroyed_at.isoformat() == "2026-03-05T09:00:00+00:00"
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", evidence.key)
+
+
+def test_shredding_one_scope_leaves_others_alone(vault: Vault) -> None:
+    """The second name begins like the first, as request and evidence scopes do."""
+    for scope in (SCOPE, f"{SCOPE}.contact"):
+        vault.custody.open_scope(scope)
+        vault.custody.put(scope, "content", CANARY)
+    vault.custody.shred(SCOPE)
+    assert vault.custody.get(f"{SCOPE}.contact", "content") == CANARY
+
+
+def test_a_planted_object_breaks_the_seal(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.plant(SCOPE, "content", b"UNLEARN1" + bytes(60))
+    with pytest.raises(SealBrokenError):
+        vault.custody.get(SCOPE, "content")
+
+
+def test_an_unreachable_store_is_reported(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.break_down()
+    with pytest.raises(StorageError):
+        vault.custody.put(SCOPE, "content", CANARY)
+    with pytest.raises(StorageError):
+        vault.custody.get(SCOPE, "content")
+
+
+def test_a_commitment_depends_on_data_and_scope_only(vault: Vault) -> None:
+    for scope in ("one", "two"):
+        vault.custody.open_scope(scope)
+    first = vault.custody.commit("one", CANARY)
+    assert re.fullmatch(r"hmac-sha256:[0-9a-f]{64}", first)
+    assert vault.custody.commit("one", CANARY) == first
+    assert vault.custody.commit("one", CANARY + b".") != first
+    assert vault.custody.commit("two", CANARY) != first
+
+
+def test_every_access_is_in_the_ledger_by_name(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.put(SCOPE, "content", CANARY)
+    vault.custody.get(SCOPE, "content")
+    assert [(entry.event, entry.payload) for entry in vault.ledger.entries()] == [
+        ("sealed_data_written", {"scope": SCOPE, "name": "content"}),
+        ("sealed_data_read", {"scope": SCOPE, "name": "content"}),
+    ]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An evidence store and what makes it unreachable."""
+
+    evidence: ports.EvidenceStore
+    break_down: Callable[[], None]
+
+
+@pytest.fixture(params=["memory", "folder", IN_BUCKET])
+def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
+    """Return an empty evidence store of each kind."""
+    if request.param == "memory":
+        kept = MemoryEvidence()
+        return Archive(kept, lambda: setattr(kept, "is_reachable", False))
+    if request.param == "folder":
+        folder = tmp_path / "evidence"
+        return Archive(ObjectEvidence(FolderObjects(folder)), _blocking(folder))
+    objects = open_bucket(fresh_bucket())
+    return Archive(
+        ObjectEvidence(objects), lambda: setattr(objects, "_bucket", "no-such-bucket")
+    )
+
+
+def test_a_document_is_found_by_its_name_or_not_at_all(archive: Archive) -> None:
+    assert archive.evidence.get("certificates/1.json") is None
+    archive.evidence.put("certificates/1.json", b"first")
+    archive.evidence.put("certificates/1.json", b"second")
+    assert archive.evidence.get("certificates/1.json") == b"second"
+    assert archive.evidence.get("certificates/2.json") is None
+
+
+def test_an_unreachable_archive_is_reported(archive: Archive) -> None:
+    archive.break_down()
+    with pytest.raises(StorageError):
+        archive.evidence.put("certificates/1.json", b"{}")
+    with pytest.raises(StorageError):
+        archive.evidence.get("certificates/1.json")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A connector over `PEOPLE` and what makes its source unreadable."""
+
+    connector: ports.SourceConnector
+    kind: str
+    break_down: Callable[[], None]
+
+
+@pytest.fixture(params=["memory", "jsonl", "parquet", "sqlite", "postgres"])
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
+    """Return a connector of each kind over the same rows."""
+    with _opened(request.param, tmp_path) as opened:
+        yield opened
+
+
+@contextmanager
+def _opened(kind: str, folder: Path) -> Iterator[Source]:
+    path = folder / "customers"
+    match kind:
+        case "memory":
+            memory = MemoryConnector(source_spec(), PEOPLE)
+            yield Source(memory, kind, lambda: setattr(memory, "is_reachable", False))
+        case "jsonl":
+            spec = source_spec(kind, write_jsonl(path))
+            yield Source(JsonLinesConnector(spec), kind, path.unlink)
+        case "parquet":
+            spec = source_spec(kind, write_parquet(path))
+            yield Source(ParquetConnector(spec), kind, path.unlink)
+        case "sqlite":
+            yield _sql(write_table(f"sqlite:///{path}"))
+        case _:
+            with postgres_schema() as url:
+                yield _sql(write_table(url))
+
+
+def _sql(url: str) -> Source:
+    def drop() -> None:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE customers")
+
+    spec = source_spec("sql", url, table="customers")
+    return Source(SqlConnector(spec), "sql", drop)
+
+
+def test_a_source_says_what_it_is(source: Source) -> None:
+    described = source.connector.describe()
+    assert (described.name, described.kind, described.is_erasable) == (
+        "customers",
+        source.kind,
+        True,
+    )
+
+
+def test_a_search_finds_certain_records_and_counts_the_doubtful(
+    source: Source,
+) -> None:
+    """r-4 is a namesake by number; r-5 only mentions Ada beside its own number."""
+    result = source.connector.locate(subject())
+    assert [record.record_id for record in result.records] == ["r-1", "r-3"]
+    assert (result.source, result.searched) == ("customers", 5)
+    assert (result.unreadable, result.uncertain) == (0, 2)
+    assert not result.is_complete
+
+
+def test_a_found_record_carries_everything_that_was_declared(source: Source) -> None:
+    record = source.connector.locate(subject()).records[0]
+    assert record.matched == (IdentifierKind.CUSTOMER_NUMBER, IdentifierKind.NAME)
+    assert record.name is not None
+    assert record.name.reveal() == "Ada Example"
+    assert {key: value.reveal() for key, value in record.fields.items()} == {
+        "city": "Ulm"
+    }
+    (passage,) = record.passages
+    assert passage.prompt.reveal() == "Where is Ada?"
+    assert passage.answer.reveal() == "In Ulm"
+
+
+def test_every_record_can_be_read(source: Source) -> None:
+    ids = [record.record_id for record in source.connector.read()]
+    assert ids == ["r-1", "r-2", "r-3", "r-4", "r-5"]
+
+
+def test_a_dry_run_counts_and_changes_nothing(source: Source) -> None:
+    assert source.connector.erase(["r-1", "r-3", "r-9"], dry_run=True) == 2
+    assert len(list(source.connector.read())) == 5
+
+
+def test_erasing_removes_exactly_the_named_records(source: Source) -> None:
+    assert source.connector.erase(["r-1", "r-3"], dry_run=False) == 2
+    ids = [record.record_id for record in source.connector.read()]
+    assert ids == ["r-2", "r-4", "r-5"]
+
+
+def test_erasing_twice_equals_erasing_once(source: Source) -> None:
+    source.connector.erase(["r-1"], dry_run=False)
+    assert source.connector.erase(["r-1"], dry_run=False) == 0
+    assert source.connector.erase([], dry_run=False) == 0
+    assert len(list(source.connector.read())) == 4
+
+
+def test_every_record_can_be_erased(source: Source) -> None:
+    everything = [row["id"] for row in PEOPLE]
+    assert source.connector.erase(everything, dry_run=False) == 5
+    assert list(source.connector.read()) == []
+    assert source.connector.locate(subject()).searched == 0
+
+
+def test_absence_is_read_back_from_the_source(source: Source) -> None:
+    assert not source.connector.confirm_absent(["r-1", "r-9"])
+    assert source.connector.confirm_absent(["r-9"])
+    source.connector.erase(["r-1"], dry_run=False)
+    assert source.connector.confirm_absent(["r-1", "r-9"])
+    assert not source.connector.confirm_absent(["r-1", "r-2"])
+
+
+def test_an_unreadable_source_says_so_whatever_is_asked(source: Source) -> None:
+    source.break_down()
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: source.connector.locate(subject()),
+        lambda: list(source.connector.read()),
+        lambda: source.connector.erase(["r-1"], dry_run=True),
+        lambda: source.connector.erase(["r-1"], dry_run=False),
+        lambda: source.connector.confirm_absent(["r-1"]),
+    )
+    for ask in asks:
+        with pytest.raises(SourceUnreadableError, match="source=customers"):
+            ask()
