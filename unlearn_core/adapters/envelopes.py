@@ -19,6 +19,16 @@ from securesystemslib.signer import CryptoSigner, Key
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.errors import SignatureInvalidError
 
+_MALFORMED = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    FormatError,
+    Base64Error,
+)
+
 
 class EnvelopeSigner:
     """`Signer` with one private key."""
@@ -44,7 +54,7 @@ class TrustedEnvelopes:
         try:
             parsed = Envelope.from_dict(json.loads(envelope))
             is_canonical = canonical_json(parsed.to_dict()) == envelope
-        except (ValueError, KeyError, TypeError, FormatError, Base64Error):
+        except _MALFORMED:
             raise SignatureInvalidError(problem="not an envelope") from None
         if not is_canonical or len(parsed.signatures) != 1:
             raise SignatureInvalidError(problem="not in canonical form")
