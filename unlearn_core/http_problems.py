@@ -40,6 +40,7 @@ _STATUS: Mapping[type[UnlearnError], HTTPStatus] = {
     PolicyError: HTTPStatus.CONFLICT,
     IntegrityError: HTTPStatus.INTERNAL_SERVER_ERROR,
     DependencyError: HTTPStatus.SERVICE_UNAVAILABLE,
+    UnlearnError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 _LOG = EventLog("http")

@@ -9,6 +9,7 @@ filtered where it is read.
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -37,6 +38,7 @@ ALLOWED_FIELDS = frozenset(
 )
 
 LogValue = str | int | float | bool | UUID | None
+"""What a field may hold; checked again at run time, for callers without types."""
 
 _MAXIMUM_TEXT = 80
 
@@ -67,10 +69,13 @@ class EventLog:
         """Record a failure."""
         self._write(logging.ERROR, event, fields)
 
-    def _write(self, level: int, event: str, fields: dict[str, LogValue]) -> None:
+    def _write(self, level: int, event: str, fields: Mapping[str, object]) -> None:
         for name, value in fields.items():
             if name not in ALLOWED_FIELDS:
                 message = f"field {name!r} is not on the list of loggable fields"
+                raise ForbiddenFieldError(message)
+            if not isinstance(value, LogValue):
+                message = f"field {name!r} may not hold a {type(value).__name__}"
                 raise ForbiddenFieldError(message)
             if isinstance(value, str) and len(value) > _MAXIMUM_TEXT:
                 message = f"field {name!r} is longer than {_MAXIMUM_TEXT} characters"

@@ -65,6 +65,6 @@ class Registry(Generic[T]):
 
     def _advice(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._targets, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
+        hint = f"; did you mean {near[0]!r}?" if near else "."
         known = ", ".join(self)
         return f"no {self._kind} is called {name!r}{hint} Registered: {known}"

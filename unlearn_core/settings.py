@@ -9,16 +9,21 @@ values are passed on.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
 
 PACKAGE_ROOT = Path(__file__).parent
 
+_STRICT = ConfigDict(extra="forbid")
+
 
 class ModelSettings(BaseModel):
     """The base model and its reference."""
+
+    model_config = _STRICT
 
     name: str = Field(default="small-world", description="Name of the base model.")
     base: Path = Field(
@@ -36,6 +41,8 @@ class ModelSettings(BaseModel):
 class KeySettings(BaseModel):
     """Key files; each process needs only some of them."""
 
+    model_config = _STRICT
+
     directory: Path = Field(
         default=Path("var/keys"), description="Directory of the key files."
     )
@@ -43,6 +50,8 @@ class KeySettings(BaseModel):
 
 class IdentitySettings(BaseModel):
     """How requesters prove who they are."""
+
+    model_config = _STRICT
 
     policy: Literal["signed_token", "authenticated_channel"] = Field(
         default="signed_token", description="Name of the identity policy."
@@ -60,6 +69,8 @@ class IdentitySettings(BaseModel):
 class ObjectSettings(BaseModel):
     """Where sealed objects are kept."""
 
+    model_config = _STRICT
+
     location: str = Field(
         default="var/objects", description="A directory, or s3://bucket/prefix."
     )
@@ -70,6 +81,8 @@ class ObjectSettings(BaseModel):
 
 class LegalSettings(BaseModel):
     """The controller's legal frame."""
+
+    model_config = _STRICT
 
     country: str = Field(
         default="DE", description="Country whose public holidays count."
@@ -84,6 +97,8 @@ class LegalSettings(BaseModel):
 
 class ServingSettings(BaseModel):
     """One inference service."""
+
+    model_config = _STRICT
 
     replica: str = Field(default="replica-1", description="Name of this replica.")
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -110,6 +125,8 @@ class ServingSettings(BaseModel):
 class IntakeSettings(BaseModel):
     """The service that takes in requests."""
 
+    model_config = _STRICT
+
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8820, description="Port to listen on.")
     api_key: SecretStr | None = Field(
@@ -119,6 +136,8 @@ class IntakeSettings(BaseModel):
 
 class WorkSettings(BaseModel):
     """How requests are worked on."""
+
+    model_config = _STRICT
 
     lease_seconds: float = Field(
         default=30.0, gt=0, description="A worker silent for so long counts as lost."
@@ -179,10 +198,14 @@ def load_settings() -> Settings:
     """Read the settings from the environment.
 
     Raises:
-        SettingsError: A variable is malformed; it is named, its value is not.
+        SettingsError: A variable is malformed or unknown to its group; it is named,
+            its value is not.
     """
     try:
         return Settings()
     except ValidationError as error:
-        names = ["__".join(map(str, item["loc"])) for item in error.errors()]
-        raise SettingsError(variable="UNLEARN_" + names[0].upper()) from None
+        name = "__".join(map(str, error.errors()[0]["loc"]))
+    except UnreadableVariableError as error:
+        # Its text is: error parsing value for field "replicas" from source ...
+        name = str(error).partition('"')[2].partition('"')[0]
+    raise SettingsError(variable="UNLEARN_" + name.upper())

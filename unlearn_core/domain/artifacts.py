@@ -23,6 +23,8 @@ MANIFEST_FORMAT = "unlearn/offset-pair/v1"
 REGISTERED_MODEL_PREFIX = "offset-pair."
 MAXIMUM_ALPHA = 4.0
 
+_TEXT = (str, Digest)
+
 
 def registered_model_name(base_model: str) -> str:
     """Return the registry name of the offset pair of a base model."""
@@ -116,7 +118,7 @@ class OffsetPairManifest:
             ManifestInvalidError: The manifest is malformed or implausible.
         """
         expected = {field.name for field in fields(cls)} | {"format"}
-        if set(raw) != expected or raw["format"] != MANIFEST_FORMAT:
+        if raw.keys() != expected or raw["format"] != MANIFEST_FORMAT:
             raise ManifestInvalidError(problem="unknown or missing field")
         try:
             values = {name: raw[name] for name in expected - {"format"}}
@@ -132,9 +134,11 @@ class OffsetPairManifest:
         """Refuse values that no honest manifest holds.
 
         Raises:
-            ManifestInvalidError: A number is out of range or an erasure is listed
-                twice.
+            ManifestInvalidError: A text is none, a number is out of range or an
+                erasure is listed twice.
         """
+        if not all(isinstance(text, str) for text in self._texts()):
+            raise ManifestInvalidError(problem="wrong type")
         if type(self.sequence) is not int or self.sequence < 1:
             raise ManifestInvalidError(problem="sequence")
         if (self.previous is None) != (self.sequence == 1):
@@ -146,6 +150,15 @@ class OffsetPairManifest:
         covered = [item.request_id for item in self.erasures]
         if not covered or len(set(covered)) != len(covered):
             raise ManifestInvalidError(problem="erasures")
+
+    def _texts(self) -> list[object]:
+        """Return everything that must be text."""
+        parts: list[ModelIdentity | Erasure] = [self.identity, *self.erasures]
+        return [
+            *(getattr(self, item.name) for item in fields(self) if item.type in _TEXT),
+            *(getattr(part, item.name) for part in parts for item in fields(part)),
+            *([] if self.previous is None else [self.previous]),
+        ]
 
     def check_fits(self, identity: ModelIdentity) -> None:
         """Refuse to be used with another base, tokenizer or chat template.

@@ -8,10 +8,12 @@ verified so and so" and says in `LIMITS` what it does not claim.
 
 1. the envelope is in canonical form, so that every byte of the file counts;
 2. the signature verifies under a trusted key;
-3. the payload is a statement of the type that this module writes;
+3. the payload is a statement of the type that this module writes, complete and
+   with nothing added;
 4. the statement's subjects are the digests that its body names;
-5. the outcome agrees with the evidence: suppression needs a passed verdict and
-   confirmed replicas, a partial search never claims completeness;
+5. the outcome agrees with the evidence: suppression needs a verdict that passed
+   with every gate, and confirmed replicas; a partial search never claims
+   completeness;
 6. the limits are stated in full;
 7. times are in order.
 
@@ -180,7 +182,7 @@ class ErasureCertificate:
                 key_destruction=body["key_destruction"],
                 ledger_head=Digest(body["ledger_head"]),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             raise CertificateInvalidError(check=3, problem="malformed") from None
 
     def status(self, now: datetime) -> CertificateStatus:
@@ -211,32 +213,52 @@ def check_certificate(
     # Check 3.
     statement = _load(payload)
     certificate = ErasureCertificate.from_statement(statement)
+    complete = _rewritten(certificate)
+    _check_nothing_added(statement, complete)
     # Check 4.
-    manifest = certificate.scope.manifest if certificate.scope else None
-    if statement["subject"] != _subjects(certificate.ledger_head, manifest):
+    if statement["subject"] != complete["subject"]:
         raise CertificateInvalidError(check=4, problem="subjects")
     # Check 5.
     _check_outcome(certificate)
     # Check 6.
-    if statement["predicate"]["limits"] != list(LIMITS):
+    if statement["predicate"].get("limits") != list(LIMITS):
         raise CertificateInvalidError(check=6, problem="limits")
     # Check 7.
-    if not certificate.received_at <= certificate.issued_at < certificate.expires_at:
-        raise CertificateInvalidError(check=7, problem="times")
+    _check_times(certificate)
     return certificate
 
 
 def _load(payload: bytes) -> dict[str, Any]:
     try:
-        statement = json.loads(payload)
+        statement: dict[str, Any] = json.loads(payload)
         types = (statement["_type"], statement["predicateType"])
+        is_canonical = canonical_json(statement) == payload
     except (ValueError, KeyError, TypeError):
         raise CertificateInvalidError(check=3, problem="not a statement") from None
-    if types != (STATEMENT_TYPE, PREDICATE_TYPE) or not isinstance(statement, dict):
+    if types != (STATEMENT_TYPE, PREDICATE_TYPE):
         raise CertificateInvalidError(check=3, problem="type")
-    if canonical_json(statement) != payload:
+    if not is_canonical:
         raise CertificateInvalidError(check=3, problem="not canonical")
     return statement
+
+
+def _rewritten(certificate: ErasureCertificate) -> dict[str, Any]:
+    """Write a certificate that was read once more, to compare the two."""
+    try:
+        return certificate.to_statement()
+    except (TypeError, ValueError, AttributeError):
+        raise CertificateInvalidError(check=3, problem="malformed") from None
+
+
+def _check_nothing_added(
+    statement: Mapping[str, Any], complete: Mapping[str, Any]
+) -> None:
+    """Require every field and value that is written, but for those of 4 and 6."""
+    if statement.keys() != complete.keys():
+        raise CertificateInvalidError(check=3, problem="fields")
+    body, expected = statement["predicate"], complete["predicate"]
+    if body | {"limits": None} != expected | {"limits": None}:
+        raise CertificateInvalidError(check=3, problem="fields")
 
 
 def _check_outcome(certificate: ErasureCertificate) -> None:
@@ -245,10 +267,29 @@ def _check_outcome(certificate: ErasureCertificate) -> None:
         raise CertificateInvalidError(check=5, problem="incomplete search")
     if suppressed and certificate.scope is None:
         raise CertificateInvalidError(check=5, problem="no scope")
-    if certificate.scope is not None:
-        passed = (certificate.verdict or {}).get("passed")
-        if passed is not True or not certificate.scope.replicas:
-            raise CertificateInvalidError(check=5, problem="unverified suppression")
+    if certificate.scope is not None and (
+        not certificate.scope.replicas or not _has_passed(certificate.verdict)
+    ):
+        raise CertificateInvalidError(check=5, problem="unverified suppression")
+
+
+def _has_passed(verdict: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Tell whether a verdict passed and every one of its gates did."""
+    try:
+        said = [verdict["passed"], *(item["passed"] for item in verdict["decisions"])]
+    except (TypeError, KeyError):
+        return False
+    return len(said) > 1 and all(passed is True for passed in said)
+
+
+def _check_times(certificate: ErasureCertificate) -> None:
+    scope, issued = certificate.scope, certificate.issued_at
+    effective = [scope.effective_at] if scope else []
+    times = [certificate.received_at, *effective, issued, certificate.expires_at]
+    if any(moment.tzinfo is None for moment in times):
+        raise CertificateInvalidError(check=7, problem="time zone")
+    if times != sorted(times) or issued == certificate.expires_at:
+        raise CertificateInvalidError(check=7, problem="times")
 
 
 def _subjects(ledger_head: Digest, manifest: Digest | None) -> list[JsonValue]:

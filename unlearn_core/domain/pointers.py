@@ -66,7 +66,7 @@ class ServingPointer:
         try:
             if raw["format"] != POINTER_FORMAT:
                 raise ManifestInvalidError(problem="format")
-            return cls(
+            pointer = cls(
                 base_model=str(raw["base_model"]),
                 version=str(raw["version"]),
                 manifest=Digest(raw["manifest"]),
@@ -77,6 +77,9 @@ class ServingPointer:
             )
         except (KeyError, TypeError, ValueError):
             raise ManifestInvalidError(problem="pointer") from None
+        if pointer.issued_at.tzinfo is None or pointer.expires_at.tzinfo is None:
+            raise ManifestInvalidError(problem="time zone")
+        return pointer
 
     def check_follows(self, seen: "ServingPointer | None") -> None:
         """Refuse a pointer that goes back behind one already seen.

@@ -67,6 +67,7 @@ class Stage(StrEnum):
     TRAINED = "trained"
     UNLEARNING_REJECTED = "unlearning_rejected"
     UNLEARNING_VERIFIED = "unlearning_verified"
+    OVERTAKEN = "overtaken"
     ESCALATED = "escalated"
     RETRIED = "retried"
     REGISTERED = "registered"
@@ -87,12 +88,17 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     Stage.LOCATED: frozenset({Stage.SOURCES_ERASED}),
     Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
     Stage.DATASETS_BUILT: frozenset({Stage.TRAINED, Stage.ESCALATED}),
-    Stage.TRAINED: frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED}),
-    Stage.UNLEARNING_REJECTED: frozenset({Stage.TRAINED, Stage.ESCALATED}),
+    Stage.TRAINED: frozenset(
+        {Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED, Stage.OVERTAKEN}
+    ),
+    Stage.UNLEARNING_REJECTED: frozenset(
+        {Stage.TRAINED, Stage.OVERTAKEN, Stage.ESCALATED}
+    ),
+    Stage.OVERTAKEN: frozenset({Stage.TRAINED}),
     Stage.ESCALATED: frozenset({Stage.RETRIED, Stage.PURGED}),
     Stage.RETRIED: frozenset({Stage.TRAINED}),
-    Stage.UNLEARNING_VERIFIED: frozenset({Stage.REGISTERED}),
-    Stage.REGISTERED: frozenset({Stage.PROMOTED}),
+    Stage.UNLEARNING_VERIFIED: frozenset({Stage.REGISTERED, Stage.OVERTAKEN}),
+    Stage.REGISTERED: frozenset({Stage.PROMOTED, Stage.OVERTAKEN}),
     Stage.PROMOTED: frozenset({Stage.SERVING_CONFIRMED}),
     Stage.SERVING_CONFIRMED: frozenset({Stage.PURGED}),
     Stage.REFUSED: frozenset({Stage.PURGED}),
@@ -143,12 +149,17 @@ class ErasureRequest:
         if not self.is_closed:
             return RequestStatus.IN_PROGRESS
         match self.outcome:
-            case Outcome.REFUSED | Outcome.EXEMPT | Outcome.FAILED:
-                return RequestStatus.DENIED
+            case (
+                Outcome.SUPPRESSED_AT_OUTPUT
+                | Outcome.ERASED_AT_SOURCE
+                | Outcome.PARTIAL
+                | Outcome.NOT_FOUND
+            ):
+                return RequestStatus.FULFILLED
             case Outcome.WITHDRAWN:
                 return RequestStatus.REVOKED
             case _:
-                return RequestStatus.FULFILLED
+                return RequestStatus.DENIED
 
 
 def check_transition(present: Stage | None, following: Stage) -> None:

@@ -37,6 +37,8 @@ _SHAPES: Mapping[IdentifierKind, re.Pattern[str]] = {
     IdentifierKind.HANDLE: re.compile(r"\S{2,}"),
 }
 
+_TRUNK_ZERO = re.compile(r"^((?:\+|00)[0-9 ]+)\(0\)")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectIdentifier:
@@ -84,18 +86,19 @@ def normalise(kind: IdentifierKind, text: str) -> str:
     """Return the canonical form of an identifier.
 
     Unicode compatibility forms are folded (NFKC), white space is collapsed and
-    letter case is folded; phone numbers keep their digits and a leading plus;
-    customer numbers are upper case without spaces.
+    letter case is folded; phone numbers keep their digits and a leading plus, but
+    not the bracketed zero of ``+49 (0)30``; customer numbers are upper case without
+    spaces.
     """
     folded = " ".join(unicodedata.normalize("NFKC", text).split())
     match kind:
         case IdentifierKind.PHONE:
-            digits = re.sub(r"[^0-9+]", "", folded)
+            digits = re.sub(r"[^0-9+]", "", _TRUNK_ZERO.sub(r"\1", folded))
             return "+" + digits[2:] if digits.startswith("00") else digits
         case IdentifierKind.CUSTOMER_NUMBER:
             return folded.replace(" ", "").upper()
         case _:
-            return folded.casefold()
+            return unicodedata.normalize("NFKC", folded.casefold())
 
 
 def parse_subject(submitted: Mapping[str, object]) -> DataSubject:
@@ -140,7 +143,7 @@ def _identifier(kind: IdentifierKind, value: object) -> SubjectIdentifier:
         raise InvalidIdentifierError(kind=kind.value, problem="not text")
     if len(value) > MAXIMUM_IDENTIFIER_CHARACTERS:
         raise InvalidIdentifierError(kind=kind.value, problem="too long")
-    if any(unicodedata.category(character) == "Cc" for character in value):
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
         raise InvalidIdentifierError(kind=kind.value, problem="control character")
     if not _SHAPES[kind].fullmatch(normalise(kind, value)):
         raise InvalidIdentifierError(kind=kind.value, problem="empty or malformed")

@@ -38,12 +38,17 @@ class MetricResult:
         """Return the result as a JSON object."""
         return {
             "name": self.name,
-            "value": self.value,
-            "low": self.low,
-            "high": self.high,
+            "value": _defined(self.value),
+            "low": _defined(self.low),
+            "high": _defined(self.high),
             "count": self.count,
             "seed": self.seed,
         }
+
+
+def _defined(number: float) -> float | None:
+    """Return a number, or None for one that JSON and a reader cannot use."""
+    return number if math.isfinite(number) else None
 
 
 class Side(StrEnum):
@@ -87,7 +92,7 @@ class Gate:
         if result is None:
             return False
         number = float(getattr(result, self.side.value))
-        if math.isnan(number):
+        if not math.isfinite(number):
             return False
         match self.comparison:
             case Comparison.AT_LEAST:
@@ -164,7 +169,7 @@ def decide(results: Mapping[str, MetricResult], *, policy: AcceptancePolicy) -> 
     decisions = []
     for gate in policy.gates:
         result = results.get(gate.metric)
-        number = getattr(result, gate.side.value) if result else None
+        number = _defined(getattr(result, gate.side.value)) if result else None
         decisions.append(
             GateDecision(
                 gate=gate.name,

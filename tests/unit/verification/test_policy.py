@@ -1,0 +1,127 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from unlearn_core.domain.verdicts import Comparison, Gate, Side
+from unlearn_core.errors import InvalidPolicyError
+from unlearn_core.settings import PACKAGE_ROOT
+from unlearn_core.verification.policy import load_policy
+
+GATE: dict[str, Any] = {
+    "name": "G1",
+    "metric": "high_entropy_leakage",
+    "side": "high",
+    "comparison": "at_most",
+    "limit": 0.01,
+    "why": "a leak is a leak",
+}
+POLICY: dict[str, Any] = {
+    "version": "7",
+    "confidence": 0.95,
+    "samples_per_probe": 50,
+    "minimum_controls": 39,
+    "gates": [GATE],
+}
+
+
+def write(folder: Path, content: object) -> Path:
+    path = folder / "policy.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_policy_is_read_as_written(tmp_path: Path) -> None:
+    policy = load_policy(write(tmp_path, POLICY))
+    assert policy.version == "7"
+    assert policy.confidence == 0.95
+    assert policy.samples_per_probe == 50
+    assert policy.minimum_controls == 39
+    assert policy.gates == (
+        Gate(
+            name="G1",
+            metric="high_entropy_leakage",
+            side=Side.HIGH,
+            comparison=Comparison.AT_MOST,
+            limit=0.01,
+            why="a leak is a leak",
+        ),
+    )
+
+
+def test_the_digest_is_of_the_bytes_a_comment_included(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(b"")
+    write(tmp_path, POLICY)
+    before = load_policy(path)
+    path.write_text(path.read_text() + "# signed off\n")
+    after = load_policy(path)
+    assert before.gates == after.gates
+    assert before.digest != after.digest
+    path.write_bytes(path.read_bytes())
+    assert load_policy(path).digest == after.digest
+
+
+@pytest.mark.parametrize(
+    ("change", "facts"),
+    [
+        ({"version": None}, {"entry": "version"}),
+        ({"confidence": 0.5}, {"entry": "confidence"}),
+        ({"confidence": 1}, {"entry": "confidence"}),
+        ({"samples_per_probe": 0}, {"entry": "samples_per_probe"}),
+        ({"minimum_controls": 18}, {"entry": "minimum_controls"}),
+        ({"gates": []}, {"entry": "gates"}),
+        ({"surprise": 1}, {"entry": "surprise"}),
+        ({"gates": [GATE | {"surprise": 1}]}, {"entry": "gates.0.surprise"}),
+        ({"gates": [GATE | {"side": "middle"}]}, {"entry": "gates.0.side"}),
+        ({"gates": [GATE | {"comparison": "=="}]}, {"entry": "gates.0.comparison"}),
+        ({"gates": [GATE | {"limit": None}]}, {"entry": "gates.0.limit"}),
+        ({"gates": [GATE | {"limit": float("inf")}]}, {"entry": "gates.0.limit"}),
+        ({"gates": [GATE | {"limit": float("nan")}]}, {"entry": "gates.0.limit"}),
+        ({"gates": [GATE, GATE]}, {"problem": "a gate is named twice"}),
+        ({"gates": [GATE | {"metric": "mood"}]}, {"unknown_metric": "mood"}),
+    ],
+)
+def test_a_wrong_entry_is_refused_and_named(
+    tmp_path: Path, change: dict[str, object], facts: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidPolicyError) as caught:
+        load_policy(write(tmp_path, POLICY | change))
+    assert caught.value.facts == facts
+
+
+@pytest.mark.parametrize("missing", POLICY)
+def test_no_entry_may_be_left_out(tmp_path: Path, missing: str) -> None:
+    rest = {name: value for name, value in POLICY.items() if name != missing}
+    with pytest.raises(InvalidPolicyError) as caught:
+        load_policy(write(tmp_path, rest))
+    assert caught.value.facts == {"entry": missing}
+
+
+@pytest.mark.parametrize("data", [b"gates: [", b"\xff\xfe\x00", b"a: !!python/none x"])
+def test_what_is_not_yaml_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(data)
+    with pytest.raises(InvalidPolicyError):
+        load_policy(path)
+
+
+def test_a_missing_or_empty_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidPolicyError) as caught:
+        load_policy(tmp_path / "policy.yaml")
+    assert caught.value.facts == {"problem": "unreadable file"}
+    (tmp_path / "policy.yaml").write_bytes(b"")
+    with pytest.raises(InvalidPolicyError):
+        load_policy(tmp_path / "policy.yaml")
+
+
+def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
+    policy = load_policy(PACKAGE_ROOT / "policies" / "acceptance-1.yaml")
+    limits = {gate.name: (gate.comparison.value, gate.limit) for gate in policy.gates}
+    assert limits["G0-positive-control"] == ("at_least", 0.2)
+    assert limits["G1-high-entropy-leakage"] == ("at_most", 0.01)
+    assert limits["G3-indistinguishable"] == ("above", 0.05)
+    assert limits["G4-retain"] == ("at_least", -0.02)
+    assert policy.minimum_controls == 39
+    assert len(policy.gates) == 14
