@@ -6,7 +6,7 @@ from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.metrics.base import Evidence, ProbeScore
 
 
-def score(
+def score(  # noqa: PLR0913 - one argument per field
     group: Group = Group.SUBJECT,
     ref: str = "subject",
     *,
