@@ -1,0 +1,176 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.domain import request
+
+from unlearn_core.domain.requests import (
+    TRANSITIONS,
+    WAITS_FOR_A_PERSON,
+    Outcome,
+    RequestStatus,
+    Stage,
+    check_transition,
+)
+from unlearn_core.errors import IllegalTransitionError
+
+LEGAL = {
+    (None, "received"),
+    ("received", "acknowledged"),
+    ("acknowledged", "identity_verified"),
+    ("acknowledged", "refused"),
+    ("acknowledged", "joined"),
+    ("identity_verified", "located"),
+    ("identity_verified", "not_found"),
+    ("located", "sources_erased"),
+    ("sources_erased", "datasets_built"),
+    ("datasets_built", "trained"),
+    ("datasets_built", "escalated"),
+    ("trained", "unlearning_verified"),
+    ("trained", "unlearning_rejected"),
+    ("trained", "overtaken"),
+    ("unlearning_rejected", "overtaken"),
+    ("unlearning_verified", "overtaken"),
+    ("registered", "overtaken"),
+    ("overtaken", "trained"),
+    ("unlearning_rejected", "trained"),
+    ("unlearning_rejected", "escalated"),
+    ("escalated", "retried"),
+    ("escalated", "purged"),
+    ("retried", "trained"),
+    ("unlearning_verified", "registered"),
+    ("registered", "promoted"),
+    ("promoted", "serving_confirmed"),
+    ("serving_confirmed", "purged"),
+    ("refused", "purged"),
+    ("joined", "purged"),
+    ("not_found", "purged"),
+    ("purged", "certified"),
+    ("purged", "notified"),
+    ("certified", "notified"),
+}
+
+
+@pytest.mark.parametrize("present", [None, *Stage], ids=str)
+def test_exactly_the_listed_moves_are_legal(present: Stage | None) -> None:
+    for following in Stage:
+        if (present, following) in LEGAL:
+            check_transition(present, following)
+            continue
+        with pytest.raises(IllegalTransitionError) as caught:
+            check_transition(present, following)
+        assert caught.value.facts == {
+            "present": present or "none",
+            "following": following,
+        }
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Stage]:
+    """Draw a legal history: a walk from nothing, ended at random or at the end."""
+    walked: list[Stage] = []
+    for _ in range(draw(st.integers(1, 40))):
+        options = sorted(TRANSITIONS[walked[-1] if walked else None])
+        if not options:
+            break
+        walked.append(draw(st.sampled_from(options)))
+    return walked
+
+
+NEEDS = [
+    (Stage.LOCATED, Stage.IDENTITY_VERIFIED),
+    (Stage.SOURCES_ERASED, Stage.IDENTITY_VERIFIED),
+    (Stage.TRAINED, Stage.DATASETS_BUILT),
+    (Stage.REGISTERED, Stage.UNLEARNING_VERIFIED),
+    (Stage.PROMOTED, Stage.REGISTERED),
+    (Stage.CERTIFIED, Stage.PURGED),
+    (Stage.NOTIFIED, Stage.PURGED),
+    (Stage.RETRIED, Stage.ESCALATED),
+]
+
+
+@given(histories())
+def test_no_history_skips_what_a_stage_needs(history: list[Stage]) -> None:
+    for stage, needed in NEEDS:
+        if stage in history:
+            assert needed in history[: history.index(stage)]
+
+
+@given(histories())
+def test_only_what_was_trained_verified_and_registered_last_is_served(
+    history: list[Stage],
+) -> None:
+    for place, stage in enumerate(history):
+        if stage is Stage.PROMOTED:
+            assert history[place - 3 : place] == [
+                Stage.TRAINED,
+                Stage.UNLEARNING_VERIFIED,
+                Stage.REGISTERED,
+            ]
+
+
+@given(histories())
+def test_nothing_but_evidence_and_answer_follows_the_purge(
+    history: list[Stage],
+) -> None:
+    if Stage.PURGED in history:
+        after = history[history.index(Stage.PURGED) + 1 :]
+        assert set(after) <= {Stage.CERTIFIED, Stage.NOTIFIED}
+
+
+def test_every_stage_can_be_reached_and_can_reach_the_end() -> None:
+    def reached(starts: set[Stage]) -> set[Stage]:
+        found, waiting = set(starts), list(starts)
+        while waiting:
+            for following in TRANSITIONS[waiting.pop()] - found:
+                found.add(following)
+                waiting.append(following)
+        return found
+
+    assert reached(set(TRANSITIONS[None])) == set(Stage)
+    for stage in Stage:
+        assert Stage.NOTIFIED in reached({stage})
+
+
+def test_only_the_answer_to_the_subject_closes_a_request() -> None:
+    assert [stage for stage in Stage if request(stage=stage).is_closed] == [
+        Stage.NOTIFIED
+    ]
+    assert set(WAITS_FOR_A_PERSON) == {Stage.ESCALATED}
+
+
+@pytest.mark.parametrize("stage", Stage)
+def test_an_unfinished_request_is_open_or_in_progress_whatever_its_outcome(
+    stage: Stage,
+) -> None:
+    unfinished = {RequestStatus.OPEN, RequestStatus.IN_PROGRESS}
+    for outcome in (None, *Outcome):
+        status = request(stage=stage, outcome=outcome).status
+        if stage is Stage.RECEIVED:
+            assert status is RequestStatus.OPEN
+        elif stage is Stage.NOTIFIED:
+            assert status not in unfinished
+        else:
+            assert status is RequestStatus.IN_PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        ("suppressed_at_output", "fulfilled"),
+        ("erased_at_source", "fulfilled"),
+        ("partial", "fulfilled"),
+        ("not_found", "fulfilled"),
+        ("exempt", "denied"),
+        ("refused", "denied"),
+        ("failed", "denied"),
+        ("withdrawn", "revoked"),
+    ],
+)
+def test_outsiders_see_what_became_of_a_closed_request(
+    outcome: str, status: str
+) -> None:
+    assert request(stage=Stage.NOTIFIED, outcome=Outcome(outcome)).status == status
+
+
+def test_a_closed_request_without_an_outcome_does_not_count_as_fulfilled() -> None:
+    assert request(stage=Stage.NOTIFIED).status is RequestStatus.DENIED
