@@ -108,6 +108,8 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
 )
 
+ENVELOPE_FIELDS = ("payload", "payloadType", "signatures", "signature", "type")
+
 
 @pytest.fixture(scope="module")
 def openers(tmp_path_factory: pytest.TempPathFactory) -> list[ports.EnvelopeOpener]:

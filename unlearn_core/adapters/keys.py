@@ -54,7 +54,8 @@ class KeyDirectory:
                     serialization.NoEncryption(),
                 ),
             )
-            public = CryptoSigner(private).public_key
+        if not (self._directory / _TRUST).exists():
+            public = self.signer().public_key
             trusted = {public.keyid: public.to_dict()}
             self._write(_TRUST, json.dumps(trusted, indent=1).encode())
 

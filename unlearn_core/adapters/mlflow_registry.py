@@ -7,6 +7,7 @@
 - Tags hold digests, numbers and request ids.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,13 +15,18 @@ from tempfile import TemporaryDirectory
 
 import mlflow.artifacts
 import requests
+from mlflow.entities import Metric
 from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from unlearn_core.domain.artifacts import registered_model_name
 from unlearn_core.domain.canonical import Digest, JsonValue
-from unlearn_core.errors import ManifestInvalidError, RegistryUnavailableError
+from unlearn_core.errors import (
+    ManifestInvalidError,
+    RegistryUnavailableError,
+    StorageError,
+)
 from unlearn_core.ports import RegisteredVersion
 
 BUNDLE = "bundle"
@@ -107,10 +113,10 @@ class MlflowArtifactRegistry:
                 dst_path=str(destination),
                 tracking_uri=self._uri,
             )
-        fetched = destination / BUNDLE
-        for path in fetched.iterdir():
-            path.rename(destination / path.name)
-        fetched.rmdir()
+            fetched = destination / BUNDLE
+            for path in fetched.iterdir():
+                path.rename(destination / path.name)
+            fetched.rmdir()
 
     def publish_pointer(self, base_model: str, envelope: bytes) -> None:
         """Publish the signed serving pointer."""
@@ -164,9 +170,14 @@ class MlflowRunTracker:
 
     def log(self, run: str, values: Mapping[str, float], *, step: int) -> None:
         """Record numbers of one step."""
+        moment = round(time.time() * 1000)
         with translated():
-            for key, value in values.items():
-                self._client.log_metric(run, key, value, step=step, synchronous=False)
+            self._client.log_batch(
+                run,
+                metrics=[
+                    Metric(key, value, moment, step) for key, value in values.items()
+                ],
+            )
 
     def attach(self, run: str, name: str, data: bytes) -> None:
         """Attach a file, such as a plot or a report."""
@@ -179,7 +190,6 @@ class MlflowRunTracker:
 
     def finish(self, run: str, *, succeeded: bool) -> None:
         """End a run."""
-        mlflow.flush_async_logging()
         with translated():
             self._client.set_terminated(run, "FINISHED" if succeeded else "FAILED")
 
@@ -196,12 +206,15 @@ def translated() -> Iterator[None]:
 
     Raises:
         RegistryUnavailableError: The server does not answer or refuses.
+        StorageError: A file cannot be written here, a full disk included.
     """
     try:
         yield
     except (MlflowException, requests.RequestException) as error:
         code = getattr(error, "error_code", None) or type(error).__name__
         raise RegistryUnavailableError(code=str(code)) from None
+    except OSError as error:
+        raise StorageError(errno=error.errno) from None
 
 
 def _registered(version: ModelVersion) -> RegisteredVersion:

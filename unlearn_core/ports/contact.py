@@ -23,10 +23,11 @@ class WorkflowTrigger(Protocol):
     """Starts the flow for a request."""
 
     def start(self, request_id: RequestId, *, attempt: int) -> None:
-        """Ask for a run; the same request and attempt never run twice.
+        """Ask for a run; one attempt has no second run while the first can go on.
 
         Raises:
-            OrchestratorUnavailableError: The orchestrator does not answer.
+            OrchestratorUnavailableError: The orchestrator does not answer, or all its
+                runs of this attempt have ended without any work.
         """
         ...
 

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import Session
 
-from unlearn_core.errors import DatabaseUnavailableError
+from unlearn_core.errors import DatabaseUnavailableError, SettingsError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WRITE_LOCK = 0x756E6C  # an advisory lock of ours on PostgreSQL
@@ -32,15 +32,23 @@ class Database:
 
     Args:
         url: SQLAlchemy address.
+
+    Raises:
+        SettingsError: The address is malformed or its driver is not installed.
     """
 
     def __init__(self, url: str) -> None:
-        parsed = sa.make_url(url)
-        if parsed.get_backend_name() == "sqlite" and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self._engine = sa.create_engine(
-            parsed, hide_parameters=True, pool_pre_ping=True
-        )
+        try:
+            parsed = sa.make_url(url)
+            self._engine = sa.create_engine(
+                parsed, hide_parameters=True, pool_pre_ping=True
+            )
+        except (sa.exc.ArgumentError, ImportError):
+            raise SettingsError(variable="UNLEARN_DATABASE_URL") from None
+        if self.is_sqlite and parsed.database:
+            # Where no folder can be made, connecting says so.
+            with suppress(OSError):
+                Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         self._writer = self._engine.execution_options(**{_WRITES: True})
         if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _configure_sqlite)
@@ -121,7 +129,9 @@ def _translated() -> Iterator[None]:
     """Turn errors of the driver into ours, without their text."""
     try:
         yield
-    except sa.exc.OperationalError:
+    except sa.exc.IntegrityError:
+        raise
+    except (sa.exc.DBAPIError, sa.exc.TimeoutError):
         raise DatabaseUnavailableError from None
 
 

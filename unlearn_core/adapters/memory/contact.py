@@ -35,20 +35,26 @@ class MemoryTrigger:
     """`WorkflowTrigger` that keeps what was asked for.
 
     Attributes:
-        runs: Request and attempt of every run, in order.
+        runs: Request and attempt of every run, in order; a crashed one included.
         is_reachable: Whether the orchestrator answers.
     """
 
     def __init__(self) -> None:
         self.runs: list[tuple[RequestId, int]] = []
         self.is_reachable = True
+        self._under_way: set[tuple[RequestId, int]] = set()
 
     def start(self, request_id: RequestId, *, attempt: int) -> None:
-        """Ask for a run; the same request and attempt never run twice."""
+        """Ask for a run, unless one of the same attempt can still go on."""
         if not self.is_reachable:
             raise OrchestratorUnavailableError(request_id=request_id)
-        if (request_id, attempt) not in self.runs:
+        if (request_id, attempt) not in self._under_way:
+            self._under_way.add((request_id, attempt))
             self.runs.append((request_id, attempt))
+
+    def crash(self, request_id: RequestId, *, attempt: int) -> None:
+        """Let a run end without any work, as if its worker had died."""
+        self._under_way.discard((request_id, attempt))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
