@@ -111,7 +111,7 @@ class ServingSettings(BaseModel):
         description="Directory for fetched artifacts and the highest version seen.",
     )
     drain_seconds: float = Field(
-        default=30.0, gt=0, description="Longest wait for running answers."
+        default=30.0, gt=0, description="Longest wait for running answers at the end."
     )
     threads: int = Field(
         default=1, ge=0, description="CPU threads of the engine; 0 for all."

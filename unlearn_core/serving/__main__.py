@@ -1,5 +1,7 @@
 """Runs an inference service: ``python -m unlearn_core.serving``."""
 
+import math
+
 import uvicorn
 
 from unlearn_core.observability import configure_logging
@@ -19,6 +21,7 @@ def main() -> None:
         port=settings.serving.port,
         access_log=False,
         log_level="warning",
+        timeout_graceful_shutdown=math.ceil(settings.serving.drain_seconds),
     )
 
 

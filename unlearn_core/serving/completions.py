@@ -154,15 +154,15 @@ class Answering:
             yield self._chunk({"role": "assistant", "content": ""}, None)
         written = ""
         async for event in self._read():
+            text = self._tokenizer.decode(self._ids)
+            is_last = isinstance(event, FinishReason)
+            # A character may need several tokens; hold back what is not whole yet.
+            if is_last or not text.endswith("\ufffd"):
+                if len(text) > len(written):
+                    yield self._chunk(self._piece(text[len(written) :]), None)
+                written = text
             if isinstance(event, FinishReason):
                 yield self._last(event)
-                break
-            text = self._tokenizer.decode(self._ids)
-            # A character may need several tokens; hold back what is not whole yet.
-            if text.endswith("\ufffd"):
-                continue
-            yield self._chunk(self._piece(text[len(written) :]), None)
-            written = text
         yield "data: [DONE]\n\n"
 
     def stamp(self) -> OffsetStamp:

@@ -1,0 +1,428 @@
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from fastapi.testclient import TestClient
+from support.serving import (
+    ServingWorld,
+    byte_tokenizer,
+    greedy_tokens,
+    offset_law,
+    running_server,
+    served,
+    tiny_model,
+)
+
+from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.serving.app import InferenceService, create_app
+
+TEXT = {"model": "small-world", "prompt": "Hello", "max_tokens": 8, "temperature": 0}
+CHAT = {
+    "model": "small-world",
+    "messages": [{"role": "user", "content": "Hello"}],
+    "max_tokens": 8,
+    "temperature": 0,
+}
+BOTH = [("/v1/completions", TEXT), ("/v1/chat/completions", CHAT)]
+CANARY = "Ottilie Quastenflosser"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> ServingWorld:
+    return ServingWorld(tmp_path)
+
+
+@pytest.fixture
+def service(world: ServingWorld) -> InferenceService:
+    return world.replica()
+
+
+@pytest.fixture
+def client(service: InferenceService) -> Iterator[TestClient]:
+    with TestClient(create_app(service)) as client:
+        yield client
+
+
+def expected_text(sequence: int, prompt: str = "Hello", count: int = 8) -> str:
+    tokenizer = byte_tokenizer()
+    law = offset_law(sequence) if sequence else PlainLaw(tiny_model(1))
+    return tokenizer.decode(greedy_tokens(law, tokenizer.text(prompt), count))
+
+
+# Readiness.
+
+
+def test_a_fresh_service_is_ready_with_the_bare_base(client: TestClient) -> None:
+    answer = client.get("/ready")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "replica": "replica-1",
+        "is_ready": True,
+        "sequence": 0,
+        "version": "",
+        "oldest_in_flight": None,
+        "in_flight": 0,
+        "last_error": "",
+    }
+
+
+def test_a_service_without_an_acceptable_version_is_alive_but_not_ready(
+    world: ServingWorld, client: TestClient, service: InferenceService
+) -> None:
+    world.promote(1)
+    service.watcher.look()
+    assert client.get("/ready").status_code == 200
+    world.expire()
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()["is_ready"]) == (503, False)
+    assert client.get("/state").json() == answer.json()
+    assert client.get("/health").json() == {"status": "alive"}
+
+
+def test_the_state_names_a_refusal_and_the_version_that_goes_on(
+    world: ServingWorld, client: TestClient, service: InferenceService
+) -> None:
+    world.promote(1)
+    service.watcher.look()
+    world.registry.is_reachable = False
+    service.watcher.look()
+    state = client.get("/state").json()
+    assert (state["sequence"], state["last_error"]) == (1, "registry_unavailable")
+    assert state["is_ready"] is True
+
+
+def test_the_one_served_model_is_listed(client: TestClient) -> None:
+    listed = client.get("/v1/models").json()
+    (model,) = listed["data"]
+    assert (listed["object"], model["id"], model["object"]) == (
+        "list",
+        "small-world",
+        "model",
+    )
+    assert abs(model["created"] - time.time()) < 60
+
+
+# Answers.
+
+
+@pytest.mark.parametrize("sequence", [0, 1, 2])
+def test_every_answer_comes_from_the_version_that_it_is_stamped_with(
+    world: ServingWorld, client: TestClient, service: InferenceService, sequence: int
+) -> None:
+    for number in range(1, sequence + 1):
+        world.promote(number)
+        service.watcher.look()
+    answer = client.post("/v1/completions", json=TEXT)
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["text"] == expected_text(sequence)
+    assert answer.headers["X-Offset-Sequence"] == str(sequence)
+    assert answer.json()["offset"]["sequence"] == sequence
+    assert answer.headers["X-Offset-Version"] == (str(sequence) if sequence else "none")
+
+
+@pytest.mark.parametrize(("path", "body"), BOTH)
+def test_a_stream_is_stamped_in_its_headers_and_in_every_frame(
+    world: ServingWorld,
+    client: TestClient,
+    service: InferenceService,
+    path: str,
+    body: dict[str, Any],
+) -> None:
+    pointer = world.promote(1)
+    service.watcher.look()
+    answer = client.post(path, json=body | {"stream": True})
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["X-Offset-Manifest"] == pointer.manifest
+    lines = [line for line in answer.text.split("\n\n") if line]
+    assert lines[-1] == "data: [DONE]"
+    frames = [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+    assert {frame["offset"]["manifest"] for frame in frames} == {pointer.manifest}
+    assert service.slot.in_flight == 0
+
+
+def test_whole_and_streamed_answers_are_the_same_text(client: TestClient) -> None:
+    stream = client.post("/v1/completions", json=TEXT | {"stream": True}).text
+    pieces = [
+        json.loads(line.removeprefix("data: "))["choices"][0]["text"]
+        for line in stream.split("\n\n")
+        if line and not line.endswith("[DONE]")
+    ]
+    assert "".join(pieces) == expected_text(0)
+
+
+# No way around the offset.
+
+
+def bare(world: ServingWorld, service: InferenceService) -> None:
+    """Require a version that the registry does not give."""
+    world.publish(replace(world.register(1), version="9"))
+    service.watcher.look()
+
+
+def outdated(world: ServingWorld, service: InferenceService) -> None:
+    """Require a later version than the one that is loaded."""
+    world.promote(1)
+    service.watcher.look()
+    world.publish(replace(world.register(2), version="9"))
+    service.watcher.look()
+
+
+def expired(world: ServingWorld, service: InferenceService) -> None:
+    world.promote(1)
+    service.watcher.look()
+    world.expire()
+
+
+@pytest.mark.parametrize("situation", [bare, outdated, expired])
+@pytest.mark.parametrize(("path", "body"), BOTH)
+@pytest.mark.parametrize("stream", [False, True])
+def test_nothing_is_answered_without_an_acceptable_offset(
+    world: ServingWorld,
+    client: TestClient,
+    service: InferenceService,
+    situation: Callable[[ServingWorld, InferenceService], None],
+    path: str,
+    body: dict[str, Any],
+    *,
+    stream: bool,
+) -> None:
+    situation(world, service)
+    answer = client.post(path, json=body | {"stream": stream})
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["error"]["code"] == "offset_required"
+    assert service.slot.in_flight == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_pair_that_breaks_ends_the_answer_with_an_error(
+    client: TestClient, service: InferenceService, *, stream: bool
+) -> None:
+    broken = tiny_model(5)
+    broken.get_parameter("model.norm.weight").fill_(float("nan"))
+    law = OffsetModel(
+        tiny_model(1), unlearned=broken, reference=tiny_model(2), alpha=1.0
+    )
+    service.slot.swap(served(1, law))
+    answer = client.post("/v1/completions", json=TEXT | {"stream": stream})
+    assert expected_text(0)[:3] not in answer.text
+    if stream:
+        (error, done, _end) = answer.text.split("\n\n")
+        assert json.loads(error.removeprefix("data: "))["error"]["type"] == (
+            "generation_failed"
+        )
+        assert done == "data: [DONE]"
+    else:
+        assert answer.status_code == 500
+        assert answer.json()["error"]["code"] == "generation_failed"
+    assert service.slot.in_flight == 0
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        {"alpha": 0},
+        {"offset": None},
+        {"extra_body": {"offset": False}},
+        {"model": "base"},
+        {"model": "small-world@0"},
+    ],
+)
+def test_no_field_of_a_request_chooses_another_law(
+    client: TestClient, attempt: dict[str, Any]
+) -> None:
+    answer = client.post("/v1/completions", json=TEXT | attempt)
+    assert answer.status_code in {400, 404}
+
+
+def test_only_the_documented_routes_exist(service: InferenceService) -> None:
+    paths = create_app(service).openapi()["paths"]
+    assert set(paths) == {
+        "/v1/completions",
+        "/v1/chat/completions",
+        "/v1/models",
+        "/health",
+        "/ready",
+        "/state",
+    }
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("change", "parameter"),
+    [
+        ({"logprobs": 3}, "logprobs"),
+        ({"echo": True}, "echo"),
+        ({"n": 2}, "n"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"prompt": 7}, "prompt"),
+        ({"prompt": ""}, "prompt"),
+        ({CANARY: 1}, "body"),
+    ],
+)
+def test_what_cannot_be_honoured_is_a_problem_that_names_the_field(
+    client: TestClient, change: dict[str, Any], parameter: str
+) -> None:
+    answer = client.post("/v1/completions", json=TEXT | {"user": CANARY} | change)
+    body = answer.json()
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert body["type"] == "urn:unlearn:problem:invalid_request"
+    assert (body["title"], body["status"]) == ("Bad Request", 400)
+    assert body["error"]["param"] == parameter
+    assert parameter in body["error"]["message"]
+    assert CANARY not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"prompt": CANARY + "x" * 150}, 400, "context_length_exceeded"),
+        ({"prompt": CANARY, "model": CANARY}, 404, "model_not_found"),
+        ({"prompt": [CANARY]}, 400, "invalid_request"),
+    ],
+)
+def test_a_refused_question_is_not_repeated(
+    client: TestClient,
+    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any],
+    status: int,
+    code: str,
+) -> None:
+    caplog.set_level(logging.DEBUG, logger="unlearn")
+    answer = client.post("/v1/completions", json=TEXT | change)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert CANARY not in answer.text + caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 400),
+        (b'"text"', "application/json", 400),
+        (b"\xff", "application/json", 400),
+        (b"prompt=Hello", "application/x-www-form-urlencoded", 400),
+        (b"", "application/json", 400),
+        (b" " * (MAXIMUM_BODY_BYTES + 1), "application/json", 413),
+    ],
+)
+def test_a_body_that_is_no_request_is_a_problem(
+    client: TestClient, content: bytes, kind: str, status: int
+) -> None:
+    answer = client.post(
+        "/v1/completions", content=content, headers={"Content-Type": kind}
+    )
+    assert answer.status_code == status
+    assert answer.json()["status"] == status
+
+
+def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:
+    assert client.get("/v1/nothing").json()["status"] == 404
+    answer = client.get("/v1/completions")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_an_unexpected_error_is_answered_without_its_text(
+    client: TestClient,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr("unlearn_core.serving.app.read_question", fail)
+    answer = client.post("/v1/completions", json=TEXT)
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "unexpected_error"
+    assert CANARY not in answer.text + caplog.text
+
+
+def test_a_shorter_context_of_the_pair_limits_the_question(
+    client: TestClient, service: InferenceService
+) -> None:
+    service.slot.swap(served(1, offset_law(1, context=12)))
+    answer = client.post("/v1/completions", json=TEXT)
+    assert answer.json()["error"]["code"] == "context_length_exceeded"
+
+
+# A real server, and the official client.
+
+
+class SlowLaw(PlainLaw):
+    """A law that takes its time."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
+        time.sleep(0.02)
+        return super().__call__(*arguments, **options)
+
+
+def test_a_client_that_leaves_frees_its_version(
+    service: InferenceService,
+) -> None:
+    service.slot.swap(served(1, SlowLaw(tiny_model(1))))
+    body = TEXT | {"max_tokens": 150, "stream": True}
+    with running_server(create_app(service)) as address:
+        with (
+            httpx.Client(base_url=address) as client,
+            client.stream("POST", "/v1/completions", json=body) as answer,
+        ):
+            next(answer.iter_lines())
+            assert service.slot.in_flight == 1
+        deadline = time.monotonic() + 2
+        while service.slot.in_flight and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert service.slot.in_flight == 0
+
+
+def test_the_official_client_understands_answers_streams_and_errors(
+    world: ServingWorld, service: InferenceService
+) -> None:
+    with (
+        running_server(create_app(service)) as address,
+        openai.OpenAI(
+            base_url=f"{address}/v1", api_key="none", max_retries=0
+        ) as client,
+    ):
+        world.promote(1)
+        service.watcher.look()
+        assert [model.id for model in client.models.list()] == ["small-world"]
+        text = client.completions.create(
+            model="small-world", prompt="Hello", max_tokens=8, temperature=0
+        )
+        assert text.choices[0].text == expected_text(1)
+        assert text.usage is not None
+        assert text.usage.total_tokens == 13
+        messages: Any = CHAT["messages"]
+        chat = client.chat.completions.create(
+            model="small-world", messages=messages, max_tokens=8, temperature=0
+        )
+        pieces = client.chat.completions.create(
+            model="small-world",
+            messages=messages,
+            max_tokens=8,
+            temperature=0,
+            stream=True,
+        )
+        written = "".join(piece.choices[0].delta.content or "" for piece in pieces)
+        assert written == chat.choices[0].message.content
+        with pytest.raises(openai.BadRequestError, match="logprobs") as refused:
+            client.completions.create(model="small-world", prompt="a", logprobs=1)
+        assert refused.value.param == "logprobs"
+        with pytest.raises(openai.NotFoundError) as unknown:
+            client.completions.create(model="base", prompt="a")
+        assert unknown.value.code == "model_not_found"
+        world.expire()
+        with pytest.raises(openai.InternalServerError) as expired_pointer:
+            client.completions.create(model="small-world", prompt="a")
+        assert expired_pointer.value.code == "offset_required"

@@ -1,0 +1,285 @@
+import gc
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.serving import byte_tokenizer, greedy_tokens, offset_law, tiny_model
+from torch import Tensor
+from transformers import Cache
+
+from unlearn_core.modeling.generation import Sampling
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
+
+WAIT_SECONDS = 20
+GREEDY = Sampling(maximum_tokens=12)
+SAMPLED = Sampling(maximum_tokens=12, temperature=0.8, top_p=0.9)
+PROMPTS = ["a", "Where does Ada live?", "Tell me of the sea, slowly and at length."]
+NO_END = -1
+LAWS = {number: offset_law(number) for number in (1, 2)}
+
+
+@dataclass
+class Requester:
+    """Somebody who waits for an answer.
+
+    Attributes:
+        on_token: Called in the engine's thread for every token.
+    """
+
+    prompt: str = "Hello"
+    law: NextTokenLaw = LAWS[1]
+    sampling: Sampling = GREEDY
+    seed: int = 0
+    end_id: int = NO_END
+    on_token: Callable[[], None] = lambda: None
+    events: list[Event] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def job(self) -> Job:
+        return Job(
+            law=self.law,
+            prompt=byte_tokenizer().text(self.prompt),
+            sampling=self.sampling,
+            end_id=self.end_id,
+            pad_id=byte_tokenizer().pad_id,
+            seed=self.seed,
+            emit=self.receive,
+        )
+
+    def receive(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, Token):
+            self.on_token()
+        else:
+            self.ended.set()
+
+    @property
+    def tokens(self) -> list[int]:
+        return [item.token_id for item in self.events if isinstance(item, Token)]
+
+    @property
+    def log_probs(self) -> list[float]:
+        return [item.log_prob for item in self.events if isinstance(item, Token)]
+
+    @property
+    def reason(self) -> Event:
+        return self.events[-1]
+
+
+class FiniteFor:
+    """A law that is not a number after one prompt, and an offset law otherwise."""
+
+    def __init__(self, law: NextTokenLaw, *, spoiled: str) -> None:
+        self._law = law
+        self._spoiled = torch.tensor(byte_tokenizer().text(spoiled))
+        self.device = law.device
+        self.maximum_tokens = law.maximum_tokens
+
+    def new_caches(self) -> tuple[Cache, ...]:
+        return self._law.new_caches()
+
+    def __call__(
+        self,
+        input_ids_BT: Tensor,
+        *,
+        attention_mask_BS: Tensor,
+        position_ids_BT: Tensor | None = None,
+        caches: tuple[Cache, ...] | None = None,
+        last_only: bool = False,
+    ) -> Tensor:
+        laws_BTV = self._law(
+            input_ids_BT,
+            attention_mask_BS=attention_mask_BS,
+            position_ids_BT=position_ids_BT,
+            caches=caches,
+            last_only=last_only,
+        ).clone()
+        for row, ids_T in enumerate(input_ids_BT):
+            if ids_T[-len(self._spoiled) :].equal(self._spoiled):
+                laws_BTV[row] = float("nan")
+        return laws_BTV
+
+
+def answer_together(*requesters: Requester) -> None:
+    """Queue jobs before the engine starts, so that they share batches."""
+    engine = Engine()
+    for requester in requesters:
+        engine.submit(requester.job())
+    engine.start()
+    for requester in requesters:
+        assert requester.ended.wait(WAIT_SECONDS)
+    engine.stop()
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    started = Engine()
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.mark.parametrize("prompt", PROMPTS)
+def test_a_greedy_answer_is_the_likeliest_continuation_under_the_served_law(
+    prompt: str,
+) -> None:
+    requester = Requester(prompt=prompt)
+    answer_together(requester)
+    expected = greedy_tokens(LAWS[1], byte_tokenizer().text(prompt), 12)
+    assert requester.tokens == expected
+    assert requester.reason is FinishReason.LENGTH
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    neighbours=st.lists(
+        st.tuples(
+            st.sampled_from(PROMPTS),
+            st.sampled_from([1, 2]),
+            st.sampled_from([GREEDY, SAMPLED, Sampling(maximum_tokens=2)]),
+        ),
+        max_size=5,
+    ),
+    place=st.integers(0, 5),
+    sampling=st.sampled_from([GREEDY, SAMPLED]),
+)
+def test_an_answer_does_not_depend_on_its_neighbours(
+    neighbours: list[tuple[str, int, Sampling]], place: int, sampling: Sampling
+) -> None:
+    alone = Requester(prompt=PROMPTS[1], sampling=sampling, seed=7)
+    answer_together(alone)
+    together = Requester(prompt=PROMPTS[1], sampling=sampling, seed=7)
+    batch = [
+        Requester(prompt=prompt, law=LAWS[number], sampling=kind, seed=number)
+        for prompt, number, kind in neighbours
+    ]
+    batch.insert(place, together)
+    answer_together(*batch)
+    assert together.tokens == alone.tokens
+    assert together.log_probs == pytest.approx(alone.log_probs, abs=1e-4)
+
+
+def test_the_same_seed_repeats_a_sampled_answer_and_another_one_does_not() -> None:
+    first, again, other = (Requester(sampling=SAMPLED, seed=seed) for seed in (1, 1, 2))
+    answer_together(first, again, other)
+    assert first.tokens == again.tokens != other.tokens
+
+
+def test_an_answer_stops_at_the_end_token_which_is_not_handed_out() -> None:
+    free = Requester()
+    answer_together(free)
+    third = free.tokens[2]
+    stopped = Requester(end_id=third)
+    answer_together(stopped)
+    assert stopped.tokens == free.tokens[: free.tokens.index(third)]
+    assert stopped.reason is FinishReason.STOP
+
+
+def test_log_probabilities_are_those_of_the_served_law() -> None:
+    requester = Requester(prompt="ab", sampling=Sampling(maximum_tokens=1))
+    answer_together(requester)
+    ids_BT = torch.tensor([byte_tokenizer().text("ab")])
+    laws_BTV = LAWS[1](ids_BT, attention_mask_BS=torch.ones_like(ids_BT))
+    assert requester.log_probs == pytest.approx([float(laws_BTV[0, -1].max())])
+
+
+def test_a_law_that_is_not_a_number_ends_that_request_alone() -> None:
+    law = FiniteFor(LAWS[1], spoiled="!")
+    spoiled, sound = Requester(prompt="Hi!", law=law), Requester(law=law)
+    answer_together(spoiled, sound)
+    assert spoiled.events == [FinishReason.ERROR]
+    assert sound.tokens == greedy_tokens(LAWS[1], byte_tokenizer().text("Hello"), 12)
+
+
+def test_a_broken_pair_ends_in_an_error_and_never_in_the_bare_base() -> None:
+    broken = tiny_model(5)
+    broken.get_parameter("model.norm.weight").fill_(float("nan"))
+    law = OffsetModel(
+        tiny_model(1), unlearned=broken, reference=tiny_model(2), alpha=1.0
+    )
+    requesters = [Requester(law=law, sampling=kind) for kind in (GREEDY, SAMPLED)]
+    answer_together(*requesters)
+    assert [item.events for item in requesters] == [[FinishReason.ERROR]] * 2
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        Sampling(maximum_tokens=4, temperature=1e-300),
+        Sampling(maximum_tokens=4, temperature=1.0, top_p=1e-300),
+    ],
+)
+def test_sampling_that_cannot_be_done_does_not_harm_the_neighbours(
+    impossible: Sampling,
+) -> None:
+    poisonous, neighbour = Requester(sampling=impossible), Requester()
+    answer_together(poisonous, neighbour)
+    assert poisonous.events == [FinishReason.ERROR]
+    assert len(neighbour.tokens) == 12
+
+
+def test_a_cancelled_request_ends_early_and_the_next_one_is_answered(
+    engine: Engine,
+) -> None:
+    requester = Requester(sampling=Sampling(maximum_tokens=100))
+    job = requester.job()
+    requester.on_token = job.is_cancelled.set
+    engine.submit(job)
+    assert requester.ended.wait(WAIT_SECONDS)
+    assert (len(requester.tokens), requester.reason) == (1, FinishReason.CANCELLED)
+    following = Requester()
+    engine.submit(following.job())
+    assert following.ended.wait(WAIT_SECONDS)
+    assert following.reason is FinishReason.LENGTH
+
+
+def test_a_failing_batch_ends_its_jobs_and_never_the_thread(engine: Engine) -> None:
+    def leave() -> None:
+        raise ConnectionError
+
+    gone, present = Requester(on_token=leave), Requester()
+    engine.submit(gone.job())
+    assert gone.ended.wait(WAIT_SECONDS)
+    assert gone.reason is FinishReason.ERROR
+    engine.submit(present.job())
+    assert present.ended.wait(WAIT_SECONDS)
+    assert present.reason is FinishReason.LENGTH
+
+
+def test_stopping_answers_all_waiting_jobs_of_every_version() -> None:
+    requesters = [Requester(law=LAWS[number]) for number in (1, 2, 1, 2)]
+    engine = Engine()
+    for requester in requesters:
+        engine.submit(requester.job())
+    engine.start()
+    engine.stop()
+    assert [item.reason for item in requesters] == [FinishReason.LENGTH] * 4
+    assert requesters[0].tokens != requesters[1].tokens
+
+
+def test_more_jobs_than_fit_into_one_batch_are_all_answered() -> None:
+    short = Sampling(maximum_tokens=1)
+    answer_together(*(Requester(sampling=short) for _ in range(40)))
+
+
+def test_an_idle_engine_does_not_hold_the_law_of_its_last_answer(
+    engine: Engine,
+) -> None:
+    requester = Requester(law=offset_law(3), sampling=Sampling(maximum_tokens=1))
+    law = weakref.ref(requester.law)
+    engine.submit(requester.job())
+    assert requester.ended.wait(WAIT_SECONDS)
+    del requester
+    deadline = time.monotonic() + WAIT_SECONDS
+    while law() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+    assert law() is None

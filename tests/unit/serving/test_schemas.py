@@ -1,0 +1,98 @@
+import pytest
+from pydantic import ValidationError
+
+from unlearn_core.serving.schemas import (
+    FIELD_NAMES,
+    ChatCompletionRequest,
+    CompletionRequest,
+)
+
+TEXT = {"model": "small-world", "prompt": "Hello"}
+CHAT = {"model": "small-world", "messages": [{"role": "user", "content": "Hello"}]}
+
+
+def test_a_text_request_has_the_defaults_of_the_openai_api() -> None:
+    request = CompletionRequest.model_validate(TEXT)
+    assert (request.temperature, request.top_p, request.n) == (1.0, 1.0, 1)
+    assert (request.max_tokens, request.seed, request.stream) == (64, None, False)
+
+
+@pytest.mark.parametrize(
+    "unsupported",
+    [
+        {"logprobs": 1},
+        {"echo": True},
+        {"n": 2},
+        {"best_of": 2},
+        {"suffix": "!"},
+        {"logit_bias": {"5": -100}},
+        {"presence_penalty": 1.0},
+        {"frequency_penalty": 1.0},
+        {"stop": ["."]},
+        {"response_format": {"type": "json_object"}},
+        {"offset": False},
+        {"alpha": 0},
+    ],
+)
+def test_what_cannot_be_honoured_is_refused_and_not_ignored(
+    unsupported: dict[str, object],
+) -> None:
+    for kind, body in ((CompletionRequest, TEXT), (ChatCompletionRequest, CHAT)):
+        with pytest.raises(ValidationError):
+            kind.model_validate(body | unsupported)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "is_accepted"),
+    [
+        ("max_tokens", 0, False),
+        ("max_tokens", 1, True),
+        ("max_tokens", 256, True),
+        ("max_tokens", 257, False),
+        ("temperature", -0.1, False),
+        ("temperature", 0, True),
+        ("temperature", 2, True),
+        ("temperature", 2.1, False),
+        ("temperature", float("nan"), False),
+        ("top_p", 0, False),
+        ("top_p", 1, True),
+        ("top_p", 1.1, False),
+        ("prompt", "", False),
+        ("prompt", "a" * 20_000, True),
+        ("prompt", "a" * 20_001, False),
+        ("prompt", ["a", "b"], False),
+        ("user", "u" * 201, False),
+        ("seed", -5, True),
+        ("seed", "five", False),
+    ],
+)
+def test_every_field_has_its_limits(
+    field: str, value: object, *, is_accepted: bool
+) -> None:
+    try:
+        CompletionRequest.model_validate(TEXT | {field: value})
+    except ValidationError:
+        assert not is_accepted
+    else:
+        assert is_accepted
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [],
+        [{"role": "tool", "content": "a"}],
+        [{"role": "user"}],
+        [{"role": "user", "content": [{"type": "text", "text": "a"}]}],
+        [{"role": "user", "content": "a", "name": "b"}],
+        [{"role": "user", "content": "a"}] * 65,
+    ],
+)
+def test_a_malformed_conversation_is_refused(messages: list[object]) -> None:
+    with pytest.raises(ValidationError):
+        ChatCompletionRequest.model_validate(CHAT | {"messages": messages})
+
+
+def test_every_field_that_is_known_or_refused_may_be_named_in_an_answer() -> None:
+    assert {"prompt", "messages", "content", "logprobs", "echo"} <= FIELD_NAMES
+    assert "Hello" not in FIELD_NAMES
