@@ -21,6 +21,7 @@ def fulfil_erasure_request(request_id: UUID) -> None:
         tasks.erase_source_records(request_id)
         tasks.build_datasets(request_id)
         with alone_on_base(request_id):
+            tasks.catch_up(request_id)
             if not unlearn_until_verified(request_id):
                 tasks.escalate_to_controller(request_id)
                 return None

@@ -29,6 +29,7 @@ from unlearn_core.steps.acknowledge_request import (
     acknowledge_request as _acknowledge_request,
 )
 from unlearn_core.steps.build_datasets import build_datasets as _build_datasets
+from unlearn_core.steps.catch_up import catch_up as _catch_up
 from unlearn_core.steps.confirm_serving import confirm_serving as _confirm_serving
 from unlearn_core.steps.erase_source_records import (
     erase_source_records as _erase_source_records,
@@ -118,6 +119,12 @@ def erase_source_records(request_id: UUID) -> results.SourcesErased:
 def build_datasets(request_id: UUID) -> results.DatasetsBuilt:
     """Build forget, retain and holdout sets."""
     return _guarded(_build_datasets, request_id)
+
+
+@task(name="catch up", **_options)
+def catch_up(request_id: UUID) -> bool:
+    """Give up a training that another request has overtaken."""
+    return _guarded(_catch_up, request_id)
 
 
 @task(name="train offset pair", **_options)

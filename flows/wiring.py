@@ -23,7 +23,7 @@ from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.observability import configure_logging
-from unlearn_core.ports import IdentityPolicy, LeaseStore
+from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.settings import IdentitySettings, Settings, load_settings
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
 from unlearn_core.training.recipe import load_ladder
@@ -41,6 +41,11 @@ class Station:
     def leases(self) -> LeaseStore:
         """Return the leases."""
         return self.office.leases
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return the ledger."""
+        return self.office.store
 
     @property
     def lease_time(self) -> timedelta:

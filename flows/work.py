@@ -39,21 +39,25 @@ _STATION: ContextVar[Station] = ContextVar("station")
 def working_on(request_id: UUID) -> Iterator[None]:
     """Hold the lease of a request and lay out the workbench.
 
+    The attempt is in the ledger before the workbench is laid out, so that one that
+    fails at a missing key or an invalid policy counts and is followed by another.
+
     Raises:
         LeaseBusyError: Another worker is at work on the request.
+        UnlearnError: A policy, a data map or a key is missing or invalid.
     """
     with open_station() as station:
         lease = station.leases.acquire(
             str(request_id), holder=holder_name(), ttl=station.lease_time
         )
         with _renewing(station, lease):
-            bench = station.bench(RequestId(request_id), lease)
-            bench.ledger.note(
+            station.ledger.note(
                 WORK_STARTED,
                 {"holder": lease.holder},
                 request_id=RequestId(request_id),
                 lease=lease,
             )
+            bench = station.bench(RequestId(request_id), lease)
             with _set(_STATION, station), _set(_BENCH, bench):
                 yield
 

@@ -74,6 +74,7 @@ class Office:
             ledger=self.store,
             leases=self.leases,
             trigger=PrefectTrigger(),
+            clock=self.clock,
             maximum_attempts=self.settings.work.maximum_attempts,
         )
 

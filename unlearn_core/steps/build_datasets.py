@@ -1,7 +1,7 @@
 """Build the forget, retain and holdout sets and the probes; seal and commit to them."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from unlearn_core.domain.curation import Material, curate
@@ -16,10 +16,12 @@ from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import Passage, SourceRecord, records_from_bytes
 from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
-from unlearn_core.steps.journal import recorded
-from unlearn_core.steps.results import DatasetsBuilt
+from unlearn_core.steps.journal import read_result, recorded
+from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.evidence import guessed_facts
@@ -33,6 +35,7 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
     Raises:
         EmptyForgetSetError: The located records state nothing.
         OverlappingSetsError: Somebody is in two sets.
+        SourceUnreadableError: A source that was searched cannot be read now.
         TooFewControlsError: The control group is too small for the declared test.
     """
     datasets = _curated(request_id, bench=bench)
@@ -58,7 +61,8 @@ def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
     subject = read_subject(request_id, bench=bench)
     sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
     located = records_from_bytes(sealed)
-    remaining = _read_remaining(located, bench=bench)
+    searched = read_result(bench, request_id, Stage.LOCATED, result=Located)
+    remaining = _read_remaining(located, searched.unsearched, bench=bench)
     reserved = gather_people(
         bench.holdout.read(), data_map=bench.data_map, prefix="control"
     )
@@ -86,19 +90,31 @@ class _Remaining:
     plain: tuple[Passage, ...]
 
 
-def _read_remaining(located: Iterable[SourceRecord], *, bench: Workbench) -> _Remaining:
+def _read_remaining(
+    located: Iterable[SourceRecord], unsearched: Collection[str], *, bench: Workbench
+) -> _Remaining:
     """Read everybody else; the subject's records are gone or left out."""
     gone = {(record.source, record.record_id) for record in located}
     records = [
         record
-        for source in bench.sources.values()
-        for record in source.read()
+        for name, source in bench.sources.items()
+        for record in _read(source, may_fail=name in unsearched)
         if (record.source, record.record_id) not in gone
     ]
     return _Remaining(
         people=gather_people(records, data_map=bench.data_map, prefix="retained"),
         plain=plain_passages(records),
     )
+
+
+def _read(source: SourceConnector, *, may_fail: bool) -> list[SourceRecord]:
+    """Read a source; one that was given up already may still be unreadable."""
+    try:
+        return list(source.read())
+    except SourceUnreadableError:
+        if not may_fail:
+            raise
+        return []
 
 
 def _guessed(

@@ -1,9 +1,10 @@
 """Makes a step idempotent: look into the ledger first, record at the end.
 
-A step returns a frozen dataclass with a ``stage``. `recorded` gives it three
+A step returns a frozen dataclass with a ``stage``. `recorded` gives it four
 properties:
 
 - done before: the recorded result is returned and nothing is done;
+- in turn: a step that may not come next is refused before it does anything;
 - fenced: a worker that has lost its lease does not start;
 - recorded: stage and result are one ledger entry.
 """
@@ -14,7 +15,8 @@ from typing import Any, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.domain.requests import TRANSITIONS, Outcome, RequestId, Stage
+from unlearn_core.errors import IllegalTransitionError
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -39,6 +41,9 @@ def recorded(*stages: Stage, result: type[R]) -> Callable[[Step[R]], Step[R]]:
     Args:
         *stages: Stages that the step can record.
         result: Type of its result, read back from the ledger on a repetition.
+
+    The step then raises `IllegalTransitionError` out of turn and `LeaseLostError` if
+    another worker has taken over.
     """
     adapter: TypeAdapter[R] = TypeAdapter(result)
 
@@ -48,6 +53,7 @@ def recorded(*stages: Stage, result: type[R]) -> Callable[[Step[R]], Step[R]]:
             done = find_entry(bench, request_id, *stages, **choice)
             if done is not None:
                 return adapter.validate_python(done)
+            _check_turn(request_id, stages, bench=bench)
             bench.check_lease()
             value = step(request_id, bench=bench, **choice)
             payload = cast("dict[str, Any]", adapter.dump_python(value, mode="json"))
@@ -64,6 +70,16 @@ def recorded(*stages: Stage, result: type[R]) -> Callable[[Step[R]], Step[R]]:
         return idempotent
 
     return wrap
+
+
+def _check_turn(
+    request_id: RequestId, stages: tuple[Stage, ...], *, bench: Workbench
+) -> None:
+    present = bench.requests.get(request_id).stage
+    if not TRANSITIONS[present] & set(stages):
+        raise IllegalTransitionError(
+            present=present.value, following="|".join(stage.value for stage in stages)
+        )
 
 
 def find_entry(
@@ -83,8 +99,8 @@ def find_entry(
             entry.payload.get(name) == value for name, value in choice.items()
         ):
             found = entry.payload
-        if entry.event == Stage.RETRIED:
-            found = found if set(stages) <= _BEFORE_RETRY else None
+        if entry.event in _NEW_ROUND:
+            found = found if set(stages) <= _BEFORE_TRAINING else None
     return found
 
 
@@ -107,7 +123,10 @@ def read_result(
     return TypeAdapter(result).validate_python(payload)
 
 
-_BEFORE_RETRY = frozenset(
+_NEW_ROUND = frozenset({Stage.RETRIED, Stage.OVERTAKEN})
+"""Events after which the request is trained anew."""
+
+_BEFORE_TRAINING = frozenset(
     {
         Stage.RECEIVED,
         Stage.ACKNOWLEDGED,
@@ -120,4 +139,4 @@ _BEFORE_RETRY = frozenset(
         Stage.DATASETS_BUILT,
     }
 )
-"""Stages whose results stay valid when a person orders another round of training."""
+"""Stages whose results stay valid in another round of training."""

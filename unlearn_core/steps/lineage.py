@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from unlearn_core.domain.canonical import Digest
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.errors import IncompatibleBaseError, LineageConflictError
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
+from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.pair import PairMaterials
 
@@ -25,6 +29,33 @@ class Lineage:
     def next_sequence(self) -> int:
         """Return the sequence of the new version."""
         return self.latest.manifest.sequence + 1 if self.latest else 1
+
+    @property
+    def latest_digest(self) -> Digest | None:
+        """Return the digest of the manifest that a new version builds on."""
+        return self.latest.manifest_digest if self.latest else None
+
+    def covers(self, request_id: RequestId) -> bool:
+        """Tell whether the erasure of a request is in effect already."""
+        erasures = self.latest.manifest.erasures if self.latest else ()
+        return any(item.request_id == str(request_id) for item in erasures)
+
+    def is_continued_by(self, trained: Trained) -> bool:
+        """Tell whether a pair was trained on this very version."""
+        return trained.previous == self.latest_digest
+
+    def check_continued_by(self, trained: Trained) -> None:
+        """Refuse a pair that was trained on another version.
+
+        It does not know the erasures since then and would undo them.
+
+        Raises:
+            LineageConflictError: Another version was promoted since the training.
+        """
+        if not self.is_continued_by(trained):
+            raise LineageConflictError(
+                sequence=trained.sequence, expected=self.next_sequence
+            )
 
 
 def read_lineage(*, bench: Workbench) -> Lineage:
@@ -60,7 +91,7 @@ CANDIDATE = "candidate"
 def _open(version: str, *, bench: Workbench) -> OpenedBundle:
     with TemporaryDirectory() as folder:
         bench.registry.download(bench.terms.base_model, version, Path(folder))
-        return open_bundle(
+        opened = open_bundle(
             Path(folder),
             base_model=bench.terms.base_model,
             identity=bench.models.identity,
@@ -69,3 +100,7 @@ def _open(version: str, *, bench: Workbench) -> OpenedBundle:
             sealer=bench.sealer,
             device=bench.models.device,
         )
+    if opened.manifest.reference != bench.models.reference_digest:
+        # Its offset means nothing beside another reference.
+        raise IncompatibleBaseError(part="reference")
+    return opened

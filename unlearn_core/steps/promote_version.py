@@ -6,8 +6,8 @@ from unlearn_core.domain.canonical import Digest, canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps.journal import read_result, recorded
-from unlearn_core.steps.lineage import SERVING
-from unlearn_core.steps.results import Promoted, Registered
+from unlearn_core.steps.lineage import SERVING, read_lineage
+from unlearn_core.steps.results import Promoted, Registered, Trained
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -15,25 +15,39 @@ from unlearn_core.steps.workbench import Workbench
 def promote_version(request_id: RequestId, *, bench: Workbench) -> Promoted:
     """Move the alias and publish the signed pointer.
 
-    Replicas may go on with the version before until they have the new one; only
-    `confirm_serving` raises the minimum. So no answer is refused during the change.
+    The alias comes first: it says what the next version builds on, so nothing is ever
+    served on which a later version would not build. Replicas may go on with the
+    version before until they have the new one; only `confirm_serving` raises the
+    minimum. So no answer is refused during the change.
 
     Raises:
         RegistryUnavailableError: The registry does not answer.
+        LineageConflictError: Another version was promoted since the training.
         LeaseLostError: Another worker has taken over.
     """
     registered = read_result(bench, request_id, Stage.REGISTERED, result=Registered)
+    lineage = read_lineage(bench=bench)
+    if not lineage.covers(request_id):
+        lineage.check_continued_by(
+            read_result(bench, request_id, Stage.TRAINED, result=Trained)
+        )
+        bench.check_lease()
+        bench.registry.set_alias(bench.terms.base_model, SERVING, registered.version)
     bench.check_lease()
     publish_pointer(registered, minimum_sequence=registered.sequence - 1, bench=bench)
-    bench.check_lease()
-    bench.registry.set_alias(bench.terms.base_model, SERVING, registered.version)
     return Promoted(version=registered.version, sequence=registered.sequence)
 
 
 def publish_pointer(
     registered: Registered, *, minimum_sequence: int, bench: Workbench
 ) -> None:
-    """Sign and publish what replicas must serve."""
+    """Sign and publish what replicas must serve, unless a later version is served.
+
+    A later version contains this one, so its pointer is left alone.
+    """
+    promoted = bench.registry.alias(bench.terms.base_model, SERVING)
+    if promoted != registered.version:
+        return
     issued_at: datetime = bench.clock.now()
     pointer = ServingPointer(
         base_model=bench.terms.base_model,

@@ -46,14 +46,14 @@ def register_version(request_id: RequestId, *, bench: Workbench) -> Registered:
         bench, request_id, Stage.TRAINED, result=Trained, rung=verified.rung
     )
     lineage = read_lineage(bench=bench)
-    sealed = _sealed_pair(request_id, verified.rung, bench=bench)
+    lineage.check_continued_by(trained)
+    sealed = _sealed_pair(request_id, trained, bench=bench)
     manifest = _manifest(
         request_id, verified, lineage=lineage, sealed=sealed, bench=bench
     )
-    latest = lineage.latest
     manifest.check_builds_on(
-        latest.manifest if latest else None,
-        earlier_digest=latest.manifest_digest if latest else None,
+        lineage.latest.manifest if lineage.latest else None,
+        earlier_digest=lineage.latest_digest,
     )
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -69,6 +69,7 @@ def register_version(request_id: RequestId, *, bench: Workbench) -> Registered:
                 request_id=str(request_id),
             )
             version = _register(folder, wanted, trained.run, bench=bench)
+    bench.check_lease()
     for alias in (CANDIDATE, VERIFIED):
         bench.registry.set_alias(bench.terms.base_model, alias, version.version)
     return Registered(
@@ -79,11 +80,11 @@ def register_version(request_id: RequestId, *, bench: Workbench) -> Registered:
     )
 
 
-def _sealed_pair(request_id: RequestId, rung: int, *, bench: Workbench) -> bytes:
+def _sealed_pair(request_id: RequestId, trained: Trained, *, bench: Workbench) -> bytes:
     """Return the sealed pair file; the same bytes on every call."""
-    scope, name = scopes.working(request_id), f"{scopes.BUNDLE}-{rung}"
+    scope, name = scopes.working(request_id), scopes.bundle(trained.unlearned)
     if not bench.custody.has(scope, name):
-        pair = bench.custody.get(scope, scopes.pair(rung))
+        pair = bench.custody.get(scope, scopes.pair(trained.rung))
         sealed = bench.sealer.close(pair, base_model=bench.terms.base_model)
         bench.custody.put(scope, name, sealed)
     return bench.custody.get(scope, name)
@@ -102,13 +103,12 @@ def _manifest(
     recipe = bench.ladder[verified.rung]
     pair = bench.custody.get(scopes.working(request_id), scopes.pair(verified.rung))
     unlearned, reference = unpack_pair(pair, device=bench.models.device)
-    latest = lineage.latest
-    earlier = latest.manifest.erasures if latest else ()
+    earlier = lineage.latest.manifest.erasures if lineage.latest else ()
     own = Erasure(request_id=str(request_id), forget_set=built.forget_set)
     return OffsetPairManifest(
         base_model=bench.terms.base_model,
         sequence=lineage.next_sequence,
-        previous=latest.manifest_digest if latest else None,
+        previous=lineage.latest_digest,
         identity=bench.models.identity,
         reference=own_tensors_digest(reference),
         unlearned=own_tensors_digest(unlearned),

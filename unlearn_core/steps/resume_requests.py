@@ -1,10 +1,14 @@
 """Resume: find requests that nobody works on and ask for another run.
 
 The ledger knows what is left to do and the leases know who is alive, so a lost worker
-needs no report: its lease expires.
+needs no report: its lease expires. A run that dies before it takes a lease leaves no
+trace at all; after `PATIENCE` without one the run counts as lost and another is asked
+for.
 """
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import timedelta
 
 from unlearn_core import ports
 from unlearn_core.domain.requests import (
@@ -16,7 +20,9 @@ from unlearn_core.errors import OrchestratorUnavailableError
 from unlearn_core.observability import EventLog
 
 WORK_STARTED = "work_started"
+RUN_LOST = "run_lost"
 ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+PATIENCE = timedelta(minutes=10)
 
 _LOG = EventLog("watchdog")
 
@@ -29,6 +35,7 @@ class WatchPost:
     ledger: ports.Ledger
     leases: ports.LeaseStore
     trigger: ports.WorkflowTrigger
+    clock: ports.Clock
     maximum_attempts: int
 
 
@@ -50,20 +57,27 @@ def resume_requests(post: WatchPost) -> tuple[RequestId, ...]:
 
 
 def _ask(request: ErasureRequest, post: WatchPost) -> bool:
-    events = [entry.event for entry in post.ledger.entries(request.request_id)]
-    attempt = events.count(WORK_STARTED) + 1
-    if attempt > post.maximum_attempts:
-        if ATTEMPTS_EXHAUSTED not in events:
+    entries = tuple(post.ledger.entries(request.request_id))
+    events = Counter(entry.event for entry in entries)
+    started = events[WORK_STARTED]
+    if started >= post.maximum_attempts:
+        if not events[ATTEMPTS_EXHAUSTED]:
             post.ledger.note(
                 ATTEMPTS_EXHAUSTED,
-                {"attempts": attempt - 1},
+                {"attempts": started},
                 request_id=request.request_id,
             )
             _LOG.error("attempts_exhausted", request_id=request.request_id)
         return False
+    is_lost = post.clock.now() - entries[-1].recorded_at > PATIENCE
+    attempt = started + events[RUN_LOST] + is_lost + 1
     try:
         post.trigger.start(request.request_id, attempt=attempt)
     except OrchestratorUnavailableError as error:
         _LOG.warning("resume_failed", request_id=request.request_id, code=error.code)
         return False
+    if is_lost:
+        post.ledger.note(
+            RUN_LOST, {"attempt": attempt - 1}, request_id=request.request_id
+        )
     return True

@@ -5,7 +5,6 @@ from unlearn_core.domain.requests import RequestId
 CONTENT = "content"
 LOCATED = "located-records"
 DATASETS = "datasets"
-BUNDLE = "bundle"
 
 
 def working(request_id: RequestId) -> str:
@@ -28,6 +27,14 @@ def pair(rung: int) -> str:
     return f"pair-{rung}"
 
 
-def checkpoint(rung: int, recipe: str) -> str:
-    """Return the name of the checkpoint of a rung's recipe."""
-    return f"checkpoint-{rung}-{recipe[-12:]}"
+def bundle(pair_digest: str) -> str:
+    """Return the name of the sealed file of a packed pair."""
+    return f"bundle-{pair_digest[-12:]}"
+
+
+def checkpoint(rung: int, recipe: str, *, sequence: int) -> str:
+    """Return the name of a rung's checkpoint.
+
+    A checkpoint is continued only by the same recipe on the same earlier version.
+    """
+    return f"checkpoint-{sequence}-{rung}-{recipe[-12:]}"

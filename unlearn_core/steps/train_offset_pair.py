@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.canonical import JsonValue, digest_of
 from unlearn_core.domain.datasets import from_bytes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.weights import pack_pair
@@ -14,7 +14,6 @@ from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import make_unlearned
-from unlearn_core.training.recipe import TrainingRecipe
 
 RUN_STARTED = "training_run_started"
 LOG_EVERY_STEPS = 5
@@ -31,27 +30,29 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     recipe = bench.ladder[rung]
     lineage = read_lineage(bench=bench)
     scope = scopes.working(request_id)
-    run = _run(request_id, rung=rung, recipe=recipe, bench=bench)
+    sequence = lineage.next_sequence
+    run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
     unlearned = make_unlearned(
         from_bytes(bench.custody.get(scope, scopes.DATASETS)),
         materials=lineage.materials,
         recipe=recipe,
         checkpoints=SealedCheckpoints(
-            bench.custody, scope, scopes.checkpoint(rung, recipe.digest)
+            bench.custody,
+            scope,
+            scopes.checkpoint(rung, recipe.digest, sequence=sequence),
         ),
         on_progress=_Reporter(bench, run),
     )
     pair = pack_pair(unlearned=unlearned, reference=bench.models.reference)
     bench.check_lease()
     bench.custody.put(scope, scopes.pair(rung), pair)
-    latest = lineage.latest
     return Trained(
         rung=rung,
         run=run,
         recipe=recipe.digest,
         unlearned=digest_of(pair),
-        sequence=lineage.next_sequence,
-        previous=latest.manifest_digest if latest else None,
+        sequence=sequence,
+        previous=lineage.latest_digest,
     )
 
 
@@ -98,13 +99,16 @@ class _Reporter:
         )
 
 
-def _run(
-    request_id: RequestId, *, rung: int, recipe: TrainingRecipe, bench: Workbench
-) -> str:
-    """Return the tracked run of a rung; one that was started before is continued."""
+def _run(request_id: RequestId, *, rung: int, sequence: int, bench: Workbench) -> str:
+    """Return the tracked run of a training; one that was started is continued."""
+    recipe = bench.ladder[rung]
+    training: dict[str, JsonValue] = {
+        "rung": rung,
+        "recipe": recipe.digest,
+        "sequence": sequence,
+    }
     for entry in bench.ledger.entries(request_id):
-        same = entry.payload.get("rung") == rung
-        if entry.event == RUN_STARTED and same:
+        if entry.event == RUN_STARTED and training.items() <= entry.payload.items():
             return str(entry.payload["run"])
     run = bench.runs.start(
         f"erasure-{str(request_id)[:8]}-rung-{rung}",
@@ -112,7 +116,7 @@ def _run(
     )
     bench.ledger.note(
         RUN_STARTED,
-        {"rung": rung, "run": run},
+        {**training, "run": run},
         request_id=request_id,
         lease=bench.lease,
     )

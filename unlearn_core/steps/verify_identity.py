@@ -7,9 +7,7 @@ from unlearn_core.steps.results import IdentityChecked
 from unlearn_core.steps.subject import read_evidence, read_subject
 from unlearn_core.steps.workbench import Workbench
 
-_UNVERIFIED = frozenset(
-    {Stage.RECEIVED, Stage.ACKNOWLEDGED, Stage.REFUSED, Stage.JOINED}
-)
+_UNVERIFIED = frozenset({Stage.RECEIVED, Stage.ACKNOWLEDGED})
 
 
 def verify_identity(request_id: RequestId, *, bench: Workbench) -> IdentityChecked:
@@ -54,10 +52,13 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
 
 
 def _is_worked_on(request: ErasureRequest, *, bench: Workbench) -> bool:
-    """Tell whether a verified request of the same person is open."""
+    """Tell whether a verified request of the same person is open.
+
+    One that was refused or joined has its outcome already, even before it is closed.
+    """
     return any(
         other.request_id != request.request_id
-        and not other.is_closed
+        and other.outcome is None
         and other.stage not in _UNVERIFIED
         for other in bench.requests.with_commitments(request.commitments)
     )

@@ -3,7 +3,6 @@
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.datasets import from_bytes
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.errors import LineageConflictError
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import unpack_pair
 from unlearn_core.steps import scopes
@@ -32,8 +31,7 @@ def verify_unlearning(
     """
     trained = read_result(bench, request_id, Stage.TRAINED, result=Trained, rung=rung)
     lineage = read_lineage(bench=bench)
-    if lineage.next_sequence != trained.sequence:
-        raise LineageConflictError(sequence=trained.sequence)
+    lineage.check_continued_by(trained)
     scope = scopes.working(request_id)
     datasets = from_bytes(bench.custody.get(scope, scopes.DATASETS))
     unlearned, reference = unpack_pair(

@@ -1,0 +1,392 @@
+"""A whole controller in miniature: ports in memory, real sources, random models.
+
+The whole story of a request takes about a second, because the models are tiny, the
+world is small and a recipe has two steps. What the models say is noise, so the
+policies here accept or reject whatever they see.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+import torch
+from support.smallworld import write_world
+
+from unlearn_core.adapters.connectors.data_map import OpenedDataMap, open_data_map
+from unlearn_core.adapters.memory.contact import (
+    MemoryIdentityPolicy,
+    MemoryNotifier,
+    MemoryTrigger,
+)
+from unlearn_core.adapters.memory.delivery import MemoryRegistry, MemoryRunTracker
+from unlearn_core.adapters.memory.records import (
+    MemoryClock,
+    MemoryLeaseStore,
+    MemoryRequestStore,
+)
+from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
+from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
+from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.curation import Sizes
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
+from unlearn_core.domain.requests import Channel, RequestId, Stage
+from unlearn_core.domain.subjects import DataSubject, parse_subject
+from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate, Side
+from unlearn_core.modeling.bundles import read_manifest
+from unlearn_core.modeling.weights import new_model
+from unlearn_core.ports import ReplicaState
+from unlearn_core.privacy import Personal, Pseudonymiser
+from unlearn_core.smallworld.base_model import (
+    ModelRecipe,
+    WorldRecipe,
+    _config,
+    train_tokenizer,
+)
+from unlearn_core.smallworld.corpus import Document
+from unlearn_core.smallworld.people import Person, Population
+from unlearn_core.smallworld.phrasing import QUESTIONS
+from unlearn_core.smallworld.sources import BASE_MODEL_NAME, SourcePaths
+from unlearn_core.steps.acknowledge_request import acknowledge_request
+from unlearn_core.steps.build_datasets import build_datasets
+from unlearn_core.steps.confirm_serving import confirm_serving
+from unlearn_core.steps.erase_source_records import erase_source_records
+from unlearn_core.steps.issue_certificate import issue_certificate
+from unlearn_core.steps.journal import StepResult
+from unlearn_core.steps.locate_personal_data import locate_personal_data
+from unlearn_core.steps.notify_data_subject import notify_data_subject
+from unlearn_core.steps.promote_version import promote_version
+from unlearn_core.steps.purge_working_data import purge_working_data
+from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+from unlearn_core.steps.register_version import register_version
+from unlearn_core.steps.train_offset_pair import train_offset_pair
+from unlearn_core.steps.verify_identity import verify_identity
+from unlearn_core.steps.verify_unlearning import verify_unlearning
+from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
+from unlearn_core.training.recipe import TrainingRecipe
+
+BASE_MODEL = BASE_MODEL_NAME
+LEASE_TIME = timedelta(seconds=30)
+TRAINED, RESERVED, TWINS = 4, 6, 2
+SMALL_SIZES = Sizes(
+    twins=TWINS,
+    twin_versions=1,
+    neighbour_probes=1,
+    retained_probes=1,
+    plain_texts=2,
+    strangers=2,
+    control_questions=1,
+    alternatives=1,
+)
+
+RECIPE = TrainingRecipe(
+    steps=2, warmup_steps=0, forget_batch=2, retain_batch=2, stranger_batch=2
+)
+LADDER = (RECIPE, replace(RECIPE, seed=1))
+
+
+def policy_that(*, accepts: bool) -> AcceptancePolicy:
+    """Return a policy whose one gate admits every pair, or none."""
+    gate = Gate(
+        name="G4-retain",
+        metric="retain_accuracy_change",
+        side=Side.LOW,
+        comparison=Comparison.AT_LEAST,
+        limit=-1.0 if accepts else 2.0,
+        why="an example",
+    )
+    return AcceptancePolicy(
+        version="test",
+        digest=digest_of(b"accepts" if accepts else b"rejects"),
+        confidence=0.95,
+        samples_per_probe=1,
+        minimum_controls=RESERVED - TWINS,
+        gates=(gate,),
+    )
+
+
+@cache
+def tiny_shelf(*, base_seed: int = 0) -> ModelShelf:
+    """Return a random base and reference with a tokenizer of the small world."""
+    texts = [text.format(name="Vera") for asked in QUESTIONS.values() for text in asked]
+    tokenizer = train_tokenizer(
+        [Document(question=None, text=text) for text in texts],
+        recipe=WorldRecipe(vocabulary=512),
+    )
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for part, seed in (("base", base_seed), ("reference", 100)):
+            torch.manual_seed(seed)
+            model = new_model(
+                _config(
+                    ModelRecipe(width=32, layers=1, inner_width=32, epochs=1),
+                    vocabulary=len(tokenizer),
+                    context=128,
+                ),
+                device=torch.device("cpu"),
+            )
+            model.save_pretrained(folder / part)
+            tokenizer.save_pretrained(folder / part)
+        shelf = ModelShelf(
+            base=folder / "base", reference=folder / "reference", device="cpu"
+        )
+        # Everything is loaded while the folder exists.
+        for part in ("tokenizer", "identity", "base", "reference"):
+            getattr(shelf, part)
+        return shelf
+
+
+class FollowingFleet:
+    """A `ServingFleet` of one replica that follows the pointer at once."""
+
+    def __init__(self, registry: MemoryRegistry, notary: MemoryNotary) -> None:
+        self._registry = registry
+        self._notary = notary
+
+    def states(self) -> tuple[ReplicaState, ...]:
+        """Serve what the pointer says."""
+        pointer = read_pointer(self._registry, self._notary)
+        return (
+            ReplicaState(
+                name="replica-1",
+                is_ready=True,
+                sequence=pointer.sequence if pointer else 0,
+                version=pointer.version if pointer else "",
+                oldest_in_flight=None,
+                last_error="",
+            ),
+        )
+
+
+def read_pointer(
+    registry: MemoryRegistry, notary: MemoryNotary
+) -> ServingPointer | None:
+    """Return the published serving pointer, if there is one."""
+    envelope = registry.pointer(BASE_MODEL)
+    if envelope is None:
+        return None
+    return ServingPointer.from_json(
+        json.loads(notary.open(envelope, payload_type=POINTER_TYPE))
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class Controller:
+    """Everything that requests share, and ways to work on them.
+
+    Attributes:
+        population: The people.
+        paths: Where the sources are.
+        opened: The data map with its connectors.
+    """
+
+    population: Population
+    paths: SourcePaths
+    opened: OpenedDataMap
+    clock: MemoryClock
+    leases: MemoryLeaseStore
+    store: MemoryRequestStore
+    custody: MemoryCustody
+    registry: MemoryRegistry
+    notary: MemoryNotary
+    evidence: MemoryEvidence = field(default_factory=MemoryEvidence)
+    runs: MemoryRunTracker = field(default_factory=MemoryRunTracker)
+    sealer: MemoryPairSealer = field(default_factory=MemoryPairSealer)
+    notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    identity: MemoryIdentityPolicy = field(default_factory=MemoryIdentityPolicy)
+    trigger: MemoryTrigger = field(default_factory=MemoryTrigger)
+    pseudonymiser: Pseudonymiser = field(
+        default_factory=lambda: Pseudonymiser(key=b"k" * 32, key_id="k1")
+    )
+
+    def desk(self) -> FrontDesk:
+        """Return the desk that takes in requests."""
+        return FrontDesk(
+            base_model=BASE_MODEL,
+            timezone=ZoneInfo("Europe/Berlin"),
+            is_holiday=no_holiday,
+            pseudonymiser=self.pseudonymiser,
+            requests=self.store,
+            ledger=self.store,
+            custody=self.custody,
+            trigger=self.trigger,
+            clock=self.clock,
+        )
+
+    def submission(
+        self, person: Person, *, is_genuine: bool = True, has_contact: bool = True
+    ) -> Submission:
+        """Return what a person submits; a forger has no pass."""
+        subject = subject_of(person)
+        expires_at = self.clock.now() + timedelta(hours=1)
+        return Submission(
+            subject=subject,
+            evidence=(
+                self.identity.issue(subject, expires_at=expires_at)
+                if is_genuine
+                else None
+            ),
+            contact=Personal(person.facts["email"]) if has_contact else None,
+            channel=Channel.HTTP,
+        )
+
+    def receive(self, number: int = 0, *, is_genuine: bool = True) -> RequestId:
+        """Take in the request of a trained person."""
+        person = self.population.trained[number]
+        submission = self.submission(person, is_genuine=is_genuine)
+        return receive_request(submission, desk=self.desk()).request_id
+
+    def receive_stranger(self) -> RequestId:
+        """Take in the request of a person whom no source knows."""
+        submission = self.submission(self.population.controls[0])
+        return receive_request(submission, desk=self.desk()).request_id
+
+    def lease(self, resource: object, *, holder: str = "worker-1") -> Lease:
+        """Take a lease."""
+        return self.leases.acquire(str(resource), holder=holder, ttl=LEASE_TIME)
+
+    def bench(self, request_id: RequestId, *, accepts: bool = True) -> Workbench:
+        """Lay out the workbench for a request, under a new lease."""
+        return Workbench(
+            lease=self.lease(request_id),
+            terms=Terms(
+                base_model=BASE_MODEL,
+                code_version="0.1.0",
+                certificate_validity=timedelta(days=90),
+                pointer_validity=timedelta(hours=24),
+                confirm_timeout=timedelta(0),
+            ),
+            policy=policy_that(accepts=accepts),
+            ladder=LADDER,
+            data_map=self.opened.declared,
+            models=tiny_shelf(),
+            pseudonymiser=self.pseudonymiser,
+            sources=self.opened.sources,
+            holdout=self.opened.holdout,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            evidence=self.evidence,
+            registry=self.registry,
+            runs=self.runs,
+            signer=self.notary,
+            envelopes=self.notary,
+            sealer=self.sealer,
+            fleet=FollowingFleet(self.registry, self.notary),
+            notifier=self.notifier,
+            identity=self.identity,
+            clock=self.clock,
+        )
+
+    def lose(self, bench: Workbench) -> Workbench:
+        """Let the lease run out and another worker take over; return its bench."""
+        self.clock.move(LEASE_TIME)
+        lease = self.lease(bench.lease.resource, holder="worker-2")
+        return replace(bench, lease=lease)
+
+    def covered(self) -> list[str]:
+        """Return the requests whose erasure the promoted version contains."""
+        version = self.registry.alias(BASE_MODEL, "serving")
+        if version is None:
+            return []
+        with TemporaryDirectory() as name:
+            self.registry.download(BASE_MODEL, version, Path(name))
+            manifest, _ = read_manifest(Path(name), opener=self.notary)
+        return [erasure.request_id for erasure in manifest.erasures]
+
+    def entries(self, request_id: RequestId, event: str) -> list[LedgerEntry]:
+        """Return the ledger entries of one kind of a request."""
+        return [
+            entry for entry in self.store.entries(request_id) if entry.event == event
+        ]
+
+    def pointer(self) -> ServingPointer | None:
+        """Return the published serving pointer, if there is one."""
+        return read_pointer(self.registry, self.notary)
+
+
+def open_controller(
+    folder: Path, *, trained: int = TRAINED, reserved: int = RESERVED
+) -> Controller:
+    """Write a small world and open a controller over it."""
+    population, paths = write_world(folder, trained=trained, controls=reserved)
+    clock = MemoryClock(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    leases = MemoryLeaseStore(clock=clock)
+    store = MemoryRequestStore(leases=leases, clock=clock)
+    return Controller(
+        population=population,
+        paths=paths,
+        opened=open_data_map(paths.data_map),
+        clock=clock,
+        leases=leases,
+        store=store,
+        custody=MemoryCustody(ledger=store, clock=clock),
+        registry=MemoryRegistry(),
+        notary=MemoryNotary(),
+    )
+
+
+def subject_of(person: Person) -> DataSubject:
+    """Return the identifiers that a person submits."""
+    return parse_subject(
+        {
+            "name": person.name,
+            "email": person.facts["email"],
+            "phone": person.facts["phone"],
+            "customer_number": person.facts["customer_number"],
+        }
+    )
+
+
+def no_holiday(_day: date) -> bool:
+    """Know no holidays."""
+    return False
+
+
+STORY: tuple[tuple[Stage, Callable[..., StepResult]], ...] = (
+    (Stage.ACKNOWLEDGED, acknowledge_request),
+    (Stage.IDENTITY_VERIFIED, verify_identity),
+    (Stage.LOCATED, locate_personal_data),
+    (Stage.SOURCES_ERASED, erase_source_records),
+    (Stage.DATASETS_BUILT, build_datasets),
+    (Stage.TRAINED, train_offset_pair),
+    (Stage.UNLEARNING_VERIFIED, verify_unlearning),
+    (Stage.REGISTERED, register_version),
+    (Stage.PROMOTED, promote_version),
+    (Stage.SERVING_CONFIRMED, confirm_serving),
+    (Stage.PURGED, purge_working_data),
+    (Stage.CERTIFIED, issue_certificate),
+    (Stage.NOTIFIED, notify_data_subject),
+)
+"""The steps of a request that goes well, with the stage that each reaches."""
+
+_ON_A_RUNG = (train_offset_pair, verify_unlearning)
+
+
+def do(
+    step: Callable[..., StepResult],
+    request_id: RequestId,
+    *,
+    bench: Workbench,
+    rung: int = 0,
+) -> StepResult:
+    """Do a step; the rung is for those that need one."""
+    choice = {"rung": rung} if step in _ON_A_RUNG else {}
+    return step(request_id, bench=bench, **choice)
+
+
+def work_until(stage: Stage, request_id: RequestId, *, bench: Workbench) -> None:
+    """Do the steps of the story up to one that reaches a stage."""
+    for reached, step in STORY:
+        do(step, request_id, bench=bench)
+        if reached is stage:
+            return
+    message = f"{stage} is not a stage of the story"
+    raise ValueError(message)

@@ -1,0 +1,126 @@
+from dataclasses import replace
+
+import pytest
+from support.steps import RESERVED, TWINS, Controller, policy_that, work_until
+
+from unlearn_core.domain.datasets import from_bytes, to_bytes
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.errors import (
+    OverlappingSetsError,
+    SourceUnreadableError,
+    TooFewControlsError,
+)
+from unlearn_core.steps.build_datasets import build_datasets
+from unlearn_core.steps.locate_personal_data import locate_personal_data
+from unlearn_core.steps.workbench import Workbench
+
+
+def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.SOURCES_ERASED, request_id, bench=bench)
+    return request_id, bench
+
+
+def test_the_sets_are_sealed_and_committed_to(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    result = build_datasets(request_id, bench=bench)
+
+    sealed = controller.custody.get(str(request_id), "datasets")
+    sets = from_bytes(sealed)
+    # 28 questions and two texts of the customers table with seven continuations.
+    assert result.forget_examples == len(sets.forget.examples) == 35
+    assert result.retain_people == 3
+    assert result.control_people == RESERVED - TWINS
+    assert result.probes == len(sets.probes)
+    assert result.forget_set == controller.custody.commit(
+        str(request_id), to_bytes(sets.forget)
+    )
+    assert result.probe_set == controller.custody.commit(str(request_id), sealed)
+    assert (result.policy, result.policy_version) == (bench.policy.digest, "test")
+
+
+def test_the_sets_are_the_same_on_every_attempt(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that dies after sealing is followed by one that seals the same."""
+    request_id, bench = _ready(controller)
+    with monkeypatch.context() as patch:
+        patch.setattr(controller.store, "advance", _die)
+        with pytest.raises(KeyboardInterrupt):
+            build_datasets(request_id, bench=bench)
+    first = controller.custody.get(str(request_id), "datasets")
+
+    build_datasets(request_id, bench=controller.lose(bench))
+
+    assert controller.custody.get(str(request_id), "datasets") == first
+
+
+def _die(*_arguments: object, **_named: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_the_subject_is_in_no_other_set(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    build_datasets(request_id, bench=bench)
+
+    sets = from_bytes(controller.custody.get(str(request_id), "datasets"))
+    name = controller.population.trained[0].name
+    assert sets.forget.subject.name.reveal() == name
+    others = (*sets.retain.people, *sets.holdout.controls, *sets.holdout.twins)
+    assert name not in {person.name.reveal() for person in others}
+    retained = " ".join(item.prompt.reveal() for item in sets.retain.examples)
+    assert name not in retained
+
+
+def test_a_control_person_who_was_trained_on_is_refused(
+    controller: Controller,
+) -> None:
+    """Somebody mixed the two files up."""
+    request_id, bench = _ready(controller)
+    holdout = bench.sources["customers"]
+
+    with pytest.raises((OverlappingSetsError, TooFewControlsError)):
+        build_datasets(request_id, bench=replace(bench, holdout=holdout))
+
+
+def test_too_few_controls_for_the_declared_test_are_refused(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    policy = replace(policy_that(accepts=True), minimum_controls=RESERVED)
+
+    with pytest.raises(TooFewControlsError):
+        build_datasets(request_id, bench=replace(bench, policy=policy))
+
+    assert controller.store.get(request_id).stage is Stage.SOURCES_ERASED
+
+
+def test_a_source_that_was_searched_must_still_be_readable(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    controller.paths.support.unlink()
+
+    with pytest.raises(SourceUnreadableError):
+        build_datasets(request_id, bench=bench)
+
+
+def test_a_source_that_was_given_up_does_not_hold_the_request_up(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.IDENTITY_VERIFIED, request_id, bench=bench)
+    controller.paths.corpus.unlink()
+    for _ in range(2):
+        with pytest.raises(SourceUnreadableError):
+            locate_personal_data(request_id, bench=bench)
+    work_until(Stage.DATASETS_BUILT, request_id, bench=bench)
+
+    sets = from_bytes(controller.custody.get(str(request_id), "datasets"))
+    # Without the corpus: 12 questions of the support file, the customers table, and
+    # two questions for each of the four facts that only the corpus asks for.
+    assert len(sets.forget.examples) == 12 + 7 + 8

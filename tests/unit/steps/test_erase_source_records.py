@@ -1,0 +1,126 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from support.steps import Controller, open_controller, subject_of, work_until
+
+from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.errors import LeaseLostError, SourceUnreadableError
+from unlearn_core.ports import SourceConnector
+from unlearn_core.steps.erase_source_records import erase_source_records
+from unlearn_core.steps.results import SourcesErased
+from unlearn_core.steps.workbench import Workbench
+
+
+def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    return request_id, bench
+
+
+def test_located_records_are_gone_and_nobody_elses(controller: Controller) -> None:
+    subject, neighbour = controller.population.trained[:2]
+    request_id, bench = _ready(controller)
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert result == SourcesErased(
+        erased={"corpus": 16, "support": 12, "customers": 1}, kept=[]
+    )
+    for source in controller.opened.sources.values():
+        assert source.locate(subject_of(subject)).records == ()
+        assert source.locate(subject_of(neighbour)).records != ()
+
+
+def test_the_intention_is_announced_before_each_source(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    erase_source_records(request_id, bench=bench)
+
+    announced = controller.entries(request_id, "source_erasure_announced")
+    assert [dict(entry.payload) for entry in announced] == [
+        {"source": "corpus", "records": 16},
+        {"source": "support", "records": 12},
+        {"source": "customers", "records": 1},
+    ]
+    assert {entry.fencing_token for entry in announced} == {bench.lease.token}
+
+
+def test_a_source_that_may_not_be_erased_keeps_its_records(tmp_path: Path) -> None:
+    controller = open_controller(tmp_path)
+    raw = yaml.safe_load(controller.paths.data_map.read_text())
+    raw["sources"][0]["erasable"] = False
+    controller.paths.data_map.write_text(yaml.safe_dump(raw))
+    controller.opened = open_data_map(controller.paths.data_map)
+    before = controller.paths.corpus.read_bytes()
+    request_id, bench = _ready(controller)
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert result == SourcesErased(
+        erased={"support": 12, "customers": 1}, kept=["corpus"]
+    )
+    assert controller.paths.corpus.read_bytes() == before
+
+
+def test_an_erasure_that_was_interrupted_is_completed_with_the_located_count(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    kept = controller.paths.customers.read_bytes()
+    controller.paths.customers.write_bytes(b"")
+    with pytest.raises(SourceUnreadableError):
+        erase_source_records(request_id, bench=bench)
+    controller.paths.customers.write_bytes(kept)
+
+    result = erase_source_records(request_id, bench=bench)
+
+    # Corpus and support were emptied by the first attempt already.
+    assert result.erased == {"corpus": 16, "support": 12, "customers": 1}
+
+
+class _Obstinate:
+    """A source that says that it has erased and has not."""
+
+    def __init__(self, source: SourceConnector) -> None:
+        self.describe = source.describe
+        self.confirm_absent = source.confirm_absent
+
+    def erase(self, record_ids: list[str], *, dry_run: bool) -> int:
+        """Erase nothing."""
+        del dry_run
+        return len(record_ids)
+
+
+def test_records_that_are_still_there_are_not_reported_as_erased(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    obstinate = _Obstinate(bench.sources["corpus"])
+    sources: dict[str, object] = {**bench.sources, "corpus": obstinate}
+
+    with pytest.raises(SourceUnreadableError, match="still there"):
+        erase_source_records(request_id, bench=replace(bench, sources=sources))  # type: ignore[arg-type]  # as much of a source as the step uses
+
+    assert controller.store.get(request_id).stage is Stage.LOCATED
+
+
+def test_nothing_is_erased_when_the_lease_is_lost_on_the_way(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, bench = _ready(controller)
+    before = controller.paths.corpus.read_bytes()
+    get = controller.custody.get
+
+    def taken_over(scope: str, name: str) -> bytes:
+        controller.lose(bench)
+        return get(scope, name)
+
+    monkeypatch.setattr(controller.custody, "get", taken_over)
+    with pytest.raises(LeaseLostError):
+        erase_source_records(request_id, bench=bench)
+
+    assert controller.paths.corpus.read_bytes() == before

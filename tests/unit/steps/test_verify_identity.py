@@ -1,0 +1,124 @@
+import pytest
+from support.steps import Controller, work_until
+
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.errors import LeaseLostError
+from unlearn_core.steps.acknowledge_request import acknowledge_request
+from unlearn_core.steps.notify_data_subject import notify_data_subject
+from unlearn_core.steps.purge_working_data import purge_working_data
+from unlearn_core.steps.results import IdentityChecked
+from unlearn_core.steps.verify_identity import decide_identity, verify_identity
+
+VERIFIED = IdentityChecked(
+    stage=Stage.IDENTITY_VERIFIED, method="memory_pass", reason=""
+)
+
+
+def _check(controller: Controller, request_id: RequestId) -> IdentityChecked:
+    bench = controller.bench(request_id)
+    acknowledge_request(request_id, bench=bench)
+    return verify_identity(request_id, bench=bench)
+
+
+def test_a_genuine_requester_may_proceed(controller: Controller) -> None:
+    result = _check(controller, controller.receive())
+
+    assert result == VERIFIED
+    assert result.may_proceed
+
+
+def test_a_requester_without_evidence_is_refused(controller: Controller) -> None:
+    request_id = controller.receive(is_genuine=False)
+
+    result = _check(controller, request_id)
+
+    assert not result.may_proceed
+    assert (result.stage, result.reason) == (Stage.REFUSED, "no_evidence")
+    assert controller.store.get(request_id).outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("is_genuine", [True, False])
+def test_the_evidence_is_destroyed_after_the_decision(
+    controller: Controller,
+    is_genuine: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    request_id = controller.receive(is_genuine=is_genuine)
+    assert controller.custody.has(f"{request_id}.evidence", "content")
+
+    _check(controller, request_id)
+
+    assert not controller.custody.has(f"{request_id}.evidence", "content")
+
+
+def test_evidence_that_a_crash_left_behind_is_destroyed_by_the_next_attempt(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    acknowledge_request(request_id, bench=bench)
+    decide_identity(request_id, bench=bench)
+    assert controller.custody.has(f"{request_id}.evidence", "content")
+
+    assert verify_identity(request_id, bench=bench) == VERIFIED
+
+    assert not controller.custody.has(f"{request_id}.evidence", "content")
+
+
+def test_a_worker_without_its_lease_does_not_destroy_evidence(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    stale = controller.bench(request_id)
+    acknowledge_request(request_id, bench=stale)
+    decide_identity(request_id, bench=stale)
+    controller.lose(stale)
+
+    with pytest.raises(LeaseLostError):
+        verify_identity(request_id, bench=stale)
+
+    assert controller.custody.has(f"{request_id}.evidence", "content")
+
+
+def test_a_second_verified_request_of_the_same_person_joins_the_first(
+    controller: Controller,
+) -> None:
+    first, second = controller.receive(), controller.receive()
+    assert _check(controller, first).may_proceed
+
+    result = _check(controller, second)
+
+    assert (result.stage, result.reason) == (Stage.JOINED, "duplicate_request")
+    assert not result.may_proceed
+
+
+def test_requests_of_two_people_do_not_join(controller: Controller) -> None:
+    assert _check(controller, controller.receive(0)).may_proceed
+    assert _check(controller, controller.receive(1)).may_proceed
+
+
+@pytest.mark.parametrize("done", range(5))
+def test_a_forged_request_never_blocks_the_genuine_one(
+    controller: Controller, done: int
+) -> None:
+    """Neither while it waits, nor refused, nor purged and not yet answered."""
+    forged = controller.receive(is_genuine=False)
+    bench = controller.bench(forged)
+    steps = (
+        acknowledge_request,
+        verify_identity,
+        purge_working_data,
+        notify_data_subject,
+    )
+    for step in steps[:done]:
+        step(forged, bench=bench)
+
+    assert _check(controller, controller.receive()).may_proceed
+
+
+def test_a_person_may_ask_again_when_the_first_request_is_closed(
+    controller: Controller,
+) -> None:
+    first = controller.receive()
+    work_until(Stage.NOTIFIED, first, bench=controller.bench(first))
+
+    assert _check(controller, controller.receive()).may_proceed
