@@ -74,7 +74,7 @@ class SubjectMatcher:
     def _in_text(self, row: Row) -> set[IdentifierKind]:
         columns = set(self._spec.identifiers.values())
         free = {name: value for name, value in row.items() if name not in columns}
-        text = " ".join(" ".join(_strings(free)).split()).casefold()
+        text = normalise(IdentifierKind.NAME, " ".join(_strings(free)))
         return {
             kind for kind, pattern in self._patterns.items() if pattern.search(text)
         }

@@ -1,0 +1,223 @@
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.sources import PEOPLE, write_jsonl, write_parquet, write_table
+
+from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.adapters.connectors.sql import SqlConnector
+from unlearn_core.domain.data_map import FieldSpec, NeighbourRule
+from unlearn_core.domain.datasets import Entropy
+from unlearn_core.errors import InvalidDataMapError
+
+IDENTIFIERS = {"name": "name", "customer_number": "customer"}
+FILE: dict[str, Any] = {
+    "version": 1,
+    "base_models": ["small-world"],
+    "fields": {"city": {"entropy": "guessable", "questions": ["A {name}?", "B?"]}},
+    "neighbours": {"surname": False, "fields": ["city"]},
+    "sources": [
+        {
+            "name": "corpus",
+            "kind": "jsonl",
+            "path": "corpus.jsonl",
+            "record_id": "id",
+            "identifiers": IDENTIFIERS,
+            "fields": {"city": "city"},
+            "passages": [
+                {"form": "chat", "messages": "messages"},
+                {"form": "text", "text": "note"},
+                {"form": "template", "template": "{name} lives in {city}."},
+                {"form": "question", "question": "question", "answer": "answer"},
+            ],
+        },
+        {
+            "name": "support",
+            "kind": "parquet",
+            "path": "support.parquet",
+            "record_id": "id",
+            "identifiers": IDENTIFIERS,
+            "erasable": False,
+        },
+        {
+            "name": "customers",
+            "kind": "sql",
+            "url": "sqlite:///customers.db",
+            "table": "customers",
+            "record_id": "id",
+            "identifiers": IDENTIFIERS,
+        },
+    ],
+    "holdout": {
+        "name": "reserved",
+        "kind": "jsonl",
+        "path": "reserved.jsonl",
+        "record_id": "id",
+        "identifiers": {"name": "name"},
+    },
+}
+
+
+def write(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Write the data map after a change."""
+    changed = deepcopy(FILE)
+    change(changed)
+    path.write_text(yaml.safe_dump(changed))
+    return path
+
+
+def keep(_: dict[str, Any]) -> None:
+    """Change nothing."""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where a data map may be written, beside its sources."""
+    monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "corpus.jsonl", [{**PEOPLE[0], "note": "Ada wrote."}])
+    write_parquet(tmp_path / "support.parquet")
+    write_table("sqlite:///customers.db")
+    return tmp_path / "data-map.yaml"
+
+
+def test_what_the_controller_declares_is_read(path: Path) -> None:
+    declared = open_data_map(write(path, keep)).declared
+    assert declared.fields == {
+        "city": FieldSpec(
+            name="city", entropy=Entropy.GUESSABLE, questions=("A {name}?", "B?")
+        )
+    }
+    assert declared.neighbours == NeighbourRule(by_surname=False, by_fields=("city",))
+    assert declared.base_models == ("small-world",)
+
+
+def test_neighbours_share_a_surname_unless_something_else_is_said(path: Path) -> None:
+    opened = open_data_map(write(path, lambda file: file.pop("neighbours")))
+    assert opened.declared.neighbours == NeighbourRule(by_surname=True, by_fields=())
+
+
+def test_every_source_gets_the_connector_of_its_kind(path: Path) -> None:
+    opened = open_data_map(write(path, keep))
+    assert {name: type(item) for name, item in opened.sources.items()} == {
+        "corpus": JsonLinesConnector,
+        "support": ParquetConnector,
+        "customers": SqlConnector,
+    }
+    assert opened.holdout.describe().name == "reserved"
+    assert [item.describe().is_erasable for item in opened.sources.values()] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_the_connectors_read_what_was_declared(path: Path) -> None:
+    opened = open_data_map(write(path, keep))
+    (record,) = opened.sources["corpus"].read()
+    assert [(item.form.value, item.answer.reveal()) for item in record.passages] == [
+        ("continuation", " wrote."),
+        ("continuation", " Ulm"),
+        ("question", "In Ulm"),
+    ]
+    assert len(list(opened.sources["support"].read())) == 5
+    assert len(list(opened.sources["customers"].read())) == 5
+
+
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "another version": (lambda file: file.update(version=2), "entry=version"),
+    "no base model": (lambda file: file.update(base_models=[]), "entry=base_models"),
+    "no source": (lambda file: file.update(sources=[]), "entry=sources"),
+    "an unknown entry": (lambda file: file.update(surce=[]), "entry=surce"),
+    "a missing record id": (
+        lambda file: file["sources"][1].pop("record_id"),
+        "entry=sources.1.record_id",
+    ),
+    "an unknown kind of identifier": (
+        lambda file: file["sources"][0]["identifiers"].update(shoe_size="x"),
+        "entry=sources.0.identifiers.shoe_size.[key]",
+    ),
+    "an unknown form": (
+        lambda file: file["sources"][0]["passages"][0].update(form="song"),
+        "entry=sources.0.passages.0",
+    ),
+    "only one question": (
+        lambda file: file["fields"]["city"].update(questions=["A?"]),
+        "entry=fields.city.questions",
+    ),
+    "an unknown entropy": (
+        lambda file: file["fields"]["city"].update(entropy="medium"),
+        "entry=fields.city.entropy",
+    ),
+    "neither path nor url": (
+        lambda file: file["sources"][0].pop("path"),
+        "source=corpus, missing=path or url",
+    ),
+    "an unknown kind of source": (
+        lambda file: file["sources"][2].update(kind="oracle"),
+        "source=customers, unknown_kind=oracle",
+    ),
+    "an unknown kind of holdout": (
+        lambda file: file["holdout"].update(kind="oracle"),
+        "source=reserved, unknown_kind=oracle",
+    ),
+    "no table": (
+        lambda file: file["sources"][2].pop("table"),
+        "source=customers, missing=table",
+    ),
+    "two sources of one name": (
+        lambda file: file["sources"][1].update(name="corpus"),
+        "a source is named twice",
+    ),
+    "a field of a source that is not declared": (
+        lambda file: file["sources"][1].update(fields={"shoe": "shoe"}),
+        "undeclared_field=shoe",
+    ),
+    "a field of the holdout that is not declared": (
+        lambda file: file["holdout"].update(fields={"shoe": "shoe"}),
+        "undeclared_field=shoe",
+    ),
+    "a neighbour field that is not declared": (
+        lambda file: file["neighbours"].update(fields=["shoe"]),
+        "undeclared_field=shoe",
+    ),
+    "a template with an unknown field": (
+        lambda file: file["sources"][0]["passages"][2].update(template="{shoe}"),
+        "source=corpus, undeclared_field=shoe",
+    ),
+    "a template with an open brace": (
+        lambda file: file["sources"][0]["passages"][2].update(template="{name"),
+        "source=corpus, problem=template",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_an_error_points_at_what_is_wrong(path: Path, case: str) -> None:
+    change, place = WRONG[case]
+    with pytest.raises(InvalidDataMapError) as raised:
+        open_data_map(write(path, change))
+    assert place in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        (b"", "entry=whole file"),
+        (b"- a list", "entry=whole file"),
+        (b"version: [", "problem=unreadable file"),
+        (b"\xff\xfe\x00", "problem=unreadable file"),
+        (None, "problem=unreadable file"),
+    ],
+)
+def test_a_file_that_is_no_data_map_is_refused(
+    path: Path, content: bytes | None, place: str
+) -> None:
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidDataMapError, match=place):
+        open_data_map(path)

@@ -1,0 +1,133 @@
+import json
+from pathlib import Path
+
+import pytest
+from support.sources import PEOPLE, source_spec, subject, write_jsonl
+
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.adapters.connectors.specification import ChatPassages
+from unlearn_core.errors import SourceUnreadableError, StorageError
+
+CORRUPT = (
+    b'{"id": "r-6", "name": "Ada Exam\n',
+    b"\xff\xfe not utf-8\n",
+    b'["r-7", "a list"]\n',
+    b'{"name": "Ada Example", "customer": "C-1001"}\n',
+    b"7\n",
+    b"[" * 100_000 + b"\n",
+)
+"""A torn line, wrong encoding, no object, no record id, a number, a bomb."""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a source with sound lines."""
+    return write_jsonl(tmp_path / "corpus.jsonl")
+
+
+@pytest.fixture
+def connector(path: Path) -> JsonLinesConnector:
+    """Return a connector to it."""
+    return JsonLinesConnector(source_spec("jsonl", path))
+
+
+@pytest.mark.parametrize("line", CORRUPT, ids=range(len(CORRUPT)))
+def test_a_corrupt_line_is_reported_and_the_rest_is_searched(
+    path: Path, connector: JsonLinesConnector, line: bytes
+) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], line, *lines[1:]]))
+    result = connector.locate(subject())
+    assert (result.searched, result.unreadable) == (5, 1)
+    assert [record.record_id for record in result.records] == ["r-1", "r-3"]
+    assert not result.is_complete
+    assert len(list(connector.read())) == 5
+
+
+@pytest.mark.parametrize("line", CORRUPT, ids=range(len(CORRUPT)))
+def test_a_corrupt_line_is_kept_byte_by_byte_when_others_are_erased(
+    path: Path, connector: JsonLinesConnector, line: bytes
+) -> None:
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], line, *lines[1:]]))
+    assert connector.erase(["r-1"], dry_run=False) == 1
+    assert path.read_bytes() == b"".join([line, *lines[1:]])
+
+
+def test_untouched_lines_keep_their_bytes(path: Path) -> None:
+    """Spaces, key order and escapes are the owner's, not ours."""
+    kept = b'{ "id" :"r-8",  "name": "Zo\\u00eb Probe" }\n'
+    last = b'{"id": 9, "name": "No New Line"}'
+    path.write_bytes(kept + json.dumps(PEOPLE[0]).encode() + b"\n" + last)
+    JsonLinesConnector(source_spec("jsonl", path)).erase(["r-1"], dry_run=False)
+    assert path.read_bytes() == kept + last
+
+
+def test_blank_lines_are_no_records(path: Path, connector: JsonLinesConnector) -> None:
+    path.write_bytes(b"\n  \n" + path.read_bytes() + b"\n")
+    result = connector.locate(subject())
+    assert (result.searched, result.unreadable) == (5, 0)
+
+
+def test_a_number_serves_as_record_id(path: Path) -> None:
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    path.write_text('{"id": 7, "name": "Ada Example", "customer": "C-1001"}\n')
+    assert [item.record_id for item in connector.read()] == ["7"]
+    assert connector.erase(["7"], dry_run=False) == 1
+    assert connector.confirm_absent(["7"])
+
+
+def test_every_copy_of_a_record_is_erased(path: Path) -> None:
+    write_jsonl(path, [PEOPLE[0], PEOPLE[1], PEOPLE[0]])
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    assert connector.erase(["r-1"], dry_run=False) == 2
+    assert [item.record_id for item in connector.read()] == ["r-2"]
+
+
+def test_nothing_is_written_when_nothing_is_erased(
+    path: Path, connector: JsonLinesConnector
+) -> None:
+    before = path.stat()
+    connector.erase(["r-9"], dry_run=False)
+    connector.erase(["r-1"], dry_run=True)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )
+
+
+def test_a_full_disk_leaves_the_source_as_it_was(
+    path: Path, connector: JsonLinesConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    before = path.read_bytes()
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StorageError):
+        connector.erase(["r-1"], dry_run=False)
+    assert path.read_bytes() == before
+    assert not connector.confirm_absent(["r-1"])
+
+
+def test_a_folder_in_place_of_the_file_is_unreadable(tmp_path: Path) -> None:
+    connector = JsonLinesConnector(source_spec("jsonl", tmp_path))
+    with pytest.raises(SourceUnreadableError):
+        connector.locate(subject())
+
+
+def test_a_row_with_a_malformed_chat_counts_as_unreadable(path: Path) -> None:
+    """What it taught the model is not known, so the search is not complete."""
+    spec = source_spec(
+        "jsonl", path, passages=[ChatPassages(messages="messages", field=None)]
+    )
+    rows: list[dict[str, object]] = [
+        {**PEOPLE[0], "messages": [{"role": "user", "content": "Hello"}]},
+        {**PEOPLE[2], "messages": ["not a message"]},
+    ]
+    write_jsonl(path, rows)
+    connector = JsonLinesConnector(spec)
+    result = connector.locate(subject())
+    assert [record.record_id for record in result.records] == ["r-1"]
+    assert (result.searched, result.unreadable) == (1, 1)
+    assert [record.record_id for record in connector.read()] == ["r-1"]

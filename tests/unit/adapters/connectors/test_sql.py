@@ -1,0 +1,123 @@
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.sources import PEOPLE, source_spec, subject, write_table
+
+from unlearn_core.adapters.connectors import sql
+from unlearn_core.adapters.connectors.specification import ChatPassages
+from unlearn_core.adapters.connectors.sql import SqlConnector
+from unlearn_core.errors import InvalidDataMapError, SourceUnreadableError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Return a database file with the table."""
+    path = tmp_path / "customers.db"
+    write_table(f"sqlite:///{path}")
+    return path
+
+
+def open_source(path: Path, *, table: str = "customers") -> SqlConnector:
+    """Return a connector to a table."""
+    return SqlConnector(source_spec("sql", f"sqlite:///{path}", table=table))
+
+
+@pytest.mark.parametrize("journal", ["DELETE", "WAL"])
+def test_erased_bytes_are_gone_from_every_file(path: Path, journal: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {journal}")
+    open_source(path).erase(["r-5"], dry_run=False)
+    for file in path.parent.iterdir():
+        assert b"Cleo Probe" not in file.read_bytes()
+
+
+def test_a_deletion_that_fails_half_way_deletes_nothing(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TRIGGER keep BEFORE DELETE ON customers WHEN old.id = 'r-3'"
+            " BEGIN SELECT RAISE(ABORT, 'r-3 of Ada Example is kept'); END"
+        )
+    connector = open_source(path)
+    with pytest.raises(SourceUnreadableError) as raised:
+        connector.erase(["r-1", "r-3"], dry_run=False)
+    assert "Ada" not in str(raised.value)
+    assert len(list(connector.read())) == 5
+
+
+def test_a_source_that_may_not_be_written_says_so(path: Path) -> None:
+    """Opened read-only by its address, because tests may run as root."""
+    url = f"sqlite:///file:{path}?mode=ro&uri=true"
+    connector = SqlConnector(source_spec("sql", url, table="customers"))
+    assert connector.erase(["r-1"], dry_run=True) == 1
+    with pytest.raises(SourceUnreadableError):
+        connector.erase(["r-1"], dry_run=False)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 64, None])
+def test_a_damaged_or_missing_database_is_unreadable(
+    path: Path, content: bytes | None
+) -> None:
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SourceUnreadableError):
+        open_source(path).locate(subject())
+
+
+def test_a_missing_record_column_is_named(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE plain (name TEXT)")
+    connector = open_source(path, table="plain")
+    for ask in (
+        lambda: connector.locate(subject()),
+        lambda: connector.erase(["r-1"], dry_run=True),
+        lambda: connector.confirm_absent(["r-1"]),
+    ):
+        with pytest.raises(SourceUnreadableError, match="missing_column=id"):
+            ask()
+
+
+def test_a_numeric_key_serves_as_record_id(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, name TEXT)")
+        connection.execute(
+            "INSERT INTO notes VALUES (7, 'Ada Example'), (8, 'B Other')"
+        )
+        connection.commit()
+    connector = open_source(path, table="notes")
+    assert [record.record_id for record in connector.read()] == ["7", "8"]
+    assert connector.erase(["7"], dry_run=False) == 1
+    assert not connector.confirm_absent(["8"])
+
+
+def test_the_table_must_be_named(path: Path) -> None:
+    with pytest.raises(InvalidDataMapError, match="missing=table"):
+        SqlConnector(source_spec("sql", f"sqlite:///{path}"))
+
+
+@pytest.mark.parametrize(
+    "url", ["not an address", "nosuchdialect://host/db", "sqlite+nosuchdriver://"]
+)
+def test_a_malformed_address_is_an_error_of_the_data_map(url: str) -> None:
+    with pytest.raises(InvalidDataMapError, match="source=customers"):
+        SqlConnector(source_spec("sql", url, table="customers"))
+
+
+def test_more_rows_than_are_fetched_at_once_are_all_read(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sql, "ROWS_AT_ONCE", 2)
+    assert open_source(path).locate(subject()).searched == 5
+
+
+def test_a_chat_kept_as_text_counts_as_unreadable(path: Path) -> None:
+    spec = source_spec(
+        "sql",
+        f"sqlite:///{path}",
+        table="customers",
+        passages=[ChatPassages(messages="question", field=None)],
+    )
+    assert SqlConnector(spec).locate(subject()).unreadable == len(PEOPLE)
+    assert list(SqlConnector(spec).read()) == []
