@@ -112,7 +112,7 @@ def test_every_page_of_the_catalogue_belongs_to_a_registered_name() -> None:
 def test_a_page_names_every_hyperparameter_with_its_default(name: str) -> None:
     registry = FORGET_OBJECTIVES if name in FORGET_OBJECTIVES else RETAIN_TERMS
     text = (DOCS / "catalogue" / f"{name}.md").read_text(encoding="utf-8")
-    kind = registry.get(name)
+    kind: object = registry.get(name)
     assert is_dataclass(kind)
     for field in fields(kind):
         assert f"| `{field.name}` | {field.default} |" in text
@@ -135,36 +135,40 @@ def test_decisions_are_numbered_without_gaps_and_fit_on_a_page() -> None:
 
 def settings(
     model: type[BaseModel] = Settings, prefix: str = "UNLEARN_"
-) -> Iterator[tuple[str, str]]:
-    """Yield every variable with its default as the documents write it."""
+) -> Iterator[tuple[str, str, str]]:
+    """Yield every variable, its default as the documents write it, its meaning."""
     for name, field in model.model_fields.items():
         variable = prefix + name.upper()
         kind, default = field.annotation, field.default
+        meaning = field.description or ""
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from settings(kind, variable + "__")
         elif isinstance(default, Path) and default.is_relative_to(PACKAGE_ROOT):
-            yield variable, str(default.relative_to(PACKAGE_ROOT.parent))
+            yield variable, str(default.relative_to(PACKAGE_ROOT.parent)), meaning
         elif isinstance(default, SecretStr):
-            yield variable, default.get_secret_value()
+            yield variable, default.get_secret_value(), meaning
         elif isinstance(default, bool | tuple):
-            yield variable, json.dumps(default)
+            yield variable, json.dumps(default), meaning
         else:
-            yield variable, "" if default is None else str(default)
+            yield variable, "" if default is None else str(default), meaning
 
 
-@pytest.mark.parametrize(("variable", "default"), list(settings()))
-def test_every_setting_is_documented_with_its_default(
-    variable: str, default: str
+@pytest.mark.parametrize(("variable", "default", "meaning"), list(settings()))
+def test_every_setting_is_documented_with_default_and_meaning(
+    variable: str, default: str, meaning: str
 ) -> None:
     operations = (DOCS / "operations.md").read_text(encoding="utf-8")
     shown = f"`{default}`" if default else "none"
-    assert f"| `{variable}` | {shown} |" in operations
-    example = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
-    assert f"#{variable}={default}" in [line.replace("'", "") for line in example]
+    assert f"| `{variable}` | {shown} | {meaning} |" in operations
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    value = f"'{default}'" if default.startswith("[") else default
+    comment, _, _ = example.partition(f"\n#{variable}={value}\n")
+    assert comment != example
+    assert comment.splitlines()[-1].startswith(f"# {meaning}")
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:
-    known = {variable for variable, _ in settings()}
+    known = {variable for variable, _, _ in settings()}
     texts = [page.read_text(encoding="utf-8") for page in PAGES]
     texts.append((ROOT / ".env.example").read_text(encoding="utf-8"))
     named = {
