@@ -47,6 +47,11 @@ LIMITS: tuple[str, ...] = (
     ),
 )
 
+_COMPLETE = frozenset(
+    {Outcome.SUPPRESSED_AT_OUTPUT, Outcome.ERASED_AT_SOURCE, Outcome.NOT_FOUND}
+)
+"""Outcomes that speak for every source."""
+
 OpenEnvelope = Callable[[bytes], bytes]
 """Checks form and signature of an envelope and returns its payload."""
 
@@ -262,10 +267,10 @@ def _check_nothing_added(
 
 
 def _check_outcome(certificate: ErasureCertificate) -> None:
-    suppressed = certificate.outcome is Outcome.SUPPRESSED_AT_OUTPUT
-    if suppressed and certificate.unsearched_sources:
+    outcome = certificate.outcome
+    if outcome in _COMPLETE and certificate.unsearched_sources:
         raise CertificateInvalidError(check=5, problem="incomplete search")
-    if suppressed and certificate.scope is None:
+    if outcome is Outcome.SUPPRESSED_AT_OUTPUT and certificate.scope is None:
         raise CertificateInvalidError(check=5, problem="no scope")
     if certificate.scope is not None and (
         not certificate.scope.replicas or not _has_passed(certificate.verdict)

@@ -7,7 +7,8 @@ metric that was not measured fails its gate.
 """
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -67,6 +68,13 @@ class Comparison(StrEnum):
     ABOVE = "above"
 
 
+_HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
+    Comparison.AT_LEAST: operator.ge,
+    Comparison.AT_MOST: operator.le,
+    Comparison.ABOVE: operator.gt,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One condition of acceptance.
@@ -94,13 +102,7 @@ class Gate:
         number = float(getattr(result, self.side.value))
         if not math.isfinite(number):
             return False
-        match self.comparison:
-            case Comparison.AT_LEAST:
-                return number >= self.limit
-            case Comparison.AT_MOST:
-                return number <= self.limit
-            case Comparison.ABOVE:
-                return number > self.limit
+        return _HOLDS[self.comparison](number, self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from support.domain import passage, record
+
+from unlearn_core.domain.datasets import Form
+from unlearn_core.domain.sources import (
+    SearchResult,
+    SourceDescription,
+    SourceRecord,
+    records_from_bytes,
+    records_to_bytes,
+)
+from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.privacy import Personal
+
+
+def full_record() -> SourceRecord:
+    return SourceRecord(
+        source="tickets",
+        record_id="t-9",
+        matched=(IdentifierKind.EMAIL, IdentifierKind.NAME),
+        name=Personal("Ada Example"),
+        fields={"city": Personal("Ulm")},
+        passages=(passage("Ada lives in", " Ulm.", form=Form.CONTINUATION),),
+    )
+
+
+def test_records_are_the_same_after_writing_and_reading() -> None:
+    records = (full_record(), record("r-2", name=None))
+    assert records_from_bytes(records_to_bytes(records)) == records
+    assert records_from_bytes(records_to_bytes([])) == ()
+
+
+def test_the_written_form_is_fixed() -> None:
+    assert json.loads(records_to_bytes([full_record()])) == [
+        {
+            "source": "tickets",
+            "record_id": "t-9",
+            "matched": ["email", "name"],
+            "name": "Ada Example",
+            "fields": {"city": "Ulm"},
+            "passages": [
+                {
+                    "field": "city",
+                    "form": "continuation",
+                    "prompt": "Ada lives in",
+                    "answer": " Ulm.",
+                }
+            ],
+        }
+    ]
+
+
+def test_a_record_shows_its_place_and_nothing_of_the_person() -> None:
+    shown = repr(full_record())
+    assert "t-9" in shown
+    assert "Ada" not in shown
+    assert "Ulm" not in shown
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "uncertain", "is_complete"),
+    [(0, 0, True), (1, 0, False), (0, 1, False), (2, 3, False)],
+)
+def test_a_search_is_complete_if_nothing_is_unread_or_undecided(
+    unreadable: int, uncertain: int, *, is_complete: bool
+) -> None:
+    result = SearchResult(
+        source="tickets",
+        records=(),
+        searched=10,
+        unreadable=unreadable,
+        uncertain=uncertain,
+    )
+    assert result.is_complete is is_complete
+
+
+def test_a_search_that_says_nothing_of_doubts_has_none() -> None:
+    result = SearchResult(source="tickets", records=(), searched=0, unreadable=0)
+    assert result.is_complete
+
+
+def test_a_description_says_whether_records_may_be_deleted() -> None:
+    archive = SourceDescription(name="archive", kind="jsonl", is_erasable=False)
+    assert not archive.is_erasable
