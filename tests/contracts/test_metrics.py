@@ -1,0 +1,225 @@
+"""What every registered metric must honour."""
+
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.domain import digest
+from support.evidence import complete_evidence, evidence, score
+from support.plugins import install
+from support.verdicts import gate, policy
+
+from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.verdicts import MetricResult
+from unlearn_core.metrics import METRICS, intervals
+from unlearn_core.metrics.base import Evidence, MissingEvidenceError, ProbeScore
+from unlearn_core.registry import DuplicateNameError, Registry
+from unlearn_core.verification import suite
+
+NAMES = list(METRICS)
+every_metric = pytest.mark.parametrize("name", NAMES)
+SHARE, DIFFERENCE, ANY = (0.0, 1.0), (-1.0, 1.0), (-math.inf, math.inf)
+RANGES = {
+    "extraction_before": SHARE,
+    "high_entropy_leakage": SHARE,
+    "guessable_leakage_excess": DIFFERENCE,
+    "greedy_extraction_excess": DIFFERENCE,
+    "exact_memorization_excess": DIFFERENCE,
+    "extraction_strength_excess": DIFFERENCE,
+    "truth_ratio_excess": DIFFERENCE,
+    "two_sided_p": SHARE,
+    "two_sided_power": SHARE,
+    "retain_accuracy_change": DIFFERENCE,
+    "neighbour_accuracy_change": DIFFERENCE,
+    "retain_shift": (0.0, math.inf),
+    "control_shift": ANY,
+}
+COMPLETE = complete_evidence()
+
+
+def measure(name: str, found: Evidence) -> MetricResult:
+    return METRICS.get(name)(found)
+
+
+def check(name: str, result: MetricResult) -> None:
+    low, high = RANGES[name]
+    assert low <= result.low <= result.value + 1e-9
+    assert result.value - 1e-9 <= result.high <= high
+    assert result.count > 0
+    assert result.name == name
+
+
+def test_every_metric_has_a_range_here() -> None:
+    assert sorted(RANGES) == NAMES
+
+
+@every_metric
+def test_the_value_lies_in_its_interval_and_the_interval_in_the_range(
+    name: str,
+) -> None:
+    result = measure(name, COMPLETE)
+    check(name, result)
+    assert result.seed == COMPLETE.seed
+
+
+@every_metric
+def test_the_same_seed_gives_the_same_numbers(name: str) -> None:
+    assert measure(name, COMPLETE) == measure(name, COMPLETE)
+
+
+@every_metric
+def test_the_order_of_probes_changes_nothing_but_the_resampling(name: str) -> None:
+    rng = random.Random(4)
+    order = rng.sample(range(len(COMPLETE.after)), len(COMPLETE.after))
+    mixed = replace(
+        COMPLETE,
+        before=tuple(COMPLETE.before[place] for place in order),
+        after=tuple(COMPLETE.after[place] for place in order),
+    )
+    first, second = measure(name, COMPLETE), measure(name, mixed)
+    assert second.value == pytest.approx(first.value)
+    assert second.low == pytest.approx(first.low, abs=0.05)
+    assert second.high == pytest.approx(first.high, abs=0.05)
+
+
+@every_metric
+def test_without_any_evidence_there_is_no_number(name: str) -> None:
+    with pytest.raises(MissingEvidenceError):
+        measure(name, evidence(before=[]))
+
+
+NEEDS = {
+    "extraction_before": {Group.SUBJECT},
+    "high_entropy_leakage": {Group.SUBJECT},
+    "retain_accuracy_change": {Group.RETAINED},
+    "neighbour_accuracy_change": {Group.NEIGHBOUR},
+    "control_shift": {Group.CONTROL},
+    "two_sided_power": {Group.CONTROL, Group.RETAINED},
+    "retain_shift": set[Group](),
+}
+
+
+@every_metric
+@pytest.mark.parametrize("group", list(Group))
+def test_a_group_is_either_needed_or_without_influence(name: str, group: Group) -> None:
+    """Nothing is ever computed from a part of what a metric is about."""
+    needed = NEEDS.get(name, {Group.SUBJECT, Group.CONTROL})
+    partial = replace(
+        COMPLETE,
+        before=tuple(item for item in COMPLETE.before if item.group is not group),
+        after=tuple(item for item in COMPLETE.after if item.group is not group),
+    )
+    if group in needed:
+        with pytest.raises(MissingEvidenceError):
+            measure(name, partial)
+    elif name != "retain_shift":
+        assert measure(name, partial) == measure(name, COMPLETE)
+
+
+@pytest.mark.parametrize("kept", [Group.RETAINED, Group.NEIGHBOUR])
+def test_the_shift_of_kept_people_takes_either_kind(kept: Group) -> None:
+    alone = tuple(item for item in COMPLETE.after if item.group is kept)
+    check("retain_shift", measure("retain_shift", replace(COMPLETE, after=alone)))
+
+
+def scores(
+    group: Group, ref: st.SearchStrategy[str], *, entropies: tuple[Entropy, ...]
+) -> st.SearchStrategy[ProbeScore]:
+    likelihoods = st.floats(-60, 0)
+    return st.builds(
+        lambda ref, entropy, likelihood, hits, is_extracted, draws, wrong, shift: score(
+            group,
+            ref,
+            field=entropy.value,
+            entropy=entropy,
+            mean_log_prob=likelihood,
+            argmax_hits=hits,
+            is_extracted=is_extracted,
+            draws=draws,
+            leaks=draws // 2,
+            alternative_mean_log_probs=wrong,
+            shift=shift,
+        ),
+        ref,
+        st.sampled_from(entropies),
+        likelihoods,
+        st.lists(st.booleans(), min_size=1, max_size=4),
+        st.booleans(),
+        st.integers(1, 9),
+        st.lists(likelihoods, min_size=1, max_size=2),
+        st.floats(0, 10),
+    )
+
+
+def everybody() -> st.SearchStrategy[list[ProbeScore]]:
+    """Draw at least one probe of every group and of both entropy classes."""
+    parts = []
+    for group in Group:
+        refs = st.sampled_from([f"{group}-0"] if group is Group.SUBJECT else ["a", "b"])
+        for entropy in Entropy:
+            drawn = scores(
+                group, refs.map(f"{group}-{{}}".format), entropies=(entropy,)
+            )
+            parts.append(st.lists(drawn, min_size=1, max_size=3))
+    return st.tuples(*parts).map(
+        lambda lists: [item for part in lists for item in part]
+    )
+
+
+@settings(max_examples=40)
+@given(everybody(), st.integers(0, 3))
+def test_any_evidence_gives_numbers_in_range(
+    after: list[ProbeScore], seed: int
+) -> None:
+    before = [replace(item, is_extracted=not item.is_extracted) for item in after]
+    found = evidence(*after, before=before, seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 100)  # time
+        for name in NAMES:
+            check(name, measure(name, found))
+
+
+THIRD_PARTY = """
+def nobody(evidence):
+    return evidence.result("nobody", 0.0, 0.0, 0.0, count=len(evidence.after))
+"""
+
+
+def test_a_third_party_can_register_a_metric_and_gate_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(
+        tmp_path,
+        name="plain_metrics",
+        source=THIRD_PARTY,
+        entry_points={"unlearn_core.metrics": {"nobody": "plain_metrics:nobody"}},
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    found: Registry[object] = Registry(
+        kind="metric", group="unlearn_core.metrics", builtins={}
+    )
+    monkeypatch.setattr(suite, "METRICS", found)
+    verification = suite.judge_evidence(COMPLETE, policy=policy(gate("nobody")))
+    assert verification.verdict.passed
+    assert verification.verdict.policy == digest("policy")
+    assert verification.results[0].count == len(COMPLETE.after)
+
+
+def test_a_third_party_cannot_replace_a_built_in_metric(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise an installed package could turn a gate off."""
+    install(
+        tmp_path,
+        name="kind_metrics",
+        source=THIRD_PARTY,
+        entry_points={"unlearn_core.metrics": {"two_sided_p": "kind_metrics:nobody"}},
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    builtins = {"two_sided_p": "unlearn_core.metrics.indistinguishability:two_sided_p"}
+    with pytest.raises(DuplicateNameError, match="two_sided_p"):
+        Registry(kind="metric", group="unlearn_core.metrics", builtins=builtins)
