@@ -116,6 +116,8 @@ def _require_key(key: SecretStr | None) -> Callable[[str | None], None]:
             return
         expected = f"Bearer {key.get_secret_value()}".encode()
         if not hmac.compare_digest((authorization or "").encode(), expected):
-            raise HTTPException(HTTPStatus.UNAUTHORIZED)
+            raise HTTPException(
+                HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"}
+            )
 
     return check

@@ -363,6 +363,7 @@ class SlowLaw(PlainLaw):
     """A law that takes its time."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
+        """Wait, then answer."""
         time.sleep(0.02)
         return super().__call__(*arguments, **options)
 

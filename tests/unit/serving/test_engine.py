@@ -44,6 +44,7 @@ class Requester:
     ended: threading.Event = field(default_factory=threading.Event)
 
     def job(self) -> Job:
+        """Return what the requester asks for."""
         return Job(
             law=self.law,
             prompt=byte_tokenizer().text(self.prompt),
@@ -55,6 +56,7 @@ class Requester:
         )
 
     def receive(self, event: Event) -> None:
+        """Take an event from the engine."""
         self.events.append(event)
         if isinstance(event, Token):
             self.on_token()
@@ -63,14 +65,17 @@ class Requester:
 
     @property
     def tokens(self) -> list[int]:
+        """Return the answer."""
         return [item.token_id for item in self.events if isinstance(item, Token)]
 
     @property
     def log_probs(self) -> list[float]:
+        """Return the log-probability of every token of the answer."""
         return [item.log_prob for item in self.events if isinstance(item, Token)]
 
     @property
     def reason(self) -> Event:
+        """Return why the answer ended."""
         return self.events[-1]
 
 
@@ -84,6 +89,7 @@ class FiniteFor:
         self.maximum_tokens = law.maximum_tokens
 
     def new_caches(self) -> tuple[Cache, ...]:
+        """Return those of the law."""
         return self._law.new_caches()
 
     def __call__(
@@ -95,6 +101,7 @@ class FiniteFor:
         caches: tuple[Cache, ...] | None = None,
         last_only: bool = False,
     ) -> Tensor:
+        """Return the law, or what is not a number."""
         laws_BTV = self._law(
             input_ids_BT,
             attention_mask_BS=attention_mask_BS,

@@ -1,0 +1,38 @@
+import logging
+from collections.abc import Iterator
+
+import pytest
+from support.intake import IntakeWorld
+
+from unlearn_core.intake import __main__ as process
+
+
+@pytest.fixture(autouse=True)
+def restored_logging() -> Iterator[None]:
+    """Undo what the process does to the logger of the package."""
+    logger = logging.getLogger("unlearn")
+    kept = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = kept
+
+
+def test_the_process_serves_where_the_settings_say_and_logs_no_visitors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[str, object] = {}
+    monkeypatch.setenv("UNLEARN_INTAKE__HOST", "127.0.0.2")
+    monkeypatch.setenv("UNLEARN_INTAKE__PORT", "8899")
+    monkeypatch.setattr(
+        process, "build_service", lambda _settings: IntakeWorld().service()
+    )
+    monkeypatch.setattr(
+        "uvicorn.run", lambda app, **options: seen.update(options, title=app.title)
+    )
+    process.main()
+    assert seen == {
+        "title": "unlearn intake",
+        "host": "127.0.0.2",
+        "port": 8899,
+        "access_log": False,
+        "log_level": "warning",
+    }

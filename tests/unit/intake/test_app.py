@@ -1,0 +1,375 @@
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.domain import request_id
+from support.intake import IntakeWorld
+
+from unlearn_core.domain.certificates import certificate_name
+from unlearn_core.domain.requests import Channel, RequestId, Stage
+from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
+from unlearn_core.intake.app import create_app
+from unlearn_core.steps import scopes
+
+PAGE = "/v1/erasure-requests"
+NAME, EMAIL, PHONE = "Ottilie Quastenflosser", "ottilie@fins.example", "+49 30 1234567"
+TOKEN, CONTACT = "evidence-of-identity", "post@fins.example"
+DOCUMENT: dict[str, Any] = {
+    "identifiers": {"name": NAME, "email": EMAIL},
+    "identity_token": TOKEN,
+    "contact": CONTACT,
+}
+FORMAT = logging.Formatter()
+PERSONAL = (NAME, "Ottilie", "ottilie", EMAIL, PHONE, "1234567", TOKEN, CONTACT)
+
+
+@pytest.fixture
+def world() -> IntakeWorld:
+    return IntakeWorld()
+
+
+@pytest.fixture
+def client(world: IntakeWorld) -> Iterator[TestClient]:
+    with TestClient(create_app(world.service())) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def all_logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Find nothing personal in what was logged, whatever a test does."""
+    caplog.set_level(logging.DEBUG)
+    yield
+    logged = "".join(
+        f"{FORMAT.format(item)} {vars(item)}"
+        for item in caplog.get_records("call")
+        if not item.name.startswith("httpx")  # the visitor's own log
+    )
+    assert not [word for word in PERSONAL if word in logged]
+
+
+def submit(client: TestClient, **changes: object) -> RequestId:
+    answer = client.post(PAGE, json=DOCUMENT | changes)
+    assert answer.status_code == 202
+    return RequestId(UUID(answer.json()["request_id"]))
+
+
+def assert_impersonal(*shown: object) -> None:
+    assert not [word for word in PERSONAL if word in str(shown)]
+
+
+# Taking in.
+
+
+def test_a_request_is_accepted_and_its_legal_clock_starts(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    answer = client.post(PAGE, json=DOCUMENT)
+    body = answer.json()
+    key = RequestId(UUID(body["request_id"]))
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"{PAGE}/{key}"
+    # 2 March 2026 plus a month is Thursday, 2 April; plus three, Tuesday, 2 June.
+    assert body == {
+        "request_id": str(key),
+        "status": "open",
+        "stage": "received",
+        "outcome": None,
+        "received_at": "2026-03-02T09:30:00Z",
+        "due_on": "2026-04-02",
+        "extended_due_on": "2026-06-02",
+        "messages": [],
+    }
+    assert world.store.get(key).channel is Channel.HTTP
+    assert world.trigger.runs == [(key, 1)]
+    assert_impersonal(answer.text, answer.headers)
+
+
+def test_who_it_is_about_is_sealed_and_nowhere_else(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = submit(client)
+    sealed = {
+        name: json.loads(world.custody.get(scope(key), scopes.CONTENT))
+        for name, scope in (
+            ("subject", scopes.working),
+            ("evidence", scopes.evidence),
+            ("contact", scopes.contact),
+        )
+    }
+    assert sealed == {
+        "subject": {"name": [NAME], "email": [EMAIL]},
+        "evidence": TOKEN,
+        "contact": CONTACT,
+    }
+    ledger = "".join(str(entry) for entry in world.store.entries())
+    assert not [word for word in PERSONAL if word in ledger]
+
+
+def test_several_values_of_one_kind_are_taken(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = submit(client, identifiers={"name": NAME, "phone": [PHONE, "030 7654321"]})
+    assert len(world.store.get(key).commitments) == 3
+
+
+def test_two_requests_of_one_person_are_both_accepted_and_recognised_as_one_person(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    first = submit(client)
+    second = submit(
+        client, identifiers={"name": f"  {NAME.upper()} ", "email": EMAIL.title()}
+    )
+    other = submit(client, identifiers={"name": "Kurt Wels", "email": "k@w.example"})
+    assert first != second
+    assert world.store.get(first).commitments == world.store.get(second).commitments
+    found = world.store.with_commitments(world.store.get(second).commitments)
+    assert {item.request_id for item in found} == {first, second}
+    assert other not in {item.request_id for item in found}
+
+
+def test_without_the_orchestrator_a_request_is_kept_and_picked_up_later(
+    world: IntakeWorld,
+) -> None:
+    service = world.service()
+    with TestClient(create_app(service)) as client:
+        world.trigger.is_reachable = False
+        key = submit(client)
+        service.watchdog.look()
+        assert world.trigger.runs == []
+        assert client.get(f"{PAGE}/{key}").json()["status"] == "open"
+        world.trigger.is_reachable = True
+        service.watchdog.look()
+    assert world.trigger.runs == [(key, 1)]
+
+
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code", "where"),
+    [
+        ({"identifiers": {}}, 400, "invalid_request", ["body.identifiers"]),
+        ({"identifiers": [NAME]}, 400, "invalid_request", ["body.identifiers"]),
+        ({"identifiers": None}, 400, "invalid_request", ["body.identifiers"]),
+        ({"identifiers": {"name": []}}, 400, "invalid_request", None),
+        ({"identifiers": {"name": 7, "email": EMAIL}}, 400, "invalid_request", None),
+        ({"identifiers": {NAME: 7}}, 400, "invalid_request", ["body.identifiers"]),
+        ({"identifiers": {PHONE: 7}}, 400, "invalid_request", ["body.identifiers"]),
+        ({"identifiers": {"0301234567": 7}}, 400, "invalid_request", None),
+        ({NAME: "x"}, 400, "invalid_request", ["body"]),
+        ({"identity_token": TOKEN * 300}, 400, "invalid_request", None),
+        ({"contact": CONTACT * 20}, 400, "invalid_request", ["body.contact"]),
+        ({"identifiers": {NAME: EMAIL}}, 422, "invalid_identifier", None),
+        ({"identifiers": {"name": NAME}}, 422, "invalid_identifier", None),
+        ({"identifiers": {"email": EMAIL}}, 422, "invalid_identifier", None),
+        ({"identifiers": {"name": NAME, "email": ""}}, 422, "invalid_identifier", None),
+        (
+            {"identifiers": {"name": NAME, "email": "x"}},
+            422,
+            "invalid_identifier",
+            None,
+        ),
+        (
+            {"identifiers": {"name": NAME + "\x00", "email": EMAIL}},
+            422,
+            "invalid_identifier",
+            None,
+        ),
+        (
+            {"identifiers": {"name": NAME * 10, "email": EMAIL}},
+            422,
+            "invalid_identifier",
+            None,
+        ),
+    ],
+)
+def test_a_request_that_cannot_be_used_is_refused_without_repeating_it(
+    world: IntakeWorld,
+    client: TestClient,
+    change: dict[str, object],
+    status: int,
+    code: str,
+    where: list[str] | None,
+) -> None:
+    answer = client.post(PAGE, json=DOCUMENT | change)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert_impersonal(answer.text, answer.headers)
+    if where is not None:
+        assert answer.json()["where"] == where
+    assert world.store.all() == ()
+    assert list(world.store.entries()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"{", "application/json", 400),
+        (f'{{"name": "{NAME}'.encode(), "application/json", 400),
+        (f'"{NAME}"'.encode(), "application/json", 400),
+        (b"\xff\xfe", "application/json", 400),
+        (b"[" * 100_000, "application/json", 400),
+        (json.dumps(DOCUMENT).encode(), "text/plain", 400),
+        (f"name={NAME}".encode(), "application/x-www-form-urlencoded", 400),
+        (NAME.encode().ljust(MAXIMUM_BODY_BYTES + 1), "application/json", 413),
+    ],
+)
+def test_a_body_that_is_no_document_is_refused(
+    world: IntakeWorld, client: TestClient, content: bytes, kind: str, status: int
+) -> None:
+    answer = client.post(PAGE, content=content, headers={"Content-Type": kind})
+    assert answer.status_code == status
+    assert_impersonal(answer.text, answer.headers)
+    assert world.store.all() == ()
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    document=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.just(NAME) | st.just(PHONE),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [*DOCUMENT, NAME, PHONE, "name", "email", "phone", "0301234567"]
+                ),
+                inner,
+                max_size=4,
+            )
+        ),
+        max_leaves=8,
+    )
+)
+def test_no_document_whatever_is_repeated_or_breaks_the_service(
+    client: TestClient, document: object
+) -> None:
+    answer = client.post(PAGE, json=document)
+    assert answer.status_code in {202, 400, 422}
+    assert_impersonal(answer.text, answer.headers)
+
+
+@pytest.mark.parametrize("lost", ["database", "custody"])
+def test_a_store_that_is_away_is_a_problem_for_the_operator(
+    world: IntakeWorld,
+    client: TestClient,
+    monkeypatch: pytest.MonkeyPatch,
+    lost: str,
+) -> None:
+    if lost == "custody":
+        world.custody.is_reachable = False
+        expected = (503, "storage_error")
+    else:
+
+        def fail(*_: object) -> None:
+            raise RuntimeError(NAME)
+
+        monkeypatch.setattr(world.store, "receive", fail)
+        expected = (500, "unexpected_error")
+    answer = client.post(PAGE, json=DOCUMENT)
+    assert (answer.status_code, answer.json()["error"]["code"]) == expected
+    assert_impersonal(answer.text, answer.headers)
+    assert world.store.all() == ()
+    assert world.trigger.runs == []
+
+
+# Looking up.
+
+
+def test_the_status_page_follows_a_request(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = submit(client)
+    request = world.store.get(key)
+    lease = world.leases.acquire(str(key), holder="w", ttl=timedelta(minutes=1))
+    world.store.advance(key, Stage.ACKNOWLEDGED, {}, lease=lease)
+    world.notifier.notify(request, template="acknowledged", contact=None)
+    answer = client.get(f"{PAGE}/{key}")
+    assert answer.json()["stage"] == "acknowledged"
+    assert answer.json()["status"] == "in_progress"
+    assert answer.json()["messages"] == ["acknowledged"]
+    assert_impersonal(answer.text, answer.headers)
+
+
+def test_all_requests_are_listed_without_persons(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    assert client.get(PAGE).json() == []
+    keys = {str(submit(client)) for _ in range(3)}
+    answer = client.get(PAGE)
+    assert {row["request_id"] for row in answer.json()} == keys
+    assert_impersonal(answer.text, answer.headers)
+    assert len(world.store.all()) == 3
+
+
+def test_a_certificate_is_returned_byte_for_byte(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = request_id(5)
+    world.evidence.put(certificate_name(key), b'{"signed": true}')
+    answer = client.get(f"{PAGE}/{key}/certificate")
+    assert answer.content == b'{"signed": true}'
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("suffix", ["", "/certificate"])
+@pytest.mark.parametrize(
+    ("key", "status", "code"),
+    [
+        (str(request_id(9)), 404, "unknown_request"),
+        (NAME, 400, "invalid_request"),
+        ("1234567", 400, "invalid_request"),
+    ],
+)
+def test_an_unknown_request_is_not_found(
+    client: TestClient, suffix: str, key: str, status: int, code: str
+) -> None:
+    answer = client.get(f"{PAGE}/{key}{suffix}")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert_impersonal(answer.text, answer.headers)
+
+
+# Who may ask.
+
+
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer wrong", "Basic s3cret", "s3cret", "Bearer ä"]
+)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", PAGE),
+        ("GET", PAGE),
+        ("GET", f"{PAGE}/{request_id(1)}"),
+        ("GET", f"{PAGE}/{request_id(1)}/certificate"),
+    ],
+)
+def test_with_a_key_nobody_else_may_ask(
+    world: IntakeWorld, method: str, path: str, header: str | None
+) -> None:
+    sent = b"" if header is None else header.encode("latin-1")
+    headers = [] if header is None else [(b"Authorization", sent)]
+    with TestClient(create_app(world.service(api_key="s3cret"))) as client:
+        answer = client.request(method, path, headers=headers, json=DOCUMENT)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert "s3cret" not in answer.text
+        assert world.store.all() == ()
+        assert client.get("/health").json() == {"status": "alive"}
+
+
+def test_with_the_key_one_may_ask(world: IntakeWorld) -> None:
+    with TestClient(create_app(world.service(api_key="s3cret"))) as client:
+        headers = {"Authorization": "Bearer s3cret"}
+        assert client.post(PAGE, json=DOCUMENT, headers=headers).status_code == 202
