@@ -4,46 +4,23 @@ The groups say who has to act::
 
     UnlearnError
     |-- RequestError            the data subject, or whoever submits for them
-    |   |-- InvalidIdentifierError
-    |   |-- UnknownRequestError
-    |   |-- IdentityNotVerifiedError
-    |   |-- DuplicateRequestError
-    |   |-- ContextExceededError
-    |   `-- UnknownModelError
+    |       InvalidIdentifierError, UnknownRequestError, IdentityNotVerifiedError,
+    |       DuplicateRequestError, ContextExceededError, UnknownModelError
     |-- PolicyError             the controller
-    |   |-- InvalidDataMapError
-    |   |-- InvalidPolicyError
-    |   |-- InvalidRecipeError
-    |   |-- EmptyForgetSetError
-    |   |-- OverlappingSetsError
-    |   `-- TooFewControlsError
+    |       InvalidDataMapError, InvalidPolicyError, InvalidRecipeError,
+    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError
     |-- IntegrityError          the auditor
-    |   |-- LedgerBrokenError
-    |   |-- SignatureInvalidError
-    |   |-- DigestMismatchError
-    |   |-- ManifestInvalidError
-    |   |-- IncompatibleBaseError
-    |   |-- DowngradeRefusedError
-    |   |-- LineageConflictError
-    |   |-- CertificateInvalidError
-    |   |-- SealBrokenError
-    |   `-- IllegalTransitionError
+    |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
+    |       ManifestInvalidError, IncompatibleBaseError, DowngradeRefusedError,
+    |       LineageConflictError, CertificateInvalidError, SealBrokenError,
+    |       IllegalTransitionError
     `-- DependencyError         the operator
-        |-- SettingsError
-        |-- SourceUnreadableError
-        |-- DatabaseUnavailableError
-        |-- RegistryUnavailableError
-        |-- OrchestratorUnavailableError
-        |-- ServingUnavailableError
-        |-- StorageError
-        |-- KeyMissingError
-        |-- KeyDestroyedError
-        |-- LeaseBusyError
-        |-- LeaseLostError
-        |-- ModelUnavailableError
-        |-- TrainingDivergedError
-        |-- OffsetRequiredError
-        `-- UnexpectedError
+            SettingsError, SourceUnreadableError, DatabaseUnavailableError,
+            SchemaOutdatedError, RegistryUnavailableError,
+            OrchestratorUnavailableError, ServingUnavailableError, StorageError,
+            KeyMissingError, KeyDestroyedError, LeaseBusyError, LeaseLostError,
+            ModelUnavailableError, TrainingDivergedError, OffsetRequiredError,
+            UnexpectedError
 
 Rules:
 
@@ -310,6 +287,14 @@ class DatabaseUnavailableError(DependencyError):
     code = "database_unavailable"
     summary = "the database does not answer"
     next_step = "Start the database; nothing was lost and work resumes by itself."
+
+
+class SchemaOutdatedError(DependencyError):
+    """The database has no tables yet, or those of another version."""
+
+    code = "schema_outdated"
+    summary = "the database schema is missing or belongs to another version"
+    next_step = "Run `unlearn database upgrade`."
 
 
 class RegistryUnavailableError(DependencyError):

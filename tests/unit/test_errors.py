@@ -60,8 +60,16 @@ def test_every_error_belongs_to_exactly_one_of_those_who_act(
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    drawn = re.findall(r"[|`]-- (\w+)", inspect.getdoc(errors) or "")
-    assert sorted(drawn) == [kind.__name__ for kind in CLASSES if kind != UnlearnError]
+    drawn = re.findall(r"\w+Error\b", (inspect.getdoc(errors) or "").split("Rules:")[0])
+    assert sorted(drawn) == [kind.__name__ for kind in CLASSES]
+    groups = [UnlearnError, *GROUPS]
+    parents = [name for name in drawn if name in {kind.__name__ for kind in groups}]
+    assert parents == [kind.__name__ for kind in groups]
+    for kind in LEAVES:
+        above = [
+            name for name in drawn[: drawn.index(kind.__name__)] if name in parents
+        ]
+        assert above[-1] in {base.__name__ for base in kind.__mro__}
 
 
 def test_facts_follow_the_summary_in_the_order_given() -> None:
