@@ -7,7 +7,7 @@ from support.sources import source_spec, subject
 
 from unlearn_core.adapters.connectors.matching import SubjectMatcher, search
 from unlearn_core.adapters.connectors.specification import Row
-from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.domain.subjects import IdentifierKind, normalise
 
 NAME, EMAIL = IdentifierKind.NAME, IdentifierKind.EMAIL
 PHONE, NUMBER = IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER
@@ -126,7 +126,11 @@ def test_a_name_is_found_in_text_however_it_is_spaced_and_cased(
     assert SubjectMatcher(ADA, source_spec()).match(row).kinds == (NAME,)
 
 
-@given(st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=3))
+@given(
+    st.text(alphabet=st.characters(categories=["L", "N"]), min_size=1, max_size=3)
+    # Some letters fold into a letter and a sign, which ends a word.
+    .filter(lambda letters: normalise(NAME, letters).isalnum())
+)
 def test_a_name_inside_a_longer_word_is_not_found(letters: str) -> None:
     matcher = SubjectMatcher(ADA, source_spec())
     for text in (f"Ada Example{letters}", f"{letters}Ada Example"):

@@ -1,0 +1,73 @@
+import pytest
+from support.replicas import silent_address, state_pages
+
+from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.ports import ReplicaState
+
+PAGE: dict[str, object] = {
+    "replica": "replica-1",
+    "is_ready": True,
+    "sequence": 2,
+    "version": "7",
+    "oldest_in_flight": None,
+    "last_error": "",
+}
+
+
+def not_ready(address: str) -> ReplicaState:
+    """Return the state of a replica that does not answer properly."""
+    return ReplicaState(
+        name=address,
+        is_ready=False,
+        sequence=0,
+        version="",
+        oldest_in_flight=None,
+        last_error="unreachable",
+    )
+
+
+def without(name: str) -> dict[str, object]:
+    """Return the page without an entry."""
+    return {key: value for key, value in PAGE.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(without(name) for name in PAGE),
+        {**PAGE, "sequence": "many"},
+        {**PAGE, "sequence": None},
+        {**PAGE, "oldest_in_flight": [1]},
+        [],
+        None,
+        b"<html>a proxy answers</html>",
+        b"",
+        b"\xff\xfe",
+    ],
+)
+def test_a_replica_that_answers_nonsense_is_not_ready(page: object) -> None:
+    with state_pages(page) as (address,):
+        assert HttpServingFleet([address]).states() == (not_ready(address),)
+
+
+@pytest.mark.parametrize("status", [301, 404, 500, 503])
+def test_a_replica_that_refuses_is_not_ready(status: int) -> None:
+    with state_pages(PAGE, status=status) as (address,):
+        assert HttpServingFleet([address]).states() == (not_ready(address),)
+
+
+def test_a_replica_that_is_not_ready_tells_why() -> None:
+    page = {**PAGE, "is_ready": False, "last_error": "signature_invalid"}
+    with state_pages(page) as (address,):
+        (state,) = HttpServingFleet([address]).states()
+    assert (state.is_ready, state.last_error) == (False, "signature_invalid")
+    assert (state.name, state.version, state.sequence) == ("replica-1", "7", 2)
+
+
+@pytest.mark.parametrize("address", [silent_address(), "not an address", "http://["])
+def test_an_unreachable_replica_is_not_ready(address: str) -> None:
+    assert HttpServingFleet([address]).states() == (not_ready(address),)
+
+
+def test_a_fleet_without_replicas_has_no_states() -> None:
+    assert HttpServingFleet([]).states() == ()
