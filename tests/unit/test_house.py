@@ -4,12 +4,14 @@ Each rule is a function from a file to its findings, tried on a planted violatio
 """
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from unlearn_core import errors
 from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 
@@ -42,6 +44,11 @@ MAY_REVEAL = {
 
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal"}
 UNSAFE_CALLS = {"torch.load", "torch.save", "yaml.load", "os.system", "eval", "exec"}
+
+ERRORS = {name for name in vars(errors) if name.endswith("Error")}
+FOREIGN_TEXT = re.compile(
+    r"(str|repr)\(\w*error\)|^\w*error$|error\.(args|msg|doc|orig|filename)|reveal"
+)
 
 Rule = Callable[[ast.Module], Iterator[str]]
 
@@ -84,6 +91,16 @@ def unsafe_parts(tree: ast.Module) -> Iterator[str]:
             )
 
 
+def careless_facts(tree: ast.Module) -> Iterator[str]:
+    """Find errors of ours whose facts may repeat a foreign text or a personal value."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS:
+            for fact in node.keywords:
+                text = ast.unparse(fact.value)
+                if isinstance(fact.value, ast.JoinedStr) or FOREIGN_TEXT.search(text):
+                    yield f"line {node.lineno}: {fact.arg}={text}"
+
+
 def findings(rule: Rule, paths: list[Path]) -> dict[str, list[str]]:
     """Apply a rule to files; keep those with findings."""
     found = {
@@ -111,6 +128,11 @@ def findings(rule: Rule, paths: list[Path]) -> dict[str, list[str]]:
         (unsafe_parts, "np.load(path, allow_pickle=True)"),
         (unsafe_parts, "eval(text)"),
         (unsafe_parts, "yaml.load(text)"),
+        (careless_facts, "StorageError(problem=str(error))"),
+        (careless_facts, "StorageError(problem=error)"),
+        (careless_facts, "StorageError(problem=error.args[0])"),
+        (careless_facts, "StorageError(problem=f'no {name}')"),
+        (careless_facts, "raise InvalidIdentifierError(value=name.reveal())"),
     ],
 )
 def test_a_planted_violation_is_found(rule: Rule, source: str) -> None:
@@ -124,6 +146,8 @@ def test_a_planted_violation_is_found(rule: Rule, source: str) -> None:
         (long_functions, "def tall():\n" + " pass\n" * 49),
         (unsafe_parts, "safetensors.torch.load(data)\nsubprocess.run(a, shell=False)"),
         (unsafe_parts, "model.eval()\nyaml.safe_load(text)"),
+        (careless_facts, "StorageError(errno=error.errno, kind=type(error).__name__)"),
+        (careless_facts, "Foreign(problem=str(error))"),
     ],
 )
 def test_what_is_allowed_is_not_found(rule: Rule, source: str) -> None:
@@ -152,6 +176,10 @@ def test_no_module_is_longer_than_its_limit() -> None:
 
 def test_nothing_can_run_code_that_came_as_data() -> None:
     assert findings(unsafe_parts, SOURCES) == {}
+
+
+def test_no_error_repeats_a_foreign_text_or_a_personal_value() -> None:
+    assert findings(careless_facts, SOURCES) == {}
 
 
 def has_test(module: Path) -> bool:
