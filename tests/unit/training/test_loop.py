@@ -1,0 +1,292 @@
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
+
+import pytest
+import torch
+from support.models import VOCABULARY, llama, llama_config, token_rows
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from unlearn_core.errors import (
+    EmptyForgetSetError,
+    IncompatibleBaseError,
+    TrainingDivergedError,
+)
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.tokens import TokenizedExample
+from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.objectives.base import AnswerLaws, Teacher
+from unlearn_core.training import loop
+from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
+from unlearn_core.training.loop import (
+    TrainingProgress,
+    TrainingTables,
+    train_unlearned,
+)
+from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.targets import AnswerTable, answer_laws, build_table
+
+FORGET = token_rows(((5, 6, 7), (40, 41)), ((5, 9), (42,)), ((5, 6), (43, 44, 45)))
+RETAIN = token_rows(*(((60 + n, 6), (80 + n, 81)) for n in range(6)))
+STRANGERS = token_rows(*(((120 + n,), (140 + n,)) for n in range(4)))
+SMALL = TrainingRecipe(
+    objective="npo",
+    retain_term="kl",
+    steps=6,
+    warmup_steps=2,
+    learning_rate=5e-3,
+    forget_batch=2,
+    retain_batch=4,
+    stranger_batch=2,
+)
+
+
+@dataclass
+class Kept(CheckpointStore):
+    """Checkpoints in memory, all of them."""
+
+    saved: list[bytes] = field(default_factory=list)
+
+    def load(self) -> bytes | None:
+        """Return the latest."""
+        return self.saved[-1] if self.saved else None
+
+    def save(self, data: bytes) -> None:
+        """Keep one more."""
+        self.saved.append(data)
+
+
+def table(rows: Sequence[TokenizedExample]) -> AnswerTable:
+    return build_table(
+        rows,
+        base=PlainLaw(llama(0)),
+        reference=PlainLaw(llama(1)),
+        target_NV=None,
+        pad_id=0,
+    )
+
+
+TABLES = TrainingTables(
+    forget=table(FORGET), retain=table(RETAIN), strangers=table(STRANGERS)
+)
+
+
+@dataclass
+class Run:
+    """What a training left behind."""
+
+    model: PreTrainedModel
+    progress: list[TrainingProgress]
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the weights."""
+        return own_tensors_digest(self.model)
+
+
+def run(
+    recipe: TrainingRecipe = SMALL,
+    *,
+    tables: TrainingTables = TABLES,
+    start: PreTrainedModel | None = None,
+    checkpoints: CheckpointStore | None = None,
+    stop_after: int | None = None,
+    pad_id: int = 0,
+) -> Run:
+    """Train; `stop_after` pulls the plug as a killed worker would."""
+    progress: list[TrainingProgress] = []
+
+    def note(item: TrainingProgress) -> None:
+        progress.append(item)
+        if item.step == stop_after:
+            raise KeyboardInterrupt
+
+    model = train_unlearned(
+        start or llama(1),
+        tables=tables,
+        recipe=recipe,
+        pad_id=pad_id,
+        checkpoints=checkpoints or NoCheckpoints(),
+        on_progress=note,
+    )
+    return Run(model=model, progress=progress)
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    first, again = run(), run()
+    assert first.digest == again.digest
+    assert first.digest != run(replace(SMALL, seed=1)).digest
+
+
+def test_dropout_of_the_small_model_takes_no_part() -> None:
+    """It would make equal small models differ, and a run differ from itself."""
+    start = llama(1, llama_config(dropout=0.5))
+    torch.manual_seed(1)
+    first = run(start=start)
+    torch.manual_seed(2)
+    assert run(start=start).digest == first.digest == run().digest
+
+
+@pytest.mark.parametrize("stop_after", [2, 3, 5])
+def test_a_resumed_run_ends_as_an_unbroken_one(
+    stop_after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 2)
+    checkpoints = Kept()
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoints=checkpoints, stop_after=stop_after)
+    resumed = run(checkpoints=checkpoints)
+    finished = 2 * ((stop_after - 1) // 2)
+    assert resumed.progress[0].step == finished + 1
+    assert resumed.digest == run().digest
+
+
+def test_the_last_step_needs_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 3)
+    checkpoints = Kept()
+    run(checkpoints=checkpoints)
+    assert len(checkpoints.saved) == 1
+
+
+def served(model: PreTrainedModel, rows: Sequence[TokenizedExample]) -> float:
+    """Return the mean log-probability of the answers under the ensemble."""
+    law = OffsetModel(llama(0), unlearned=model, reference=llama(1), alpha=1.0)
+    laws_NV = answer_laws(law, rows, pad_id=0)
+    labels_N = torch.tensor([token for row in rows for token in row.answer])
+    return float(laws_NV.gather(-1, labels_N[:, None]).mean())
+
+
+@pytest.mark.parametrize("objective", ["npo", "gradient_ascent"])
+def test_forgetting_goes_down_and_nothing_else_is_touched(objective: str) -> None:
+    base, start = llama(0), llama(1)
+    before = [own_tensors_digest(model) for model in (base, start)]
+    kept = [TABLES.forget.base_NV.clone(), TABLES.forget.reference_NV.clone()]
+    long = replace(SMALL, objective=objective, steps=40, forget_batch=3, retain_batch=6)
+    done = run(long, start=start)
+    losses = [item.forget_loss for item in done.progress]
+    assert losses[-1] < losses[0]
+    assert served(done.model, FORGET) < served(start, FORGET) - 2
+    assert served(done.model, RETAIN) > served(start, RETAIN) - 0.5
+    assert [own_tensors_digest(model) for model in (base, start)] == before
+    assert torch.equal(kept[0], TABLES.forget.base_NV)
+    assert torch.equal(kept[1], TABLES.forget.reference_NV)
+    assert not any(item.requires_grad for item in done.model.parameters())
+
+
+def test_learning_from_a_target_comes_close_to_it() -> None:
+    """The target is what an ensemble with one changed row of weights would serve."""
+    near = llama(1)
+    near.get_parameter("lm_head.weight")[42] += 0.7
+    law = OffsetModel(llama(0), unlearned=near, reference=llama(1), alpha=1.0)
+    target_NV = answer_laws(law, FORGET, pad_id=0)
+    taught = replace(TABLES, forget=replace(TABLES.forget, target_NV=target_NV))
+    recipe = replace(
+        SMALL, objective="twin", steps=40, retain_weight=0.0, stranger_weight=0.0
+    )
+    losses = [item.forget_loss for item in run(recipe, tables=taught).progress]
+    assert losses[-1] < losses[0] / 3
+
+
+def test_progress_reports_the_start_and_the_schedule() -> None:
+    """At the first step the ensemble is the base: NPO is 2/0.1 ln 2, every KL is 0."""
+    progress = run().progress
+    assert progress[0].forget_loss == pytest.approx(20 * math.log(2), rel=1e-5)
+    assert progress[0].retain_loss == pytest.approx(0, abs=1e-5)
+    assert progress[0].stranger_loss == pytest.approx(0, abs=1e-5)
+    assert [item.step for item in progress] == [1, 2, 3, 4, 5, 6]
+    assert {item.steps for item in progress} == {6}
+    # Half of the peak, then the peak times 0.02 + 0.98 (1 + cos(pi step / 6)) / 2.
+    shares = [0.5] + [
+        0.02 + 0.49 * (1 + math.cos(math.pi * n / 6)) for n in range(1, 6)
+    ]
+    rates = [item.learning_rate for item in progress]
+    assert rates == pytest.approx([5e-3 * share for share in shares])
+    assert all(item.seconds >= 0 for item in progress)
+
+
+def test_without_warm_up_the_first_step_has_the_peak_rate() -> None:
+    recipe = replace(SMALL, warmup_steps=0, steps=1)
+    assert run(recipe).progress[0].learning_rate == pytest.approx(5e-3)
+
+
+def test_the_id_of_padding_changes_nothing() -> None:
+    assert run(pad_id=0).digest == run(pad_id=77).digest
+
+
+def test_the_weights_of_terms_switch_them_off() -> None:
+    """A term of weight zero is reported but does not pull."""
+    off = replace(SMALL, retain_weight=0.0, stranger_weight=0.0)
+    none = replace(SMALL, retain_batch=0, stranger_batch=0)
+    first, second = run(off), run(none)
+    assert first.progress[-1].retain_loss > 0
+    assert second.progress[-1].retain_loss == second.progress[-1].stranger_loss == 0
+    for one, two in zip(
+        first.model.parameters(), second.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
+
+
+def test_empty_retain_and_stranger_sets_leave_forgetting() -> None:
+    alone = replace(TABLES, retain=table([]), strangers=table([]))
+    done = run(tables=alone)
+    assert done.progress[-1].retain_loss == 0
+    assert done.progress[-1].forget_loss < done.progress[0].forget_loss
+
+
+def test_half_precision_trains_towards_the_same() -> None:
+    half = run(replace(SMALL, precision="bfloat16"))
+    assert half.digest != run().digest
+    assert half.progress[-1].forget_loss == pytest.approx(
+        run().progress[-1].forget_loss, rel=0.1
+    )
+    assert {item.dtype for item in half.model.parameters()} == {torch.float32}
+
+
+def test_an_empty_forget_set_is_refused() -> None:
+    with pytest.raises(EmptyForgetSetError):
+        run(tables=replace(TABLES, forget=table([])))
+
+
+def test_another_vocabulary_is_refused() -> None:
+    other = llama(1, llama_config(vocabulary=VOCABULARY + 1))
+    with pytest.raises(IncompatibleBaseError, match="vocabulary"):
+        run(start=other)
+
+
+def test_a_run_that_diverges_is_stopped_at_its_step() -> None:
+    poisoned = TABLES.forget.base_NV.clone()
+    poisoned[:, 3] = math.nan
+    broken = replace(TABLES, forget=replace(TABLES.forget, base_NV=poisoned))
+    with pytest.raises(TrainingDivergedError, match="step=0"):
+        run(tables=broken)
+
+
+@dataclass(frozen=True)
+class Cliff:
+    """A loss that is a number while its gradient is none."""
+
+    teacher: ClassVar[Teacher] = Teacher.NONE
+
+    def __call__(self, laws: AnswerLaws) -> Tensor:
+        """Return zero, with a root's infinite slope."""
+        return (laws.served_NV * 0).sum().sqrt()
+
+
+def test_a_gradient_that_is_not_a_number_never_reaches_the_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At the last step no later loss would tell."""
+    monkeypatch.setattr(TrainingRecipe, "forget_objective", lambda _: Cliff())
+    with pytest.raises(TrainingDivergedError, match="step=0"):
+        run(replace(SMALL, steps=1))
+
+
+def test_a_batch_is_never_larger_than_its_set_and_has_no_example_twice() -> None:
+    big = replace(SMALL, forget_batch=99, retain_batch=99, stranger_batch=99, steps=1)
+    exact = replace(SMALL, forget_batch=3, retain_batch=6, stranger_batch=4, steps=1)
+    assert run(big).progress[0].forget_loss == pytest.approx(
+        run(exact).progress[0].forget_loss
+    )
