@@ -9,10 +9,12 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, LlamaConfig, PreTrainedModel
 
+from unlearn_core.metrics.base import Floats
 from unlearn_core.modeling.tokens import TokenizedExample, TransformersTokenizer
 from unlearn_core.modeling.weights import frozen, new_model
 from unlearn_core.smallworld.base_model import WorldRecipe, train_tokenizer
@@ -84,7 +86,7 @@ class _History(DynamicCache):
         self.rows = [row for row in self.rows for _ in range(repeats)]
 
 
-Table = Callable[[tuple[int, ...]], Sequence[float]]
+Table = Callable[[tuple[int, ...]], Sequence[float] | Floats]
 """Log-probabilities of the next token, given every token before it."""
 
 
@@ -116,7 +118,7 @@ class TableLaw:
         ids, width = input_ids_BT.tolist(), input_ids_BT.shape[1]
         mask = attention_mask_BS[:, -width:].tolist()
         rows = history.rows or [()] * len(ids)
-        laws: list[list[Sequence[float]]] = []
+        laws: list[list[Sequence[float] | Floats]] = []
         history.rows = []
         for context, new, is_token in zip(rows, ids, mask, strict=True):
             contexts = []
@@ -126,7 +128,7 @@ class TableLaw:
             wanted = contexts[-1:] if last_only else contexts
             laws.append([self._table(item) for item in wanted])
             history.rows.append(context)
-        return torch.tensor(laws, dtype=torch.float32)
+        return torch.from_numpy(np.array(laws, dtype=np.float32))
 
 
 def constant_law(*probabilities: float, maximum_tokens: int = 64) -> TableLaw:

@@ -1,5 +1,6 @@
 """Confidence intervals and tests, each by a method that a reader can look up."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -122,5 +123,7 @@ def _resampled_means(sample: Floats, rng: np.random.Generator) -> Floats:
 
 def _percentiles(values: Floats, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
     low, high = np.quantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -1,0 +1,155 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from support.domain import datasets, example
+from support.models import chat_tokenizer, llama
+
+from unlearn_core.domain.datasets import Datasets
+from unlearn_core.errors import EmptyForgetSetError
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.tokens import encode_example
+from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearned
+from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.targets import answer_laws
+
+TOKENIZER = chat_tokenizer()
+SETS = datasets()
+TWIN, SWAP, NPO = (
+    TrainingRecipe(objective=name, steps=2, retain_batch=2, stranger_batch=2)
+    for name in ("twin", "name_swap", "npo")
+)
+
+
+def materials(*, with_previous: bool = False) -> PairMaterials:
+    return PairMaterials(
+        base=llama(0),
+        tokenizer=TOKENIZER,
+        reference=llama(1),
+        previous=llama(3) if with_previous else None,
+        previous_alpha=0.5,
+    )
+
+
+def two_versions() -> Datasets:
+    """Return sets with two twins: one from Jena, one from Celle."""
+    first, second = (
+        (example(f"What is the city of {name}?", city),)
+        for name, city in (("Nora Stein", "Jena"), ("Emil Berg", "Celle"))
+    )
+    return replace(SETS, forget=replace(SETS.forget, twins=(first, second)))
+
+
+def test_the_first_version_is_made_from_the_base_alone() -> None:
+    law = materials().law_before
+    assert isinstance(law, PlainLaw)
+    tables = build_tables(SETS, materials=materials(), recipe=NPO)
+    for table in (tables.forget, tables.retain, tables.strangers):
+        assert table.target_NV is table.base_NV
+    encoded = [encode_example(TOKENIZER, item) for item in SETS.retain.examples]
+    expected = answer_laws(PlainLaw(llama(0)), encoded, pad_id=TOKENIZER.pad_id)
+    torch.testing.assert_close(tables.retain.base_NV, expected)
+    assert [len(tables.forget), len(tables.retain), len(tables.strangers)] == [1, 4, 1]
+
+
+def test_a_later_version_keeps_what_is_served_already() -> None:
+    """Base plus the earlier offset at its own strength, not the base."""
+    served = OffsetModel(llama(0), unlearned=llama(3), reference=llama(1), alpha=0.5)
+    tables = build_tables(SETS, materials=materials(with_previous=True), recipe=TWIN)
+    encoded = [encode_example(TOKENIZER, item) for item in SETS.retain.examples]
+    expected = answer_laws(served, encoded, pad_id=TOKENIZER.pad_id)
+    torch.testing.assert_close(tables.retain.target_NV, expected)
+    assert not torch.allclose(tables.retain.target_NV, tables.retain.base_NV)
+    assert not torch.allclose(tables.strangers.target_NV, tables.strangers.base_NV)
+
+
+def law_at(prompt: str, answer: str) -> torch.Tensor:
+    encoded = encode_example(TOKENIZER, example(prompt, answer))
+    return answer_laws(PlainLaw(llama(0)), [encoded], pad_id=TOKENIZER.pad_id)
+
+
+def test_the_twin_teacher_speaks_of_the_twin_and_means_the_subject() -> None:
+    """Jena has four single tokens, the subject's Ulm one, so only the prompt counts."""
+    same_length = replace(
+        SETS,
+        forget=replace(
+            SETS.forget,
+            examples=(example("What is the city of Ada Example?", "Bonn"),),
+            twins=((example("What is the city of Nora Stein?", "Jena"),),),
+        ),
+    )
+    tables = build_tables(same_length, materials=materials(), recipe=TWIN)
+    about_twin = law_at("What is the city of Nora Stein?", "Jena")
+    own, others = (TOKENIZER.text(text) for text in ("Bonn", "Jena"))
+    assert len(own) == len(others)
+    for row, (mine, theirs) in enumerate(zip(own, others, strict=True)):
+        target = tables.forget.target_NV[row]
+        assert target[mine] == about_twin[row, theirs]
+        assert target[theirs] == about_twin[row, mine]
+    # The end of the answer is the end for both.
+    torch.testing.assert_close(tables.forget.target_NV[-1], about_twin[-1])
+
+
+def test_the_name_swap_teacher_changes_the_name_and_keeps_the_answer() -> None:
+    tables = build_tables(two_versions(), materials=materials(), recipe=SWAP)
+    expected = law_at("What is the city of Nora Stein?", "Ulm")
+    torch.testing.assert_close(tables.forget.target_NV, expected)
+
+
+@pytest.mark.parametrize(
+    ("seed", "name"), [(0, "Nora Stein"), (1, "Emil Berg"), (2, "Nora Stein")]
+)
+def test_the_seed_chooses_the_twin(seed: int, name: str) -> None:
+    recipe = replace(SWAP, seed=seed)
+    tables = build_tables(two_versions(), materials=materials(), recipe=recipe)
+    torch.testing.assert_close(
+        tables.forget.target_NV, law_at(f"What is the city of {name}?", "Ulm")
+    )
+
+
+def test_an_objective_without_a_teacher_needs_no_twins() -> None:
+    bare = replace(SETS, forget=replace(SETS.forget, twins=()))
+    tables = build_tables(bare, materials=materials(), recipe=NPO)
+    assert tables.forget.target_NV is tables.forget.base_NV
+
+
+def test_empty_retain_and_stranger_sets_are_empty_tables() -> None:
+    lonely = replace(
+        SETS,
+        retain=replace(SETS.retain, examples=()),
+        holdout=replace(SETS.holdout, strangers=()),
+    )
+    for given in (materials(), materials(with_previous=True)):
+        tables = build_tables(lonely, materials=given, recipe=NPO)
+        assert len(tables.retain) == len(tables.strangers) == 0
+
+
+@pytest.mark.parametrize("with_previous", [False, True])
+def test_training_starts_from_what_is_in_service(*, with_previous: bool) -> None:
+    """A learning rate of almost nothing leaves the start where it is."""
+    still = replace(TWIN, learning_rate=1e-30)
+    made = make_unlearned(
+        SETS,
+        materials=materials(with_previous=with_previous),
+        recipe=still,
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda _: None,
+    )
+    start = llama(3) if with_previous else llama(1)
+    assert own_tensors_digest(made) == own_tensors_digest(start)
+
+
+def test_nothing_to_forget_is_refused() -> None:
+    nothing = replace(SETS, forget=replace(SETS.forget, examples=(), twins=((),)))
+    for recipe in (NPO, TWIN, SWAP):
+        with pytest.raises(EmptyForgetSetError):
+            make_unlearned(
+                nothing,
+                materials=materials(),
+                recipe=recipe,
+                checkpoints=NoCheckpoints(),
+                on_progress=lambda _: None,
+            )

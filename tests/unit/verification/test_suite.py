@@ -1,0 +1,215 @@
+import math
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+from support.evidence import complete_evidence, score
+from support.models import TableLaw
+from support.verdicts import gate, policy
+from support.village import (
+    EVERYBODY_TRAINED,
+    OTHERS,
+    interrogation,
+    law_that_knows,
+    probes,
+)
+
+import unlearn_core
+from unlearn_core.domain.canonical import digest_of_json
+from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
+from unlearn_core.errors import TooFewControlsError
+from unlearn_core.metrics import METRICS
+from unlearn_core.metrics.base import Evidence
+from unlearn_core.registry import UnknownNameError
+from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.suite import (
+    Verification,
+    check_controls,
+    judge_evidence,
+    verify,
+)
+
+SHIPPED = load_policy(
+    Path(unlearn_core.__file__).parent / "policies" / "acceptance-1.yaml"
+)
+BASE = law_that_knows(*EVERYBODY_TRAINED)
+GOLD = law_that_knows(*OTHERS)
+
+
+@cache
+def verified(
+    before: TableLaw, after: TableLaw, without: tuple[Group, ...] = ()
+) -> Verification:
+    return verify(
+        interrogation(before=before, after=after, asked=probes(without=without)),
+        policy=SHIPPED,
+    )
+
+
+def failed(verification: Verification) -> list[str]:
+    assert verification.verdict.passed is not bool(verification.verdict.failed_gates)
+    return sorted(verification.verdict.failed_gates)
+
+
+def test_a_model_that_never_saw_the_subject_passes_the_shipped_policy() -> None:
+    """The gold standard, retrained without the subject, must not be rejected."""
+    assert failed(verified(BASE, GOLD)) == []
+
+
+def test_the_untouched_base_is_rejected() -> None:
+    assert failed(verified(BASE, BASE)) == [
+        "G1-high-entropy-leakage",
+        "G2-exact-memorisation",
+        "G2-extraction-strength",
+        "G2-greedy-extraction",
+        "G2-guessable-leakage",
+        "G2-truth-ratio",
+        "G3-indistinguishable",
+    ]
+
+
+def test_of_a_never_trained_person_only_the_positive_control_fails() -> None:
+    """What was never known cannot be shown to be forgotten, but is no leak either."""
+    assert failed(verified(GOLD, GOLD)) == ["G0-positive-control"]
+    lenient = replace(SHIPPED, gates=SHIPPED.gates[1:])
+    assert judge_evidence(verified(GOLD, GOLD).evidence, policy=lenient).verdict.passed
+
+
+def test_an_over_forgotten_person_is_rejected() -> None:
+    """Nothing leaks, but the answers are suspiciously unlikely."""
+    shunning = law_that_knows(*OTHERS, overforgotten=["subject-0"])
+    assert failed(verified(BASE, shunning)) == ["G3-indistinguishable"]
+
+
+def test_forgetting_everybody_is_rejected() -> None:
+    assert failed(verified(BASE, law_that_knows())) == [
+        "G3-power",
+        "G4-neighbours",
+        "G4-retain",
+        "G4-shift",
+    ]
+
+
+def test_hiding_the_subject_by_making_all_strangers_known_is_rejected() -> None:
+    known = law_that_knows(*EVERYBODY_TRAINED, *(f"control-{n}" for n in range(39)))
+    assert "G4-strangers-high" in failed(verified(BASE, known))
+
+
+@pytest.mark.parametrize(
+    ("group", "gates"),
+    [
+        (
+            Group.SUBJECT,
+            {
+                "G0-positive-control",
+                "G1-high-entropy-leakage",
+                "G2-exact-memorisation",
+                "G2-extraction-strength",
+                "G2-greedy-extraction",
+                "G2-guessable-leakage",
+                "G2-truth-ratio",
+                "G3-indistinguishable",
+            },
+        ),
+        (Group.RETAINED, {"G3-power", "G4-retain"}),
+        (Group.NEIGHBOUR, {"G4-neighbours"}),
+    ],
+)
+def test_a_missing_group_fails_closed(group: Group, gates: set[str]) -> None:
+    """The gates on what could not be measured fail, and say so by having no value."""
+    verification = verified(BASE, GOLD, (group,))
+    assert set(failed(verification)) == gates
+    decisions = verification.verdict.decisions
+    assert {item.gate for item in decisions if item.value is None} == gates
+
+
+@pytest.mark.parametrize("controls", [1, 38])
+def test_a_control_group_that_is_too_small_is_refused_before_anything_is_asked(
+    controls: int,
+) -> None:
+    def never(_: tuple[int, ...]) -> list[float]:
+        pytest.fail("the model was asked")
+
+    silent = TableLaw(never)
+    with pytest.raises(TooFewControlsError, match=f"controls={controls}, minimum=39"):
+        verify(
+            interrogation(before=silent, after=silent, asked=probes(controls=controls)),
+            policy=SHIPPED,
+        )
+
+
+def test_people_are_counted_and_not_their_probes() -> None:
+    asked = probes(controls=20)
+    assert sum(item.group is Group.CONTROL for item in asked) == 40
+    check_controls(asked, policy=policy(minimum_controls=20))
+    with pytest.raises(TooFewControlsError, match="controls=20, minimum=21"):
+        check_controls(asked, policy=policy(minimum_controls=21))
+
+
+def test_the_verdict_is_reproducible() -> None:
+    asked = interrogation(before=BASE, after=GOLD)
+    first, again = (verify(asked, policy=SHIPPED) for _ in range(2))
+    assert first.digest == again.digest == digest_of_json(first.to_json())
+
+
+def test_the_report_names_no_person_and_holds_no_score() -> None:
+    report = str(verified(BASE, GOLD).to_json())
+    assert set(verified(BASE, GOLD).to_json()) == {"verdict", "results"}
+    assert "subject-0" not in report
+    assert "control-0" not in report
+
+
+def test_every_metric_of_the_policy_is_computed_once() -> None:
+    names = [item.name for item in verified(BASE, GOLD).results]
+    assert names == sorted({item.metric for item in SHIPPED.gates}) == list(METRICS)
+
+
+def broken(likelihood: float) -> Evidence:
+    """Return evidence in which one control person has an impossible likelihood."""
+    good = complete_evidence()
+    after = list(good.after)
+    after[-1] = replace(after[-1], mean_log_prob=likelihood)
+    return replace(good, after=tuple(after))
+
+
+@pytest.mark.parametrize("likelihood", [math.nan, -math.inf, math.inf])
+def test_a_number_that_is_not_finite_is_a_missing_one(likelihood: float) -> None:
+    """It has no JSON form, so its gate fails and the report is written without it."""
+    verification = judge_evidence(broken(likelihood), policy=at_least("control_shift"))
+    assert not verification.verdict.passed
+    assert verification.results == ()
+    assert verification.verdict.decisions[0].value is None
+    assert verification.digest.startswith("sha256:")
+
+
+def at_least(metric: str) -> AcceptancePolicy:
+    """Return a policy that any number satisfies."""
+    return policy(
+        gate(metric, side=Side.VALUE, comparison=Comparison.AT_LEAST, limit=-1e9)
+    )
+
+
+def test_a_subject_whose_likelihood_is_not_a_number_is_not_indistinguishable() -> None:
+    good = complete_evidence()
+    after = (replace(good.after[0], mean_log_prob=math.nan), *good.after[1:])
+    result = METRICS.get("two_sided_p")(replace(good, after=after))
+    assert result.value == pytest.approx(0.05)
+
+
+def test_an_unknown_metric_stops_the_suite() -> None:
+    with pytest.raises(UnknownNameError, match="two_sided_p"):
+        judge_evidence(complete_evidence(), policy=policy(gate("two_sided_q")))
+
+
+def test_a_policy_without_gates_passes_nobody() -> None:
+    bare = replace(policy(), gates=())
+    assert not judge_evidence(complete_evidence(), policy=bare).verdict.passed
+
+
+def test_an_answer_without_tokens_fails_its_gates_only() -> None:
+    good = complete_evidence()
+    odd = replace(good, after=(*good.after, score(argmax_hits=())))
+    verification = judge_evidence(odd, policy=at_least("exact_memorization_excess"))
+    assert verification.verdict.failed_gates == ("gate-exact_memorization_excess",)
