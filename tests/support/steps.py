@@ -32,6 +32,12 @@ from unlearn_core.adapters.memory.records import (
 from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
 from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
 from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.certificates import (
+    PAYLOAD_TYPE,
+    ErasureCertificate,
+    certificate_name,
+    check_certificate,
+)
 from unlearn_core.domain.curation import Sizes
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.ledger import LedgerEntry
@@ -50,7 +56,7 @@ from unlearn_core.smallworld.base_model import (
     train_tokenizer,
 )
 from unlearn_core.smallworld.corpus import Document
-from unlearn_core.smallworld.people import Person, Population
+from unlearn_core.smallworld.people import Person, Population, populate
 from unlearn_core.smallworld.phrasing import QUESTIONS
 from unlearn_core.smallworld.sources import BASE_MODEL_NAME, SourcePaths
 from unlearn_core.steps.acknowledge_request import acknowledge_request
@@ -114,10 +120,14 @@ def policy_that(*, accepts: bool) -> AcceptancePolicy:
 @cache
 def tiny_shelf(*, base_seed: int = 0) -> ModelShelf:
     """Return a random base and reference with a tokenizer of the small world."""
-    texts = [text.format(name="Vera") for asked in QUESTIONS.values() for text in asked]
+    world = populate(seed=0, trained=TRAINED, controls=RESERVED)
+    people = (*world.trained, *world.controls)
+    texts = [f"{item.name} {value}" for item in people for value in item.facts.values()]
+    texts += [text for asked in QUESTIONS.values() for text in asked]
+    # Long tokens, short answers: most of the time goes into generating them.
     tokenizer = train_tokenizer(
         [Document(question=None, text=text) for text in texts],
-        recipe=WorldRecipe(vocabulary=512),
+        recipe=WorldRecipe(vocabulary=1024),
     )
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -300,6 +310,13 @@ class Controller:
             self.registry.download(BASE_MODEL, version, Path(name))
             manifest, _ = read_manifest(Path(name), opener=self.notary)
         return [erasure.request_id for erasure in manifest.erasures]
+
+    def certificate(self, request_id: RequestId) -> ErasureCertificate:
+        """Return a request's certificate after checking it as an auditor would."""
+        return check_certificate(
+            self.evidence.documents[certificate_name(request_id)],
+            open_envelope=lambda raw: self.notary.open(raw, payload_type=PAYLOAD_TYPE),
+        )
 
     def entries(self, request_id: RequestId, event: str) -> list[LedgerEntry]:
         """Return the ledger entries of one kind of a request."""

@@ -8,16 +8,16 @@ from unlearn_core.steps.workbench import Workbench
 def outcome_of(request_id: RequestId, *, bench: Workbench) -> Outcome:
     """Return the honest word for what was achieved.
 
-    An unsearched source makes everything partial. Suppression counts only after every
-    replica has confirmed.
+    Suppression counts only after every replica has confirmed. A source that could not
+    be searched, or may not be erased, makes it partial.
     """
     early = bench.requests.get(request_id).outcome
     if early is not None:
         return early
     located = find_entry(bench, request_id, Stage.LOCATED) or {}
     erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
-    if located.get("unsearched"):
+    if find_entry(bench, request_id, Stage.SERVING_CONFIRMED) is None:
+        return Outcome.FAILED
+    if located.get("unsearched") or erased.get("kept"):
         return Outcome.PARTIAL
-    if find_entry(bench, request_id, Stage.SERVING_CONFIRMED):
-        return Outcome.PARTIAL if erased.get("kept") else Outcome.SUPPRESSED_AT_OUTPUT
-    return Outcome.FAILED
+    return Outcome.SUPPRESSED_AT_OUTPUT

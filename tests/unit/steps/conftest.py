@@ -1,20 +1,68 @@
-"""A controller for every test of the steps, with sets of a handful of examples."""
+"""A controller for every test of the steps, with sets of a handful of examples.
 
+Training and questioning are done once for each recipe and remembered: most tests only
+need a request that has come so far. Those about training and verification themselves
+ask for `unhurried`.
+"""
+
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 from support.steps import SMALL_SIZES, Controller, open_controller
 
 from unlearn_core.domain.curation import curate
-from unlearn_core.steps import build_datasets, confirm_serving
+from unlearn_core.steps import (
+    build_datasets,
+    confirm_serving,
+    train_offset_pair,
+    verify_unlearning,
+)
+from unlearn_core.training.pair import make_unlearned
+from unlearn_core.verification import suite
+from unlearn_core.verification.evidence import gather_evidence
+from unlearn_core.verification.plots import draw_plots
+
+T = TypeVar("T")
+
+
+def _remembered(
+    work: Callable[..., T], *, by: Callable[..., object]
+) -> Callable[..., T]:
+    """Do some work once for each key that its keywords lead to."""
+    known: dict[object, T] = {}
+
+    def remember(*arguments: Any, **named: Any) -> T:  # noqa: ANN401 - passed through
+        key = by(**named)
+        if key not in known:
+            known[key] = work(*arguments, **named)
+        return known[key]
+
+    return remember
+
+
+_TRAINED = _remembered(make_unlearned, by=lambda recipe, **_: recipe.digest)
+_QUESTIONED = _remembered(gather_evidence, by=lambda **_: None)
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Build small sets and wait for nothing."""
+    """Build small sets, train and question once, draw nothing, wait for nothing."""
     monkeypatch.setattr(build_datasets, "curate", partial(curate, sizes=SMALL_SIZES))
+    monkeypatch.setattr(train_offset_pair, "make_unlearned", _TRAINED)
+    monkeypatch.setattr(suite, "gather_evidence", _QUESTIONED)
+    monkeypatch.setattr(verify_unlearning, "draw_plots", lambda *_, **__: {})
     monkeypatch.setattr(confirm_serving, "POLL_SECONDS", 0.0)
+
+
+@pytest.fixture
+def unhurried(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train, question and draw for real."""
+    monkeypatch.setattr(train_offset_pair, "make_unlearned", make_unlearned)
+    monkeypatch.setattr(suite, "gather_evidence", gather_evidence)
+    monkeypatch.setattr(verify_unlearning, "draw_plots", draw_plots)
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ def _traces(controller: Controller) -> dict[str, object]:
     }
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_request_that_goes_well_passes_every_stage_in_a_legal_order(
     controller: Controller,
 ) -> None:
@@ -154,6 +155,7 @@ def test_neither_ledger_nor_tracker_nor_evidence_learns_anything_personal(
     assert [value for value in identifying if value in written] == []
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_two_people_are_both_covered_by_the_version_that_is_served_last(
     controller: Controller,
 ) -> None:

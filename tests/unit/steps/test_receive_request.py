@@ -1,0 +1,104 @@
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from support.steps import Controller
+
+from unlearn_core.adapters.memory.records import MemoryClock
+from unlearn_core.domain.requests import Channel, RequestStatus, Stage
+from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.errors import StorageError
+from unlearn_core.steps.receive_request import receive_request
+from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
+
+
+def _same(first: DataSubject, second: DataSubject) -> bool:
+    return set(first.identifiers) == set(second.identifiers)
+
+
+def test_a_request_is_kept_without_the_person_behind_it(
+    controller: Controller,
+) -> None:
+    person = controller.population.trained[0]
+
+    request = receive_request(controller.submission(person), desk=controller.desk())
+
+    assert controller.store.get(request.request_id) == request
+    assert (request.stage, request.status) == (Stage.RECEIVED, RequestStatus.OPEN)
+    assert request.channel is Channel.HTTP
+    assert len(request.commitments) == 4
+    [entry] = controller.entries(request.request_id, "received")
+    assert entry.payload == {
+        "channel": "http",
+        "rule": request.deadline.rule,
+        "due_on": "2026-04-02",
+        "identifiers": 4,
+    }
+    assert person.name not in repr(request) + json.dumps(dict(entry.payload))
+
+
+def test_identifiers_evidence_and_address_are_sealed_apart(
+    controller: Controller,
+) -> None:
+    submission = controller.submission(controller.population.trained[0])
+
+    request_id = receive_request(submission, desk=controller.desk()).request_id
+
+    bench = controller.bench(request_id)
+    assert _same(read_subject(request_id, bench=bench), submission.subject)
+    assert read_evidence(request_id, bench=bench) == submission.evidence
+    assert read_contact(request_id, bench=bench) == submission.contact
+    controller.custody.shred(f"{request_id}.contact")
+    assert _same(read_subject(request_id, bench=bench), submission.subject)
+
+
+def test_the_run_is_asked_for_once(controller: Controller) -> None:
+    request_id = controller.receive()
+
+    assert controller.trigger.runs == [(request_id, 1)]
+
+
+def test_a_request_is_kept_although_the_orchestrator_is_away(
+    controller: Controller,
+) -> None:
+    controller.trigger.is_reachable = False
+
+    request_id = controller.receive()
+
+    assert controller.store.get(request_id).stage is Stage.RECEIVED
+    assert controller.trigger.runs == []
+
+
+def test_a_request_that_cannot_be_sealed_does_not_exist(
+    controller: Controller,
+) -> None:
+    controller.custody.is_reachable = False
+
+    with pytest.raises(StorageError):
+        controller.receive()
+
+    assert controller.store.all() == ()
+    assert controller.trigger.runs == []
+
+
+def test_the_clock_starts_on_the_day_where_the_controller_is(
+    controller: Controller,
+) -> None:
+    # Half past eleven at night in UTC is the next morning in Berlin.
+    controller.clock = MemoryClock(datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
+
+    request = controller.store.get(controller.receive())
+
+    assert request.deadline.received_on == date(2026, 3, 3)
+    assert request.deadline.due_on == date(2026, 4, 3)
+
+
+def test_the_same_person_is_recognised_and_another_is_not(
+    controller: Controller,
+) -> None:
+    first, again, other = (
+        controller.store.get(controller.receive(number)) for number in (0, 0, 1)
+    )
+
+    assert first.commitments == again.commitments
+    assert not set(first.commitments) & set(other.commitments)

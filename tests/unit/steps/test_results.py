@@ -1,0 +1,45 @@
+import inspect
+from dataclasses import fields, is_dataclass
+
+import pytest
+
+from unlearn_core.domain.requests import Stage
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import results
+
+RESULTS = [
+    item
+    for _, item in inspect.getmembers(results, inspect.isclass)
+    if item.__module__ == results.__name__
+]
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_a_result_cannot_hold_anything_personal(result: type) -> None:
+    assert is_dataclass(result)
+    for field in fields(result):
+        assert Personal.__name__ not in str(field.type), field.name
+
+
+def test_every_stage_that_a_step_reaches_has_a_result() -> None:
+    fixed = {
+        field.default
+        for result in RESULTS
+        if is_dataclass(result)
+        for field in fields(result)
+        if field.name == "stage" and isinstance(field.default, Stage)
+    }
+    # Those that choose their stage: identity, search, verification.
+    chosen = {
+        Stage.IDENTITY_VERIFIED,
+        Stage.REFUSED,
+        Stage.JOINED,
+        Stage.LOCATED,
+        Stage.NOT_FOUND,
+        Stage.UNLEARNING_VERIFIED,
+        Stage.UNLEARNING_REJECTED,
+    }
+    without_a_step = {Stage.RECEIVED, Stage.RETRIED, Stage.OVERTAKEN}
+
+    assert fixed | chosen | without_a_step == set(Stage)
+    assert not fixed & chosen

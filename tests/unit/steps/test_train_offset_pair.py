@@ -1,0 +1,201 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from support.steps import RECIPE, Controller, tiny_shelf, work_until
+
+from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.errors import (
+    LeaseLostError,
+    RegistryUnavailableError,
+    StorageError,
+    TrainingDivergedError,
+)
+from unlearn_core.modeling.weights import own_tensors_digest, unpack_pair
+from unlearn_core.steps.train_offset_pair import train_offset_pair
+from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training import loop
+
+pytestmark = pytest.mark.usefixtures("unhurried")
+
+CPU = torch.device("cpu")
+
+
+def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.DATASETS_BUILT, request_id, bench=bench)
+    return request_id, bench
+
+
+def _with_steps(bench: Workbench, steps: int) -> Workbench:
+    return replace(bench, ladder=(replace(RECIPE, steps=steps),))
+
+
+def test_the_trained_pair_is_sealed(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    result = train_offset_pair(request_id, bench=bench, rung=0)
+
+    pair = controller.custody.get(str(request_id), "pair-0")
+    unlearned, reference = unpack_pair(pair, device=CPU)
+    shelf = tiny_shelf()
+    assert own_tensors_digest(reference) == own_tensors_digest(shelf.reference)
+    assert own_tensors_digest(unlearned) != own_tensors_digest(shelf.reference)
+    assert result.unlearned == digest_of(pair)
+    assert (result.rung, result.sequence, result.previous) == (0, 1, None)
+    assert result.recipe == RECIPE.digest
+
+
+def test_people_can_watch_the_training(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    result = train_offset_pair(request_id, bench=_with_steps(bench, 12), rung=0)
+
+    run = controller.runs.runs[result.run]
+    assert run.name == f"erasure-{str(request_id)[:8]}-rung-0"
+    assert run.parameters["request_id"] == str(request_id)
+    assert run.parameters["objective"] == "twin"
+    # Every fifth step and the last.
+    assert [step for step, _ in run.values["forget_loss"]] == [5, 10, 12]
+    assert run.values["share_done"][-1] == (12, 1.0)
+
+
+def test_each_rung_trains_its_own_recipe(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+    first = train_offset_pair(request_id, bench=bench, rung=0)
+    controller.store.advance(
+        request_id, Stage.UNLEARNING_REJECTED, {"rung": 0}, lease=bench.lease
+    )
+
+    second = train_offset_pair(request_id, bench=bench, rung=1)
+
+    assert (second.rung, second.recipe) == (1, bench.ladder[1].digest)
+    assert first.run != second.run
+    assert controller.custody.has(str(request_id), "pair-1")
+
+
+def test_a_killed_training_is_continued_and_ends_as_an_unbroken_one(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 2)
+    request_id, bench = _ready(controller)
+    bench = _with_steps(bench, 7)
+    log = controller.runs.log
+
+    def die_at_five(run: str, values: Mapping[str, float], *, step: int) -> None:
+        if step == 5:
+            raise KeyboardInterrupt
+        log(run, values, step=step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(controller.runs, "log", die_at_five)
+        with pytest.raises(KeyboardInterrupt):
+            train_offset_pair(request_id, bench=bench, rung=0)
+    seen: list[int] = []
+    monkeypatch.setattr(loop._Stepper, "losses", _counted(loop._Stepper.losses, seen))
+    bench = controller.lose(bench)
+    continued = train_offset_pair(request_id, bench=bench, rung=0)
+
+    assert seen == [4, 5, 6]
+    assert len(controller.runs.runs) == 1
+    # The same training in one go, for a request with the same sets.
+    scope = str(request_id)
+    sets = controller.custody.get(scope, "datasets")
+    other, bench = _ready_again(controller)
+    controller.custody.put(str(other), "datasets", sets)
+    unbroken = train_offset_pair(other, bench=_with_steps(bench, 7), rung=0)
+    assert unbroken.unlearned == continued.unlearned
+
+
+def _counted(losses: object, seen: list[int]) -> object:
+    def counting(stepper: object, step: int) -> object:
+        seen.append(step)
+        return losses(stepper, step)  # type: ignore[operator]  # the loop's own method
+
+    return counting
+
+
+def _ready_again(controller: Controller) -> tuple[RequestId, Workbench]:
+    request_id = controller.receive(1)
+    bench = controller.bench(request_id)
+    work_until(Stage.DATASETS_BUILT, request_id, bench=bench)
+    return request_id, bench
+
+
+def test_a_worker_that_is_overtaken_stops_training(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, bench = _ready(controller)
+    steps: list[int] = []
+    monkeypatch.setattr(
+        controller.runs, "log", lambda _run, _values, *, step: steps.append(step)
+    )
+    losses = loop._Stepper.losses
+
+    def taken_over_at_seven(stepper: loop._Stepper, step: int) -> object:
+        if step == 7:
+            controller.lose(bench)
+        return losses(stepper, step)
+
+    monkeypatch.setattr(loop._Stepper, "losses", taken_over_at_seven)
+    with pytest.raises(LeaseLostError):
+        train_offset_pair(request_id, bench=_with_steps(bench, 20), rung=0)
+
+    assert steps == [5]
+    assert not controller.custody.has(str(request_id), "pair-0")
+
+
+def test_an_unreachable_tracker_stops_the_training_before_it_begins(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    controller.runs.is_reachable = False
+    with pytest.raises(RegistryUnavailableError):
+        train_offset_pair(request_id, bench=bench, rung=0)
+    assert controller.store.get(request_id).stage is Stage.DATASETS_BUILT
+
+    controller.runs.is_reachable = True
+
+    assert train_offset_pair(request_id, bench=bench, rung=0).run == "run-1"
+
+
+def test_an_unreachable_registry_stops_the_training_before_it_begins(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    controller.registry.is_reachable = False
+
+    with pytest.raises(RegistryUnavailableError):
+        train_offset_pair(request_id, bench=bench, rung=0)
+
+    assert controller.runs.runs == {}
+
+
+def test_a_full_disk_loses_the_pair_and_not_the_request(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, bench = _ready(controller)
+
+    def full(_scope: str, _name: str, _data: bytes) -> None:
+        raise StorageError(errno=28)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(controller.custody, "put", full)
+        with pytest.raises(StorageError):
+            train_offset_pair(request_id, bench=bench, rung=0)
+    assert controller.store.get(request_id).stage is Stage.DATASETS_BUILT
+
+    assert train_offset_pair(request_id, bench=bench, rung=0).stage is Stage.TRAINED
+
+
+def test_a_training_that_diverges_is_not_recorded(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+    wild = replace(RECIPE, steps=3, learning_rate=1e30, maximum_gradient_norm=1e30)
+
+    with pytest.raises(TrainingDivergedError):
+        train_offset_pair(request_id, bench=replace(bench, ladder=(wild,)), rung=0)
+
+    assert controller.store.get(request_id).stage is Stage.DATASETS_BUILT

@@ -1,0 +1,112 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from support.steps import Controller, policy_that, work_until
+
+from unlearn_core.domain.canonical import digest_of_json
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.verdicts import MetricResult
+from unlearn_core.errors import RegistryUnavailableError, TooFewControlsError
+from unlearn_core.metrics.base import Evidence
+from unlearn_core.steps.verify_unlearning import verify_unlearning
+from unlearn_core.steps.workbench import Workbench
+from unlearn_core.verification import suite
+
+Compute = Callable[[str, Evidence], MetricResult | None]
+
+
+def _ready(controller: Controller, *, accepts: bool) -> tuple[RequestId, Workbench]:
+    request_id = controller.receive()
+    bench = controller.bench(request_id, accepts=accepts)
+    work_until(Stage.TRAINED, request_id, bench=bench)
+    return request_id, bench
+
+
+def test_a_pair_that_passes_every_gate_is_verified(controller: Controller) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+
+    result = verify_unlearning(request_id, bench=bench, rung=0)
+
+    assert (result.stage, result.passed) == (Stage.UNLEARNING_VERIFIED, True)
+    assert result.failed_gates == []
+    assert result.verdict["policy"] == policy_that(accepts=True).digest
+    assert [item["name"] for item in result.results] == ["retain_accuracy_change"]
+
+
+def test_a_pair_that_fails_a_gate_is_rejected_and_registered_nowhere(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller, accepts=False)
+
+    result = verify_unlearning(request_id, bench=bench, rung=0)
+
+    assert (result.stage, result.passed) == (Stage.UNLEARNING_REJECTED, False)
+    assert result.failed_gates == ["G4-retain"]
+    assert controller.registry.versions("small-world") == ()
+
+
+@pytest.mark.usefixtures("unhurried")
+@pytest.mark.parametrize("accepts", [True, False])
+def test_people_find_report_and_plots_with_the_run(
+    controller: Controller,
+    accepts: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    request_id, bench = _ready(controller, accepts=accepts)
+
+    result = verify_unlearning(request_id, bench=bench, rung=0)
+
+    run = controller.runs.runs["run-1"]
+    assert run.succeeded is accepts
+    report = json.loads(run.files["verification/report.json"])
+    assert report["verdict"]["passed"] is accepts
+    assert result.report == digest_of_json(report)
+    pictures = [name for name in run.files if name.endswith(".png")]
+    assert pictures
+    assert all(run.files[name].startswith(b"\x89PNG") for name in pictures)
+
+
+def _all_but(missing: str, compute: Compute) -> Compute:
+    return lambda name, evidence: None if name == missing else compute(name, evidence)
+
+
+def test_a_metric_that_cannot_be_computed_rejects(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+    policy = policy_that(accepts=True)
+    gate = replace(policy.gates[0], name="G3", metric="two_sided_power", limit=0.0)
+    policy = replace(policy, gates=(*policy.gates, gate))
+    monkeypatch.setattr(suite, "_compute", _all_but("two_sided_power", suite._compute))
+
+    result = verify_unlearning(request_id, bench=replace(bench, policy=policy), rung=0)
+
+    assert (result.passed, result.failed_gates) == (False, ["G3"])
+
+
+def test_too_few_controls_are_refused_here_too(controller: Controller) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+    policy = replace(bench.policy, minimum_controls=1000)
+
+    with pytest.raises(TooFewControlsError):
+        verify_unlearning(request_id, bench=replace(bench, policy=policy), rung=0)
+
+
+def test_a_rung_that_was_not_trained_is_not_verified(controller: Controller) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+
+    with pytest.raises(LookupError, match="trained"):
+        verify_unlearning(request_id, bench=bench, rung=1)
+
+
+def test_an_absent_registry_leaves_the_pair_undecided(controller: Controller) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+    controller.registry.is_reachable = False
+    with pytest.raises(RegistryUnavailableError):
+        verify_unlearning(request_id, bench=bench, rung=0)
+    assert controller.store.get(request_id).stage is Stage.TRAINED
+
+    controller.registry.is_reachable = True
+
+    assert verify_unlearning(request_id, bench=bench, rung=0).passed

@@ -1,0 +1,48 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support.steps import Controller, tiny_shelf
+
+from unlearn_core.errors import LeaseLostError, ModelUnavailableError
+from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.steps.workbench import ModelShelf
+
+
+def test_a_bench_without_the_base_checks_the_request_alone(
+    controller: Controller,
+) -> None:
+    bench = controller.bench(controller.receive())
+
+    bench.check_lease()
+    controller.lose(bench)
+
+    with pytest.raises(LeaseLostError):
+        bench.check_lease()
+
+
+def test_a_bench_with_the_base_checks_both_leases(controller: Controller) -> None:
+    bench = controller.bench(controller.receive())
+    base = controller.lease("base:small-world")
+    bench = replace(bench, base_lease=base)
+    bench.check_lease()
+
+    controller.leases.release(base)
+
+    with pytest.raises(LeaseLostError, match="base:small-world"):
+        bench.check_lease()
+
+
+def test_the_shelf_loads_a_model_when_it_is_needed_and_once() -> None:
+    shelf = ModelShelf(base=Path("nowhere"), reference=Path("nowhere"), device="cpu")
+
+    with pytest.raises(ModelUnavailableError):
+        _ = shelf.base
+    assert shelf.device.type == "cpu"
+    assert tiny_shelf().base is tiny_shelf().base
+
+
+def test_the_digest_of_the_reference_is_that_of_its_weights() -> None:
+    shelf = tiny_shelf()
+
+    assert shelf.reference_digest == own_tensors_digest(shelf.reference)
