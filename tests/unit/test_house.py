@@ -7,6 +7,7 @@ import ast
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -101,12 +102,15 @@ def careless_facts(tree: ast.Module) -> Iterator[str]:
                     yield f"line {node.lineno}: {fact.arg}={text}"
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text())
+
+
 def findings(rule: Rule, paths: list[Path]) -> dict[str, list[str]]:
     """Apply a rule to files; keep those with findings."""
-    found = {
-        str(path.relative_to(ROOT)): list(rule(ast.parse(path.read_text())))
-        for path in paths
-    }
+    found = {str(path.relative_to(ROOT)): list(rule(parsed(path))) for path in paths}
     return {name: what for name, what in found.items() if what}
 
 

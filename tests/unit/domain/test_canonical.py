@@ -24,7 +24,7 @@ VALUES: st.SearchStrategy[JsonValue] = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4)
     ),
-    max_leaves=12,
+    max_leaves=6,
 )
 
 

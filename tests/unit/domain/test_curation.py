@@ -2,7 +2,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.domain import CITIES, data_map, passage, people, person, record
 
@@ -85,13 +85,16 @@ def prompts(examples: tuple[Example, ...]) -> set[str]:
 
 
 SEEDS = st.integers(0, 10_000).map(str)
+few = settings(max_examples=25)  # every example builds all sets
 
 
+@few
 @given(SEEDS)
 def test_sets_are_disjoint_whatever_the_seed(seed: str) -> None:
     check_disjoint(build(seed=seed))
 
 
+@few
 @given(SEEDS)
 def test_no_probe_was_ever_trained_on(seed: str) -> None:
     sets = build(seed=seed)
@@ -106,6 +109,7 @@ def test_no_probe_was_ever_trained_on(seed: str) -> None:
     assert trained.isdisjoint(prompts(tuple(item.example for item in sets.probes)))
 
 
+@few
 @given(SEEDS)
 def test_twins_never_serve_as_controls_nor_are_they_probed(seed: str) -> None:
     sets = build(seed=seed)
@@ -118,6 +122,7 @@ def test_twins_never_serve_as_controls_nor_are_they_probed(seed: str) -> None:
     } == controls
 
 
+@few
 @given(SEEDS)
 def test_no_control_is_named_in_anything_that_is_trained_on(seed: str) -> None:
     sets = build(seed=seed)
@@ -311,6 +316,7 @@ def test_no_more_plain_text_is_drawn_than_there_is() -> None:
     assert sum(item.ref == "" for item in sets.retain.examples) == 5
 
 
+@few
 @given(SEEDS)
 def test_strangers_have_invented_names_and_retained_peoples_values(seed: str) -> None:
     made_of = material()
