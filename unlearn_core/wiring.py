@@ -21,6 +21,7 @@ from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
 from unlearn_core.domain.deadlines import IsHoliday
+from unlearn_core.errors import SchemaOutdatedError
 from unlearn_core.settings import Settings
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
@@ -83,10 +84,13 @@ def open_office(settings: Settings) -> Office:
     """Open database, keys and stores.
 
     Raises:
-        UnlearnError: A key is missing or the database does not answer.
+        UnlearnError: A key is missing, or the database does not answer or lacks its
+            schema.
     """
     clock = SystemClock()
     database = Database(settings.database_url.get_secret_value())
+    if not database.is_current():
+        raise SchemaOutdatedError
     store = DatabaseRequestStore(database, clock=clock)
     keys = KeyDirectory(settings.keys.directory)
     objects = open_objects(

@@ -22,6 +22,7 @@ database = typer.Typer(help="The database schema.", no_args_is_help=True)
 DEFAULT_HOME = Path("var/local")
 DEFAULT_CACHE = Path("var/cache")
 LOOK_SECONDS = 1.0
+ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @keys.command(name="init")
@@ -29,14 +30,14 @@ def init_keys() -> None:
     """Create every key that does not exist yet; existing keys are left alone."""
     directory = wiring.key_directory()
     directory.create()
-    Console(stderr=True).print(f"public keys: {directory.trust_file}")
+    typer.echo(f"public keys: {directory.trust_file}", err=True)
 
 
 @database.command()
 def upgrade() -> None:
     """Bring the schema to the newest version."""
     wiring.database().upgrade()
-    Console(stderr=True).print("the schema is current")
+    typer.echo("the schema is current", err=True)
 
 
 def up(
@@ -46,8 +47,8 @@ def up(
 ) -> None:
     """Run a small local installation until interrupted.
 
-    Prefect server and worker, MLflow, intake and one inference service on the small
-    world of fictitious people.
+    These are Prefect server and worker, MLflow, intake and one inference service,
+    on the small world of fictitious people.
     """
     console = Console(stderr=True)
     installation = LocalInstallation(home=home.absolute(), ports=Ports())
@@ -77,17 +78,19 @@ def _stopped_on_interrupt(stack: LocalStack) -> Iterator[None]:
     A signal interrupts even the start. Further signals are ignored while the
     processes are being stopped, which takes a bounded time.
     """
-    kept = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    kept = {
+        number: signal.signal(number, signal.default_int_handler) for number in ENDINGS
+    }
     try:
         yield
     except KeyboardInterrupt:
         return
     finally:
-        interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
         stack.stop()
-        signal.signal(signal.SIGINT, interrupt)
-        signal.signal(signal.SIGTERM, kept)
+        for number, handler in kept.items():
+            signal.signal(number, handler)
 
 
 def _prepare(installation: LocalInstallation, console: Console) -> None:

@@ -8,9 +8,10 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from unlearn_core.cli import certificates, installation, ledger, requests
-from unlearn_core.errors import DependencyError, UnlearnError
+from unlearn_core.errors import DependencyError, UnexpectedError, UnlearnError
 
 EXIT_REFUSED = 1
 EXIT_UNAVAILABLE = 3
@@ -31,11 +32,21 @@ app.command(name="up")(installation.up)
 
 
 def main() -> None:
-    """Run the command; errors become one sentence with the next step."""
+    """Run the command; errors become one sentence with the next step.
+
+    The text of an unexpected error is withheld: it may hold personal data.
+    """
     try:
         app()
     except UnlearnError as error:
-        console = Console(stderr=True, highlight=False)
-        console.print(f"[bold]{error.code}[/bold]: {error.diagnostics()}")
-        unavailable = isinstance(error, DependencyError)
-        sys.exit(EXIT_UNAVAILABLE if unavailable else EXIT_REFUSED)
+        sys.exit(_explain(error))
+    except Exception as error:  # noqa: BLE001 - nothing foreign is shown
+        sys.exit(_explain(UnexpectedError(kind=type(error).__name__)))
+
+
+def _explain(error: UnlearnError) -> int:
+    """Print an error and return the exit code for it."""
+    sentence = Text.assemble((error.code, "bold"), f": {error.diagnostics()}")
+    Console(stderr=True).print(sentence, soft_wrap=True)
+    unavailable = isinstance(error, DependencyError)
+    return EXIT_UNAVAILABLE if unavailable else EXIT_REFUSED

@@ -38,7 +38,8 @@ def submit(
     """Submit a request; personal data comes from a file or standard input only.
 
     The document is JSON, as for the HTTP API:
-    {"identifiers": {"name": ..., "email": ...}, "identity_token": ..., "contact": ...}
+    {"identifiers": {"name": ..., "email": ...},
+    "identity_token": ..., "contact": ...}
     """
     request = receive_request(_read(file), desk=office().desk())
     show(_row(request), as_json=as_json)
@@ -81,7 +82,7 @@ def _read(file: Path) -> Submission:
         data = sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
         document: dict[str, Any] = json.loads(data)
         identifiers = document["identifiers"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise InvalidIdentifierError(problem="not a request document") from None
     except OSError as error:
         raise InvalidIdentifierError(problem="unreadable", errno=error.errno) from None

@@ -1,0 +1,112 @@
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+from support.databases import open_sqlite
+
+from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.adapters.memory.contact import MemoryTrigger
+from unlearn_core.errors import (
+    DatabaseUnavailableError,
+    KeyMissingError,
+    SchemaOutdatedError,
+)
+from unlearn_core.settings import (
+    KeySettings,
+    LegalSettings,
+    ModelSettings,
+    ObjectSettings,
+    Settings,
+    WorkSettings,
+)
+from unlearn_core.wiring import open_office
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Return the settings of an installation with keys and an empty database."""
+    monkeypatch.setattr("unlearn_core.wiring.PrefectTrigger", MemoryTrigger)
+    open_sqlite(tmp_path).close()
+    KeyDirectory(tmp_path / "keys").create()
+    return Settings(
+        database_url=SecretStr(f"sqlite:///{tmp_path / 'unlearn.db'}"),
+        keys=KeySettings(directory=tmp_path / "keys"),
+        objects=ObjectSettings(location=str(tmp_path / "objects")),
+        model=ModelSettings(name="tiny"),
+        work=WorkSettings(maximum_attempts=7),
+        legal=LegalSettings(country="FR", timezone="Europe/Paris"),
+    )
+
+
+def test_what_is_sealed_can_be_read_again_by_another_process(
+    settings: Settings, tmp_path: Path
+) -> None:
+    first = open_office(settings)
+    first.custody.open_scope("scope")
+    first.custody.put("scope", "name", b"Ada Example")
+    first.database.close()
+    second = open_office(settings)
+    assert second.custody.get("scope", "name") == b"Ada Example"
+    assert [entry.event for entry in second.store.entries()] == [
+        "sealed_data_written",
+        "sealed_data_read",
+    ]
+    second.database.close()
+    objects = [path for path in (tmp_path / "objects").rglob("*") if path.is_file()]
+    assert objects
+    assert not [path for path in objects if b"Ada" in path.read_bytes()]
+
+
+def test_the_desk_knows_the_law_of_the_controller(settings: Settings) -> None:
+    office = open_office(settings)
+    desk = office.desk()
+    assert (desk.base_model, str(desk.timezone)) == ("tiny", "Europe/Paris")
+    # 14 July is a holiday in France; 3 October only in Germany.
+    assert desk.is_holiday(date(2026, 7, 14))
+    assert not desk.is_holiday(date(2026, 10, 3))
+    office.database.close()
+
+
+def test_the_watch_post_looks_at_what_the_desk_receives(settings: Settings) -> None:
+    office = open_office(settings)
+    post, desk = office.watch_post(), office.desk()
+    assert post.requests is desk.requests
+    assert post.ledger is desk.ledger
+    assert post.maximum_attempts == 7
+    office.database.close()
+
+
+@pytest.mark.parametrize("revision", ["none", "base"])
+def test_a_database_without_the_present_schema_is_refused(
+    settings: Settings, tmp_path: Path, revision: str
+) -> None:
+    if revision == "none":
+        (tmp_path / "unlearn.db").unlink()
+    else:
+        database = Database(settings.database_url.get_secret_value())
+        database.downgrade("base")
+        database.close()
+    with pytest.raises(SchemaOutdatedError) as refused:
+        open_office(settings)
+    assert "unlearn database upgrade" in refused.value.diagnostics()
+
+
+def test_a_database_that_does_not_answer_is_said(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    broken = settings.model_copy(
+        update={"database_url": SecretStr(f"sqlite:///{tmp_path / 'folder'}")}
+    )
+    with pytest.raises(DatabaseUnavailableError):
+        open_office(broken)
+
+
+def test_without_the_key_that_wraps_keys_there_is_no_office(
+    settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "keys" / "kek.key").unlink()
+    with pytest.raises(KeyMissingError, match=r"kek\.key"):
+        open_office(settings)
