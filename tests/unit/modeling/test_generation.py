@@ -8,6 +8,7 @@ from scipy import stats
 from support.models import TableLaw, constant_law, llama
 from transformers import GenerationConfig, LlamaForCausalLM
 
+from unlearn_core.modeling import weights
 from unlearn_core.modeling.generation import Decoder, Sampling, choose_tokens, generate
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -43,6 +44,20 @@ def test_a_greedy_answer_does_not_depend_on_its_batch(law: NextTokenLaw) -> None
     assert greedy(law, *PROMPTS) == alone
     assert greedy(law, *reversed(PROMPTS)) == alone[::-1]
     assert greedy(law, *PROMPTS, rows_at_once=2) == alone
+
+
+def test_padding_is_as_harmless_with_the_kernel_of_accelerators(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rows of a fused kernel that attend to nothing must not spread."""
+    monkeypatch.setattr(weights, "attention_for", lambda _: "sdpa")
+    fused = PlainLaw(llama(0))
+    assert fused.model.config._attn_implementation == "sdpa"
+    decoder = Decoder(fused, PROMPTS, pad_id=PAD)
+    for row, prompt in enumerate(PROMPTS):
+        alone = Decoder(fused, [prompt], pad_id=PAD).log_probs_BV[0]
+        torch.testing.assert_close(decoder.log_probs_BV[row], alone, rtol=0, atol=1e-5)
+    assert greedy(fused, *PROMPTS) == greedy(PlainLaw(llama(0)), *PROMPTS)
 
 
 @pytest.mark.parametrize("prompt", PROMPTS)
