@@ -270,6 +270,8 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[ports.ServingFleet]:
         memory = MemoryFleet(("replica-1", "replica-2", silent_address()))
         memory.serve("replica-1", version="7", sequence=2, oldest_in_flight=1)
         memory.serve("replica-2", version="7", sequence=2)
+        memory.serve(silent_address(), version="7", sequence=2)
+        memory.lose(silent_address())
         yield memory
         return
     pages = [

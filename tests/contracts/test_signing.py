@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unlearn_core import ports
@@ -118,6 +118,7 @@ def openers(tmp_path_factory: pytest.TempPathFactory) -> list[ports.EnvelopeOpen
     return [make(folder).opener for make in (memory_notary, dsse_notary)]
 
 
+@settings(max_examples=50)
 @given(
     envelope=st.fixed_dictionaries(
         {},

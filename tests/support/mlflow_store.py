@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SADeprecationWarning
 
 DOWN = "http://127.0.0.1:9"
 """The discard port: nothing listens there, so connecting fails at once."""
@@ -30,8 +31,9 @@ def mlflow_store(folder: Path) -> Iterator[str]:
 def _empty_file() -> bytes:
     """Let MLflow create its tables once; that takes seconds."""
     with TemporaryDirectory() as folder, warnings.catch_warnings():
-        # MLflow's own tables use a loader that SQLAlchemy 2.1 deprecates.
-        warnings.filterwarnings("ignore", "The ``noload`` loader strategy")
+        # MLflow makes SQLAlchemy look at every table of the process, its own and
+        # Prefect's; both use what SQLAlchemy 2.1 deprecates.
+        warnings.simplefilter("ignore", SADeprecationWarning)
         path = Path(folder) / "mlflow.db"
         uri = f"sqlite:///{path}"
         MlflowClient(tracking_uri=uri, registry_uri=uri).search_experiments()

@@ -56,25 +56,35 @@ class SqlConnector:
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete rows in one transaction."""
         present = self._count(record_ids)
-        if dry_run or not present:
+        if dry_run:
             return present
         try:
             with self._engine.connect() as connection:
                 is_sqlite = connection.dialect.name == "sqlite"
-                if is_sqlite:
-                    connection.exec_driver_sql("PRAGMA secure_delete = ON")
+                if present:
+                    if is_sqlite:
+                        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+                        connection.commit()
+                    table = self._table(connection)
+                    connection.execute(
+                        sa.delete(table).where(self._is_one_of(table, record_ids))
+                    )
                     connection.commit()
-                table = self._table(connection)
-                connection.execute(
-                    sa.delete(table).where(self._is_one_of(table, record_ids))
-                )
-                connection.commit()
                 if is_sqlite:
-                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                    connection.commit()
+                    self._empty_log(connection)
         except sa.exc.SQLAlchemyError:
             raise SourceUnreadableError(source=self._spec.name) from None
         return present
+
+    def _empty_log(self, connection: sa.Connection) -> None:
+        """Empty SQLite's write-ahead log; also after an attempt that could not.
+
+        Raises:
+            SourceUnreadableError: Somebody is still reading the rows as they were.
+        """
+        checkpoint = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        if checkpoint.scalar_one():
+            raise SourceUnreadableError(source=self._spec.name, problem="in use")
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left."""

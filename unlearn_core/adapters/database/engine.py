@@ -104,12 +104,17 @@ class Database:
             return present == newest.get_current_head()
 
     def scrub(self) -> None:
-        """Remove the bytes of deleted values from the database's files."""
+        """Remove the bytes of deleted values from the database's files.
+
+        Raises:
+            DatabaseUnavailableError: Somebody is still reading the values.
+        """
         if self.is_sqlite:
             with _translated(), self._engine.connect() as connection:
                 raw = connection.connection.driver_connection
-                if raw is not None:
-                    raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)"
+                if raw is not None and raw.execute(checkpoint).fetchone()[0]:
+                    raise DatabaseUnavailableError
 
     def close(self) -> None:
         """Close all connections."""

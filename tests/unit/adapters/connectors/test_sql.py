@@ -33,6 +33,25 @@ def test_erased_bytes_are_gone_from_every_file(path: Path, journal: str) -> None
         assert b"Cleo Probe" not in file.read_bytes()
 
 
+def test_bytes_that_a_reader_still_holds_are_erased_by_the_next_attempt(
+    path: Path,
+) -> None:
+    """The write-ahead log cannot be emptied under a reader of the old rows."""
+    url = f"sqlite:///{path}?timeout=0.05"
+    connector = SqlConnector(source_spec("sql", url, table="customers"))
+    files = (path, path.with_name(f"{path.name}-wal"))
+    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode = WAL")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM customers").fetchall()
+        with pytest.raises(SourceUnreadableError, match="problem=in use"):
+            connector.erase(["r-5"], dry_run=False)
+        assert any(b"Cleo Probe" in file.read_bytes() for file in files)
+        reader.execute("COMMIT")
+        assert connector.erase(["r-5"], dry_run=False) == 0
+        assert not any(b"Cleo Probe" in file.read_bytes() for file in files)
+
+
 def test_a_deletion_that_fails_half_way_deletes_nothing(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(

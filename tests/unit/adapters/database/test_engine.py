@@ -149,6 +149,20 @@ def test_deleted_bytes_are_gone_from_the_files_after_a_scrub(tmp_path: Path) -> 
         assert not any(secret in path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_a_scrub_that_a_reader_prevents_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MILLISECONDS", 10)
+    with migrated("sqlite", tmp_path) as database:
+        with database.reading() as reader:
+            reader.get(LeaseRow, "r")
+            with database.writing() as session:
+                session.add(lease_row())
+            with pytest.raises(DatabaseUnavailableError):
+                database.scrub()
+        database.scrub()
+
+
 def test_scrubbing_is_harmless_elsewhere(database: Database) -> None:
     database.scrub()
 
