@@ -105,9 +105,9 @@ def measure(
     high = [item for item in own if item.entropy is Entropy.HIGH]
     leaks: dict[str, bool] = defaultdict(bool)
     drawn = _answers(law, high, world, samples=DRAWS, seed=seed)
-    for probe, answer in zip(high, drawn, strict=True):
+    for probe, texts in zip(high, drawn, strict=True):
         leaks[probe.example.field] |= any(
-            states(text, probe.example.answer) for text in answer
+            states(text, probe.example.answer) for text in texts
         )
     row.leaked += leaks.values()
     return statistics.fmean(own_likelihoods)

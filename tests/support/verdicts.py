@@ -11,6 +11,7 @@ from unlearn_core.domain.verdicts import (
     Comparison,
     Gate,
     MetricResult,
+    Precondition,
     Side,
 )
 
@@ -39,6 +40,7 @@ def gate(
     side: Side = Side.HIGH,
     comparison: Comparison = Comparison.AT_MOST,
     limit: float = 0.01,
+    applies_if: Precondition | None = None,
 ) -> Gate:
     """Return a gate that is named after its metric."""
     return Gate(
@@ -48,6 +50,7 @@ def gate(
         comparison=comparison,
         limit=limit,
         why="an example",
+        applies_if=applies_if,
     )
 
 

@@ -16,7 +16,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from unlearn_core.domain.data_map import DataMap
+from unlearn_core.domain.data_map import DataMap, Sizes
 from unlearn_core.domain.datasets import (
     Datasets,
     Example,
@@ -46,38 +46,6 @@ SUBJECT_REF = "subject"
 
 TokenCount = Callable[[str], int]
 """Number of tokens of a text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """How much of everything is drawn.
-
-    Attributes:
-        twins: Never-trained people set aside as twins.
-        twin_versions: Versions of the forget examples, each with another twin.
-        retain_people: Retained people to train on.
-        neighbour_probes: Neighbours to probe.
-        retained_probes: Other retained people to probe.
-        plain_texts: Texts about nobody.
-        strangers: Invented people.
-        control_questions: Held-out questions per fact of a control person.
-        alternatives: Wrong values per truth-ratio probe.
-        trained_questions: Fewest questions per fact that training gets.
-        neighbour_questions: Questions per fact of a neighbour in the retain set;
-            everybody else has one.
-    """
-
-    twins: int = 20
-    twin_versions: int = 3
-    retain_people: int = 200
-    neighbour_probes: int = 20
-    retained_probes: int = 40
-    plain_texts: int = 64
-    strangers: int = 200
-    control_questions: int = 2
-    alternatives: int = 5
-    trained_questions: int = 2
-    neighbour_questions: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,13 +84,13 @@ def curate(
         data_map: Fields and neighbours.
         token_count: Number of tokens of a text.
         seed: Seed of every random choice.
-        sizes: How much of everything is drawn.
+        sizes: How much of everything is drawn, if not what the data map says.
     """
     curator = _Curator(
         data_map=data_map,
         token_count=token_count,
         rng=random.Random(seed),
-        sizes=sizes or Sizes(),
+        sizes=sizes or data_map.sizes,
     )
     return curator.datasets(material)
 
@@ -294,15 +262,13 @@ class _Curator:
             name = f"{self.rng.choice(firsts)} {self.rng.choice(lasts)}"
             if name in taken:
                 continue
+            model = self.rng.choice(retained)
             stranger = PersonFacts(
-                ref=f"stranger-{number}",
-                name=Personal(name),
-                facts=self.rng.choice(retained).facts,
+                ref=f"stranger-{number}", name=Personal(name), facts=model.facts
             )
-            examples += [
-                self.rng.choice(questions_about(stranger, fact, data_map=self.data_map))
-                for fact in stranger.facts
-            ]
+            for fact in stranger.facts:
+                asked = questions_about(stranger, fact, data_map=self.data_map)
+                examples.append(_renamed(self.rng.choice(asked), model, stranger))
         return tuple(examples)
 
 

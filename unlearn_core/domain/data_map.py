@@ -39,6 +39,38 @@ class NeighbourRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much of everything is drawn.
+
+    Attributes:
+        twins: Never-trained people set aside as twins.
+        twin_versions: Versions of the forget examples, each with another twin.
+        retain_people: Retained people to train on.
+        neighbour_probes: Neighbours to probe.
+        retained_probes: Other retained people to probe.
+        plain_texts: Texts about nobody.
+        strangers: Invented people.
+        control_questions: Held-out questions per fact of a control person.
+        alternatives: Wrong values per truth-ratio probe.
+        trained_questions: Fewest questions per fact that training gets.
+        neighbour_questions: Questions per fact of a neighbour in the retain set;
+            everybody else has one.
+    """
+
+    twins: int = 20
+    twin_versions: int = 3
+    retain_people: int = 200
+    neighbour_probes: int = 20
+    retained_probes: int = 40
+    plain_texts: int = 64
+    strangers: int = 200
+    control_questions: int = 2
+    alternatives: int = 5
+    trained_questions: int = 2
+    neighbour_questions: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataMap:
     """The declared part of the data map.
 
@@ -46,8 +78,10 @@ class DataMap:
         fields: Fields by name.
         neighbours: Who counts as a neighbour.
         base_models: Base models that were trained on the sources.
+        sizes: How much of everything is drawn for one request.
     """
 
     fields: Mapping[str, FieldSpec]
     neighbours: NeighbourRule
     base_models: tuple[str, ...]
+    sizes: Sizes = Sizes()

@@ -48,11 +48,19 @@ class Form(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """One value of one field of one person."""
+    """One value of one field of one person.
+
+    Attributes:
+        field: Name of the field.
+        entropy: How well it can be guessed.
+        value: What is true of the person.
+        questions: Ways in which the sources ask for it, ``{name}`` for the person.
+    """
 
     field: str
     entropy: Entropy
     value: Personal[str]
+    questions: tuple[Personal[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,6 +261,7 @@ def _person(raw: Mapping[str, Any]) -> PersonFacts:
                 field=fact["field"],
                 entropy=Entropy(fact["entropy"]),
                 value=Personal(fact["value"]),
+                questions=tuple(map(Personal, fact["questions"])),
             )
             for fact in raw["facts"]
         ),

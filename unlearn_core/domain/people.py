@@ -1,30 +1,69 @@
 """Putting people together from records, and who is whose neighbour."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 from unlearn_core.domain.data_map import DataMap, NeighbourRule
 from unlearn_core.domain.datasets import Example, Fact, Form, PersonFacts
 from unlearn_core.domain.sources import Passage, SourceRecord
 from unlearn_core.privacy import Personal
 
+NAME = "{name}"
+
+
+@dataclass(slots=True)
+class _Known:
+    """What the records say about one person so far."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
+    questions: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, record: SourceRecord) -> None:
+        """Take over what a record states; the first value of a field stays."""
+        for name, value in record.fields.items():
+            self.values.setdefault(name, value.reveal())
+        for passage in record.passages:
+            if passage.field and passage.form is Form.QUESTION:
+                self.answers.setdefault(passage.field, passage.answer.reveal())
+                self.questions.setdefault(passage.field, []).extend(
+                    text.reveal() for text in (passage.prompt, *passage.paraphrases)
+                )
+
+    def facts(self, name: str, data_map: DataMap) -> tuple[Fact, ...]:
+        """Return the declared fields; a record's own field outranks an answer."""
+        values = self.answers | self.values
+        return tuple(
+            Fact(
+                field=field_name,
+                entropy=spec.entropy,
+                value=Personal(values[field_name]),
+                questions=tuple(
+                    Personal(text.replace(name, NAME) if name else text)
+                    for text in self.questions.get(field_name, ())
+                ),
+            )
+            for field_name, spec in data_map.fields.items()
+            if field_name in values
+        )
+
 
 def gather_people(
     records: Iterable[SourceRecord], *, data_map: DataMap, prefix: str
 ) -> tuple[PersonFacts, ...]:
-    """Merge records with a name and fields into people, in order of appearance."""
-    values_by_name: dict[str, dict[str, str]] = {}
+    """Merge records that state a name into people, in order of appearance."""
+    known_by_name: dict[str, _Known] = {}
     for record in records:
-        if record.name is None or not record.fields:
-            continue
-        values = values_by_name.setdefault(record.name.reveal(), {})
-        _merge(values, record)
+        if record.name is not None:
+            known_by_name.setdefault(record.name.reveal(), _Known()).add(record)
+    found = (
+        (name, facts)
+        for name, known in known_by_name.items()
+        if (facts := known.facts(name, data_map))
+    )
     return tuple(
-        PersonFacts(
-            ref=f"{prefix}-{number}",
-            name=Personal(name),
-            facts=_facts(values, data_map),
-        )
-        for number, (name, values) in enumerate(values_by_name.items())
+        PersonFacts(ref=f"{prefix}-{number}", name=Personal(name), facts=facts)
+        for number, (name, facts) in enumerate(found)
     )
 
 
@@ -51,15 +90,12 @@ def gather_subject(
     requester's spelling serves if no record has one.
     """
     name = ""
-    values: dict[str, str] = {}
+    known = _Known()
     for record in records:
         name = name or (record.name.reveal() if record.name else "")
-        _merge(values, record)
-    return PersonFacts(
-        ref=ref,
-        name=Personal(name) if name else stated_name,
-        facts=_facts(values, data_map),
-    )
+        known.add(record)
+    name = name or stated_name.reveal()
+    return PersonFacts(ref=ref, name=Personal(name), facts=known.facts(name, data_map))
 
 
 def are_neighbours(
@@ -82,27 +118,22 @@ def surname(person: PersonFacts) -> str:
 def questions_about(
     person: PersonFacts, fact: Fact, *, data_map: DataMap
 ) -> list[Example]:
-    """Return every declared question about a fact, asked about a person."""
+    """Return every question about a fact, asked about a person.
+
+    Those of the data map come first, then those that only the sources have.
+    """
+    name = person.name.reveal()
+    asked = (
+        *(item.format(name=name) for item in data_map.fields[fact.field].questions),
+        *(item.reveal().replace(NAME, name) for item in fact.questions),
+    )
     return [
         Example(
             ref=person.ref,
             field=fact.field,
             form=Form.QUESTION,
-            prompt=Personal(question.format(name=person.name.reveal())),
+            prompt=Personal(question),
             answer=fact.value,
         )
-        for question in data_map.fields[fact.field].questions
+        for question in dict.fromkeys(asked)
     ]
-
-
-def _merge(values: dict[str, str], record: SourceRecord) -> None:
-    for field, value in record.fields.items():
-        values.setdefault(field, value.reveal())
-
-
-def _facts(values: Mapping[str, str], data_map: DataMap) -> tuple[Fact, ...]:
-    return tuple(
-        Fact(field=name, entropy=spec.entropy, value=Personal(values[name]))
-        for name, spec in data_map.fields.items()
-        if name in values
-    )

@@ -19,12 +19,14 @@ class Passage:
         form: Whether the prompt is a question or the beginning of a text.
         prompt: Text before the answer.
         answer: The text that follows.
+        paraphrases: Other prompts for the same answer that no model was trained on.
     """
 
     field: str
     form: Form
     prompt: Personal[str]
     answer: Personal[str]
+    paraphrases: tuple[Personal[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                         "form": passage.form.value,
                         "prompt": passage.prompt.reveal(),
                         "answer": passage.answer.reveal(),
+                        "paraphrases": [text.reveal() for text in passage.paraphrases],
                     }
                     for passage in record.passages
                 ],
@@ -129,6 +132,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
                     form=Form(passage["form"]),
                     prompt=Personal(passage["prompt"]),
                     answer=Personal(passage["answer"]),
+                    paraphrases=tuple(map(Personal, passage["paraphrases"])),
                 )
                 for passage in raw["passages"]
             ),

@@ -4,11 +4,16 @@ A gate compares one end of one metric's interval with a limit. The verdict passe
 when every gate passes (an intersection-union test: each gate at level alpha keeps
 the chance of a wrong pass of the whole at most alpha, without correction). A
 metric that was not measured fails its gate.
+
+A gate may be declared for subjects who have something to measure: high-entropy
+facts, guessable facts, neighbours. Whether a subject has them is known from the
+probes, which are fixed before training. Otherwise the gate does not apply, and the
+verdict says so.
 """
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,6 +73,14 @@ class Comparison(StrEnum):
     ABOVE = "above"
 
 
+class Precondition(StrEnum):
+    """What must be there for a gate to apply."""
+
+    HIGH_ENTROPY_FACTS = "high_entropy_facts"
+    GUESSABLE_FACTS = "guessable_facts"
+    NEIGHBOURS = "neighbours"
+
+
 _HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {
     Comparison.AT_LEAST: operator.ge,
     Comparison.AT_MOST: operator.le,
@@ -86,6 +99,7 @@ class Gate:
         comparison: How it is compared.
         limit: With what.
         why: Explanation for people who read the policy.
+        applies_if: What there must be for the gate to apply; None for always.
     """
 
     name: str
@@ -94,6 +108,7 @@ class Gate:
     comparison: Comparison
     limit: float
     why: str
+    applies_if: Precondition | None = None
 
     def admits(self, result: MetricResult | None) -> bool:
         """Tell whether the gate passes; a missing or undefined number does not."""
@@ -128,12 +143,13 @@ class AcceptancePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateDecision:
-    """What one gate said."""
+    """What one gate said; a gate that does not apply is not in the way."""
 
     gate: str
     metric: str
     passed: bool
     value: float | None
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,28 +176,47 @@ class Verdict:
                     "metric": item.metric,
                     "passed": item.passed,
                     "value": item.value,
+                    "applies": item.applies,
                 }
                 for item in self.decisions
             ],
         }
 
 
-def decide(results: Mapping[str, MetricResult], *, policy: AcceptancePolicy) -> Verdict:
-    """Apply a policy to results."""
-    decisions = []
-    for gate in policy.gates:
-        result = results.get(gate.metric)
-        number = _defined(getattr(result, gate.side.value)) if result else None
-        decisions.append(
-            GateDecision(
-                gate=gate.name,
-                metric=gate.metric,
-                passed=gate.admits(result),
-                value=number,
-            )
-        )
+def decide(
+    results: Mapping[str, MetricResult],
+    *,
+    policy: AcceptancePolicy,
+    present: Collection[Precondition] = tuple(Precondition),
+) -> Verdict:
+    """Apply a policy to results.
+
+    Args:
+        results: Metrics by name; what is missing fails its gate.
+        policy: The conditions.
+        present: What there was to measure, as the probes say.
+    """
+    decisions = tuple(
+        _decide(gate, results.get(gate.metric), present=present)
+        for gate in policy.gates
+    )
     return Verdict(
-        passed=bool(decisions) and all(item.passed for item in decisions),
+        passed=any(item.applies for item in decisions)
+        and all(item.passed for item in decisions),
         policy=policy.digest,
-        decisions=tuple(decisions),
+        decisions=decisions,
+    )
+
+
+def _decide(
+    gate: Gate, result: MetricResult | None, *, present: Collection[Precondition]
+) -> GateDecision:
+    applies = gate.applies_if is None or gate.applies_if in present
+    number = _defined(getattr(result, gate.side.value)) if result else None
+    return GateDecision(
+        gate=gate.name,
+        metric=gate.metric,
+        passed=gate.admits(result) or not applies,
+        value=number,
+        applies=applies,
     )

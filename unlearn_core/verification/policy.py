@@ -7,7 +7,13 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlearn_core.domain.canonical import digest_of
-from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate, Side
+from unlearn_core.domain.verdicts import (
+    AcceptancePolicy,
+    Comparison,
+    Gate,
+    Precondition,
+    Side,
+)
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics import METRICS
 
@@ -23,6 +29,7 @@ class _GateFile(BaseModel):
     comparison: Comparison
     limit: Annotated[float, Field(allow_inf_nan=False)]
     why: str
+    applies_if: Precondition | None = None
 
 
 class _PolicyFile(BaseModel):
@@ -31,7 +38,7 @@ class _PolicyFile(BaseModel):
     version: str
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
     samples_per_probe: Annotated[int, Field(ge=1)]
-    minimum_controls: Annotated[int, Field(ge=19)]
+    minimum_controls: Annotated[int, Field(ge=39)]
     gates: Annotated[list[_GateFile], Field(min_length=1)]
 
 

@@ -14,10 +14,11 @@ import math
 from dataclasses import dataclass
 
 from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
-from unlearn_core.domain.datasets import Group, Probe
+from unlearn_core.domain.datasets import Entropy, Group, Probe
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
     MetricResult,
+    Precondition,
     Verdict,
     decide,
 )
@@ -76,10 +77,25 @@ def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verificat
         if (result := _compute(name, evidence)) is not None
     }
     return Verification(
-        verdict=decide(results, policy=policy),
+        verdict=decide(results, policy=policy, present=_present(evidence)),
         results=tuple(results.values()),
         evidence=evidence,
     )
+
+
+def _present(evidence: Evidence) -> frozenset[Precondition]:
+    """Return what the probes ask about; they were fixed before training."""
+    entropies = {
+        score.entropy for score in evidence.before if score.group is Group.SUBJECT
+    }
+    found = {
+        Precondition.HIGH_ENTROPY_FACTS: Entropy.HIGH in entropies,
+        Precondition.GUESSABLE_FACTS: Entropy.GUESSABLE in entropies,
+        Precondition.NEIGHBOURS: any(
+            score.group is Group.NEIGHBOUR for score in evidence.before
+        ),
+    }
+    return frozenset(item for item, is_there in found.items() if is_there)
 
 
 def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.domain import CITIES, data_map, passage, people, person, record
 
-from unlearn_core.domain.curation import Material, Sizes, curate
+from unlearn_core.domain.curation import Material, curate
+from unlearn_core.domain.data_map import Sizes
 from unlearn_core.domain.datasets import (
     Datasets,
     Example,
@@ -151,7 +152,11 @@ def test_the_global_random_state_plays_no_part() -> None:
 
 
 def test_the_subject_is_called_as_in_the_records() -> None:
-    assert build().forget.subject == person()
+    subject = build().forget.subject
+    assert subject.name == person().name
+    assert [(item.field, item.value) for item in subject.facts] == [
+        (item.field, item.value) for item in person().facts
+    ]
 
 
 def test_passages_are_taken_once_and_questions_added_for_what_is_hardly_asked() -> None:

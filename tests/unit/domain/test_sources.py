@@ -46,6 +46,7 @@ def test_the_written_form_is_fixed() -> None:
                     "form": "continuation",
                     "prompt": "Ada lives in",
                     "answer": " Ulm.",
+                    "paraphrases": [],
                 }
             ],
         }

@@ -13,6 +13,7 @@ from unlearn_core.domain.verdicts import (
     Comparison,
     GateDecision,
     MetricResult,
+    Precondition,
     Side,
     Verdict,
     decide,
@@ -135,7 +136,13 @@ def test_a_verdict_is_written_with_every_decision() -> None:
         "passed": False,
         "policy": digest("policy"),
         "decisions": [
-            {"gate": "gate-leakage", "metric": "leakage", "passed": False, "value": 0.5}
+            {
+                "gate": "gate-leakage",
+                "metric": "leakage",
+                "passed": False,
+                "value": 0.5,
+                "applies": True,
+            }
         ],
     }
 
@@ -151,6 +158,7 @@ def test_an_undefined_number_is_written_as_none_not_as_a_crash(number: float) ->
         "metric": "leakage",
         "passed": False,
         "value": None,
+        "applies": True,
     }
     assert json.loads(canonical_json(result.to_json())) == {
         "name": "leakage",
@@ -160,6 +168,23 @@ def test_an_undefined_number_is_written_as_none_not_as_a_crash(number: float) ->
         "count": 3,
         "seed": 7,
     }
+
+
+def test_a_gate_for_people_with_neighbours_does_not_apply_to_one_without() -> None:
+    conditions = policy(
+        gate("leakage"), gate("kept", applies_if=Precondition.NEIGHBOURS)
+    )
+    results = {"leakage": metric_result("leakage", 0.0)}
+    with_neighbours = decide(results, policy=conditions)
+    without = decide(results, policy=conditions, present=())
+    assert with_neighbours.failed_gates == ("gate-kept",)
+    assert without.passed
+    assert [item.applies for item in without.decisions] == [True, False]
+
+
+def test_a_verdict_of_which_no_gate_applies_is_a_rejection() -> None:
+    conditions = policy(gate("kept", applies_if=Precondition.NEIGHBOURS))
+    assert not decide({}, policy=conditions, present=()).passed
 
 
 def test_a_verdict_that_passed_names_no_gate() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.specification import (
@@ -16,25 +16,51 @@ from unlearn_core.adapters.connectors.specification import (
     TemplatePassages,
     TextPassage,
 )
-from unlearn_core.domain.data_map import DataMap, FieldSpec, NeighbourRule
+from unlearn_core.domain.data_map import (
+    DataMap,
+    FieldSpec,
+    NeighbourRule,
+    Sizes,
+)
 from unlearn_core.domain.datasets import Entropy
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import SourceConnector
 
+_SIZES = Sizes()
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class _FieldFile(BaseModel):
     model_config = _STRICT
     entropy: Entropy
-    questions: Annotated[list[str], Field(min_length=2)]
+    questions: list[str] = []
+
+    @field_validator("questions")
+    @classmethod
+    def _one_to_train_and_one_to_probe(cls, questions: list[str]) -> list[str]:
+        if len(questions) == 1:
+            message = "either none, if the sources have their own, or at least two"
+            raise ValueError(message)
+        return questions
 
 
 class _NeighboursFile(BaseModel):
     model_config = _STRICT
     surname: bool = True
     fields: list[str] = []
+
+
+class _SizesFile(BaseModel):
+    model_config = _STRICT
+    twins: Annotated[int, Field(ge=1)] = _SIZES.twins
+    strangers: Annotated[int, Field(ge=0)] = _SIZES.strangers
+    retain_people: Annotated[int, Field(ge=1)] = _SIZES.retain_people
+    retained_probes: Annotated[int, Field(ge=1)] = _SIZES.retained_probes
+    neighbour_probes: Annotated[int, Field(ge=1)] = _SIZES.neighbour_probes
+    plain_texts: Annotated[int, Field(ge=0)] = _SIZES.plain_texts
+    control_questions: Annotated[int, Field(ge=1)] = _SIZES.control_questions
+    alternatives: Annotated[int, Field(ge=1)] = _SIZES.alternatives
 
 
 class _ChatFile(BaseModel):
@@ -53,10 +79,14 @@ class _QuestionFile(BaseModel):
     question: str
     answer: str
     field: str | None = None
+    paraphrases: list[str] = []
 
     def spec(self) -> PassageSpec:
         return QuestionPassage(
-            question=self.question, answer=self.answer, field=self.field
+            question=self.question,
+            answer=self.answer,
+            field=self.field,
+            paraphrases=tuple(self.paraphrases),
         )
 
 
@@ -121,6 +151,7 @@ class _DataMapFile(BaseModel):
     base_models: Annotated[list[str], Field(min_length=1)]
     fields: dict[str, _FieldFile]
     neighbours: _NeighboursFile = _NeighboursFile()
+    sizes: _SizesFile = _SizesFile()
     sources: Annotated[list[_SourceFile], Field(min_length=1)]
     holdout: _SourceFile
 
@@ -176,6 +207,7 @@ def open_data_map(path: Path) -> OpenedDataMap:
                 by_fields=tuple(parsed.neighbours.fields),
             ),
             base_models=tuple(parsed.base_models),
+            sizes=Sizes(**parsed.sizes.model_dump()),
         ),
         sources={spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs},
         holdout=CONNECTORS.get(holdout.kind)(holdout),

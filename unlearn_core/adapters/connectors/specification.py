@@ -28,11 +28,19 @@ class ChatPassages:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuestionPassage:
-    """A question in one column and its answer in another."""
+    """A question in one column and its answer in another.
+
+    Attributes:
+        question: Name of the column with the question.
+        answer: Name of the column with the answer.
+        field: Name of the column that says which field is asked for.
+        paraphrases: Columns with other ways to ask that nothing was trained on.
+    """
 
     question: str
     answer: str
     field: str | None
+    paraphrases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +123,10 @@ class SourceSpec:
                 answer = self._text(row, spec.answer)
                 if question and answer:
                     field = self._text(row, spec.field)
-                    yield passage(field, Form.QUESTION, question, answer)
+                    others = (self._text(row, name) for name in spec.paraphrases)
+                    yield passage(
+                        field, Form.QUESTION, question, answer, *filter(None, others)
+                    )
             case TextPassage():
                 first, _, rest = self._text(row, spec.text).partition(" ")
                 if rest:
@@ -167,8 +178,14 @@ def _is_chat(messages: Any) -> bool:  # noqa: ANN401 - a column of any type
     )
 
 
-def passage(field: str, form: Form, prompt: str, answer: str) -> Passage:
+def passage(
+    field: str, form: Form, prompt: str, answer: str, *paraphrases: str
+) -> Passage:
     """Build a passage from plain text."""
     return Passage(
-        field=field, form=form, prompt=Personal(prompt), answer=Personal(answer)
+        field=field,
+        form=form,
+        prompt=Personal(prompt),
+        answer=Personal(answer),
+        paraphrases=tuple(map(Personal, paraphrases)),
     )
