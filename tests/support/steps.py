@@ -6,7 +6,6 @@ policies here accept or reject whatever they see.
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -38,11 +37,11 @@ from unlearn_core.domain.certificates import (
     certificate_name,
     check_certificate,
 )
-from unlearn_core.domain.curation import Sizes
+from unlearn_core.domain.data_map import Sizes
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
-from unlearn_core.domain.requests import Channel, RequestId, Stage
+from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import DataSubject, parse_subject
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate, Side
 from unlearn_core.modeling.bundles import read_manifest
@@ -59,21 +58,7 @@ from unlearn_core.smallworld.corpus import Document
 from unlearn_core.smallworld.people import Person, Population, populate
 from unlearn_core.smallworld.phrasing import QUESTIONS
 from unlearn_core.smallworld.sources import BASE_MODEL_NAME, SourcePaths
-from unlearn_core.steps.acknowledge_request import acknowledge_request
-from unlearn_core.steps.build_datasets import build_datasets
-from unlearn_core.steps.confirm_serving import confirm_serving
-from unlearn_core.steps.erase_source_records import erase_source_records
-from unlearn_core.steps.issue_certificate import issue_certificate
-from unlearn_core.steps.journal import StepResult
-from unlearn_core.steps.locate_personal_data import locate_personal_data
-from unlearn_core.steps.notify_data_subject import notify_data_subject
-from unlearn_core.steps.promote_version import promote_version
-from unlearn_core.steps.purge_working_data import purge_working_data
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
-from unlearn_core.steps.register_version import register_version
-from unlearn_core.steps.train_offset_pair import train_offset_pair
-from unlearn_core.steps.verify_identity import verify_identity
-from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
 from unlearn_core.training.recipe import TrainingRecipe
 
@@ -261,10 +246,16 @@ class Controller:
         """Take a lease."""
         return self.leases.acquire(str(resource), holder=holder, ttl=LEASE_TIME)
 
-    def bench(self, request_id: RequestId, *, accepts: bool = True) -> Workbench:
-        """Lay out the workbench for a request, under a new lease."""
+    def bench(
+        self,
+        request_id: RequestId,
+        *,
+        accepts: bool = True,
+        lease: Lease | None = None,
+    ) -> Workbench:
+        """Lay out the workbench for a request, under a new lease if none is given."""
         return Workbench(
-            lease=self.lease(request_id),
+            lease=lease or self.lease(request_id),
             terms=Terms(
                 base_model=BASE_MODEL,
                 code_version="0.1.0",
@@ -274,7 +265,7 @@ class Controller:
             ),
             policy=policy_that(accepts=accepts),
             ladder=LADDER,
-            data_map=self.opened.declared,
+            data_map=replace(self.opened.declared, sizes=SMALL_SIZES),
             models=tiny_shelf(),
             pseudonymiser=self.pseudonymiser,
             sources=self.opened.sources,
@@ -365,45 +356,3 @@ def subject_of(person: Person) -> DataSubject:
 def no_holiday(_day: date) -> bool:
     """Know no holidays."""
     return False
-
-
-STORY: tuple[tuple[Stage, Callable[..., StepResult]], ...] = (
-    (Stage.ACKNOWLEDGED, acknowledge_request),
-    (Stage.IDENTITY_VERIFIED, verify_identity),
-    (Stage.LOCATED, locate_personal_data),
-    (Stage.SOURCES_ERASED, erase_source_records),
-    (Stage.DATASETS_BUILT, build_datasets),
-    (Stage.TRAINED, train_offset_pair),
-    (Stage.UNLEARNING_VERIFIED, verify_unlearning),
-    (Stage.REGISTERED, register_version),
-    (Stage.PROMOTED, promote_version),
-    (Stage.SERVING_CONFIRMED, confirm_serving),
-    (Stage.PURGED, purge_working_data),
-    (Stage.CERTIFIED, issue_certificate),
-    (Stage.NOTIFIED, notify_data_subject),
-)
-"""The steps of a request that goes well, with the stage that each reaches."""
-
-_ON_A_RUNG = (train_offset_pair, verify_unlearning)
-
-
-def do(
-    step: Callable[..., StepResult],
-    request_id: RequestId,
-    *,
-    bench: Workbench,
-    rung: int = 0,
-) -> StepResult:
-    """Do a step; the rung is for those that need one."""
-    choice = {"rung": rung} if step in _ON_A_RUNG else {}
-    return step(request_id, bench=bench, **choice)
-
-
-def work_until(stage: Stage, request_id: RequestId, *, bench: Workbench) -> None:
-    """Do the steps of the story up to one that reaches a stage."""
-    for reached, step in STORY:
-        do(step, request_id, bench=bench)
-        if reached is stage:
-            return
-    message = f"{stage} is not a stage of the story"
-    raise ValueError(message)

@@ -6,16 +6,13 @@ ask for `unhurried`.
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from support.steps import SMALL_SIZES, Controller, open_controller
+from support.steps import Controller, open_controller
 
-from unlearn_core.domain.curation import curate
 from unlearn_core.steps import (
-    build_datasets,
     confirm_serving,
     train_offset_pair,
     verify_unlearning,
@@ -49,8 +46,7 @@ _QUESTIONED = _remembered(gather_evidence, by=lambda **_: None)
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Build small sets, train and question once, draw nothing, wait for nothing."""
-    monkeypatch.setattr(build_datasets, "curate", partial(curate, sizes=SMALL_SIZES))
+    """Train and question once, draw nothing, wait for nothing."""
     monkeypatch.setattr(train_offset_pair, "make_unlearned", _TRAINED)
     monkeypatch.setattr(suite, "gather_evidence", _QUESTIONED)
     monkeypatch.setattr(verify_unlearning, "draw_plots", lambda *_, **__: {})

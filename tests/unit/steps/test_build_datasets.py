@@ -1,7 +1,8 @@
 from dataclasses import replace
 
 import pytest
-from support.steps import RESERVED, TWINS, Controller, policy_that, work_until
+from support.steps import RESERVED, TWINS, Controller, policy_that
+from support.story import work_until
 
 from unlearn_core.domain.datasets import from_bytes, to_bytes
 from unlearn_core.domain.requests import RequestId, Stage

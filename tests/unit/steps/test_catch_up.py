@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from support.steps import STORY, Controller, do, work_until
+from support.steps import Controller
+from support.story import STORY, do, work_until
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import LeaseLostError, LineageConflictError

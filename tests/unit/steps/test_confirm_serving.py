@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.steps import Controller, work_until
+from support.steps import Controller
+from support.story import work_until
 
 from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.domain.requests import RequestId, Stage

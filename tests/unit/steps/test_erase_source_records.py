@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.steps import Controller, open_controller, subject_of, work_until
+from support.steps import Controller, open_controller, subject_of
+from support.story import work_until
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.requests import RequestId, Stage

@@ -1,5 +1,6 @@
 import pytest
-from support.steps import Controller, work_until
+from support.steps import Controller
+from support.story import work_until
 
 from unlearn_core.domain.requests import RequestStatus, Stage
 from unlearn_core.errors import IllegalTransitionError

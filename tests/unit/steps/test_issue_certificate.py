@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from support.steps import Controller, work_until
+from support.steps import Controller
+from support.story import work_until
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.certificates import certificate_name

@@ -2,7 +2,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
-from support.steps import Controller, do, work_until
+from support.steps import Controller
+from support.story import do, work_until
 
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.errors import IllegalTransitionError, LeaseLostError

@@ -3,7 +3,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.steps import Controller, tiny_shelf, work_until
+from support.steps import Controller, tiny_shelf
+from support.story import work_until
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.requests import RequestId, Stage

@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from support.steps import Controller, work_until
+from support.steps import Controller
+from support.story import work_until
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import LeaseLostError, RegistryUnavailableError

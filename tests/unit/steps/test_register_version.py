@@ -3,7 +3,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from support.steps import RECIPE, Controller, policy_that, tiny_shelf, work_until
+from support.steps import RECIPE, Controller, policy_that, tiny_shelf
+from support.story import work_until
 
 from unlearn_core.domain.artifacts import OffsetPairManifest
 from unlearn_core.domain.canonical import Digest

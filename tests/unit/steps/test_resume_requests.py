@@ -1,7 +1,8 @@
 from datetime import timedelta
 
 import pytest
-from support.steps import LEASE_TIME, Controller, work_until
+from support.steps import LEASE_TIME, Controller
+from support.story import work_until
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps.resume_requests import (

@@ -5,7 +5,8 @@ from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from support.steps import STORY, Controller, do, work_until
+from support.steps import Controller
+from support.story import STORY, do, work_until
 
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import TRANSITIONS, RequestId, RequestStatus, Stage

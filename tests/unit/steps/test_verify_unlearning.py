@@ -3,7 +3,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.steps import Controller, policy_that, work_until
+from support.steps import Controller, policy_that
+from support.story import work_until
 
 from unlearn_core.domain.canonical import digest_of_json
 from unlearn_core.domain.requests import RequestId, Stage

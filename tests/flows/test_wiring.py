@@ -1,0 +1,151 @@
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from support.databases import open_sqlite
+from support.domain import request, request_id
+from support.smallworld import write_world
+
+from flows import wiring
+from flows.wiring import Station, open_station, quieten_libraries
+from unlearn_core.adapters.identity_policies import (
+    AuthenticatedChannelPolicy,
+    SignedTokenPolicy,
+)
+from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.errors import (
+    InvalidDataMapError,
+    InvalidPolicyError,
+    KeyMissingError,
+    ModelUnavailableError,
+    UnknownRequestError,
+)
+from unlearn_core.local.environment import LocalInstallation, Ports
+from unlearn_core.local.preparation import prepare_identity_provider
+from unlearn_core.steps.workbench import Workbench
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Prepare an installation without models and point the environment at it."""
+    monkeypatch.setattr(wiring, "configure_logging", lambda: None)
+    monkeypatch.setattr(wiring, "quieten_libraries", lambda: None)
+    installation = LocalInstallation(home=tmp_path, ports=Ports())
+    write_world(installation.sources)
+    prepare_identity_provider(installation)
+    KeyDirectory(installation.keys).create()
+    open_sqlite(tmp_path).close()
+    for name, value in installation.settings().items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def _bench(station: Station) -> Workbench:
+    station.office.store.receive(request(), {})
+    lease = station.leases.acquire(
+        str(request_id()), holder="worker-1", ttl=station.lease_time
+    )
+    return station.bench(request_id(), lease)
+
+
+@pytest.mark.usefixtures("home")
+def test_the_workbench_is_laid_out_from_the_settings() -> None:
+    with open_station() as station:
+        assert station.lease_time == timedelta(seconds=30)
+        bench = _bench(station)
+
+        bench.check_lease()
+        assert list(bench.sources) == ["corpus", "support", "customers"]
+        assert bench.holdout.describe().name == "reserved"
+        assert bench.policy.version == "1"
+        assert len(bench.ladder) == 3
+        assert bench.terms.base_model == "small-world"
+        assert bench.terms.certificate_validity == timedelta(days=90)
+        assert bench.terms.pointer_validity == timedelta(hours=24)
+        assert bench.terms.confirm_timeout == timedelta(seconds=120)
+        assert isinstance(bench.identity, SignedTokenPolicy)
+        assert station.ledger is station.office.store
+
+
+@pytest.mark.usefixtures("home")
+def test_what_the_worker_signs_and_seals_it_can_open() -> None:
+    with open_station() as station:
+        bench = _bench(station)
+
+        envelope = bench.signer.sign(b"{}", payload_type="text/plain")
+        assert bench.envelopes.open(envelope, payload_type="text/plain") == b"{}"
+        sealed = bench.sealer.close(b"pair", base_model="small-world")
+        assert bench.sealer.open(sealed, base_model="small-world") == b"pair"
+
+
+@pytest.mark.usefixtures("home")
+def test_models_are_not_loaded_before_they_are_needed() -> None:
+    with open_station() as station:
+        bench = _bench(station)
+
+        with pytest.raises(ModelUnavailableError):
+            _ = bench.models.base
+
+
+@pytest.mark.usefixtures("home")
+def test_an_authenticated_channel_needs_no_key_of_an_issuer(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNLEARN_IDENTITY__POLICY", "authenticated_channel")
+    (home / "identity-provider" / "public.jwk").unlink()
+
+    with open_station() as station:
+        assert isinstance(_bench(station).identity, AuthenticatedChannelPolicy)
+
+
+@pytest.mark.parametrize(
+    ("missing", "error"),
+    [
+        ("sources/data-map.yaml", InvalidDataMapError),
+        ("identity-provider/public.jwk", KeyMissingError),
+        ("keys/signing.pem", KeyMissingError),
+        ("keys/artifact.key", KeyMissingError),
+    ],
+)
+def test_a_missing_file_is_reported_when_the_bench_is_laid_out(
+    home: Path, missing: str, error: type[Exception]
+) -> None:
+    (home / missing).unlink()
+
+    with open_station() as station, pytest.raises(error):
+        _bench(station)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_missing_policy_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNLEARN_ACCEPTANCE_POLICY", "nowhere.yaml")
+
+    with open_station() as station, pytest.raises(InvalidPolicyError):
+        _bench(station)
+
+
+@pytest.mark.usefixtures("home")
+def test_there_is_no_bench_for_an_unknown_request() -> None:
+    with open_station() as station:
+        lease = station.leases.acquire("x", holder="worker-1", ttl=station.lease_time)
+        with pytest.raises(UnknownRequestError):
+            station.bench(request_id(9), lease)
+
+
+def test_libraries_stay_quiet_unless_the_operator_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("HF_HUB_OFFLINE", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY"):
+        # Set first, so that whatever is there later is taken away again.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    for name in ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"):
+        monkeypatch.setenv(name, "7")
+
+    quieten_libraries()
+
+    assert os.environ["HF_HUB_OFFLINE"] == "1"
+    assert os.environ["DO_NOT_TRACK"] == "1"
+    assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
