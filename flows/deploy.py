@@ -1,40 +1,54 @@
-"""Tells the Prefect server about the flow: a work pool and a deployment."""
+"""Tells the Prefect server about the flows: a work pool and two deployments."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import cast
-from uuid import UUID
+from typing import Any, cast
 
 from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 
 from flows.erasure import fulfil_erasure_request
+from flows.upkeep import renew_serving_pointer
+from unlearn_core.settings import load_settings
 
 WORK_POOL = "unlearn"
-DEPLOYMENT = "erasure"
+ERASURE = "erasure"
+UPKEEP = "upkeep"
 CONCURRENT_RUNS = 2
+RENEWALS_PER_VALIDITY = 4
 
 
 def deploy() -> None:
-    """Create or update the deployment; run by ``python -m flows.deploy``."""
+    """Create or update the deployments; run by ``python -m flows.deploy``."""
     with get_client(sync_client=True) as client:
         client.create_work_pool(
             WorkPoolCreate(name=WORK_POOL, type="process"), overwrite=True
         )
+    validity = timedelta(hours=load_settings().work.pointer_hours)
+    _deploy(fulfil_erasure_request, "flows/erasure.py", name=ERASURE)
+    _deploy(
+        renew_serving_pointer,
+        "flows/upkeep.py",
+        name=UPKEEP,
+        interval=validity / RENEWALS_PER_VALIDITY,
+    )
+
+
+def _deploy(flow: Flow[..., Any], path: str, *, name: str, **schedule: Any) -> None:  # noqa: ANN401 - Prefect's own options
     root = Path(__file__).parent.parent
+    entrypoint = f"{path}:{flow.fn.__name__}"
     # Outside an event loop the call returns a flow, not a coroutine.
     located = cast(
-        "Flow[[UUID], None]",
-        fulfil_erasure_request.from_source(
-            source=str(root), entrypoint="flows/erasure.py:fulfil_erasure_request"
-        ),
+        "Flow[..., Any]", flow.from_source(source=str(root), entrypoint=entrypoint)
     )
     located.deploy(
-        name=DEPLOYMENT,
+        name=name,
         work_pool_name=WORK_POOL,
         concurrency_limit=CONCURRENT_RUNS,
         print_next_steps=False,
         ignore_warnings=True,
+        **schedule,
     )
 
 

@@ -25,6 +25,7 @@ from unlearn_core.domain.requests import RequestId
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.settings import IdentitySettings, Settings, load_settings
+from unlearn_core.steps.renew_pointer import PointerKeeper
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
 from unlearn_core.training.recipe import load_ladder
 from unlearn_core.verification.policy import load_policy
@@ -87,6 +88,22 @@ class Station:
             fleet=HttpServingFleet(settings.replicas),
             notifier=office.notifier,
             identity=_identity(settings.identity),
+            clock=office.clock,
+        )
+
+    def keeper(self, *, holder: str) -> PointerKeeper:
+        """Return what renewing the serving pointer needs."""
+        office, settings = self.office, self.office.settings
+        return PointerKeeper(
+            base_model=settings.model.name,
+            validity=timedelta(hours=settings.work.pointer_hours),
+            holder=holder,
+            requests=office.store,
+            ledger=office.store,
+            registry=MlflowArtifactRegistry(settings.mlflow_uri),
+            leases=office.leases,
+            signer=EnvelopeSigner(office.keys.signer()),
+            envelopes=TrustedEnvelopes(office.keys.trusted()),
             clock=office.clock,
         )
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from flows.wiring import Station, open_station
-from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.leases import Lease, base_resource
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
@@ -72,7 +72,7 @@ def alone_on_base(request_id: UUID) -> Iterator[None]:
     """
     del request_id
     station, bench = _STATION.get(), _BENCH.get()
-    lease = _wait_for(station, f"base:{bench.terms.base_model}")
+    lease = _wait_for(station, base_resource(bench.terms.base_model))
     with _renewing(station, lease), _set(_BENCH, replace(bench, base_lease=lease)):
         yield
 

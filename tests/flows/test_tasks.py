@@ -27,7 +27,7 @@ REQUEST = UUID(int=7)
 TASKS: dict[str, Task[..., Any]] = {
     name: item for name, item in vars(tasks).items() if isinstance(item, Task)
 }
-NOT_OF_THE_FLOW = {"receive_request", "resume_requests"}
+NOT_OF_THE_FLOW = {"receive_request", "resume_requests", "renew_pointer"}
 
 
 def _steps() -> set[str]:

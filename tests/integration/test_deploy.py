@@ -1,14 +1,30 @@
 """The deployment is made at a real Prefect server."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.schedules import IntervalSchedule
 
 from flows import deploy
 from unlearn_core.adapters.prefect_trigger import DEPLOYMENT
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("prefect_server")
+def test_the_pointer_is_renewed_four_times_in_its_validity() -> None:
+    deploy.deploy()
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name("renew-serving-pointer/upkeep")
+
+    (schedule,) = found.schedules
+    assert schedule.active
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(hours=6)
 
 
 @pytest.mark.integration
@@ -26,6 +42,7 @@ def test_the_trigger_finds_the_deployment_in_the_workers_pool() -> None:
     assert found.entrypoint == "flows/erasure.py:fulfil_erasure_request"
     assert found.path is None or Path(found.path) == ROOT
     assert found.parameters == {}
-    assert list(found.parameter_openapi_schema["properties"]) == ["request_id"]
+    schema = found.parameter_openapi_schema or {}
+    assert list(schema["properties"]) == ["request_id"]
     assert found.global_concurrency_limit is not None
     assert found.global_concurrency_limit.limit == 2

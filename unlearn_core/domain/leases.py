@@ -10,6 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 
+def base_resource(base_model: str) -> str:
+    """Return the resource whose holder alone may make versions for a base model."""
+    return f"base:{base_model}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
     """The right to work on one resource for a while.

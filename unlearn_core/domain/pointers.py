@@ -92,6 +92,8 @@ class ServingPointer:
             return
         if self.sequence < seen.sequence:
             raise DowngradeRefusedError(offered=self.sequence, minimum=seen.sequence)
+        if self.sequence == seen.sequence and self.manifest != seen.manifest:
+            raise DowngradeRefusedError(problem="another version of the same sequence")
         if self.minimum_sequence < seen.minimum_sequence:
             raise DowngradeRefusedError(
                 offered=self.minimum_sequence, minimum=seen.minimum_sequence

@@ -4,9 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from unlearn_core import ports
 from unlearn_core.domain.canonical import Digest
-from unlearn_core.domain.requests import RequestId
-from unlearn_core.errors import IncompatibleBaseError, LineageConflictError
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.errors import (
+    DowngradeRefusedError,
+    IncompatibleBaseError,
+    LineageConflictError,
+)
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
 from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
@@ -66,11 +71,17 @@ def read_lineage(*, bench: Workbench) -> Lineage:
 
     Raises:
         RegistryUnavailableError: The registry does not answer.
-        IntegrityError: The version fails a check.
+        IntegrityError: The version fails a check, or somebody moved the alias back.
     """
     base_model = bench.terms.base_model
     version = bench.registry.alias(base_model, SERVING)
     latest = _open(version, bench=bench) if version else None
+    check_not_behind(
+        latest.manifest.sequence if latest else 0,
+        base_model,
+        requests=bench.requests,
+        ledger=bench.ledger,
+    )
     return Lineage(
         materials=PairMaterials(
             base=bench.models.base,
@@ -81,6 +92,35 @@ def read_lineage(*, bench: Workbench) -> Lineage:
         ),
         latest=latest,
     )
+
+
+def check_not_behind(
+    sequence: int,
+    base_model: str,
+    *,
+    requests: ports.RequestStore,
+    ledger: ports.Ledger,
+) -> None:
+    """Refuse a version that falls behind what the ledger says was promoted.
+
+    The registry can be written by others; building on an older version would undo the
+    erasures since then.
+
+    Raises:
+        DowngradeRefusedError: A later version was promoted.
+    """
+    promoted = max(
+        (
+            int(str(entry.payload["sequence"]))
+            for entry in ledger.entries()
+            if entry.event == Stage.PROMOTED
+            and entry.request_id is not None
+            and requests.get(entry.request_id).base_model == base_model
+        ),
+        default=0,
+    )
+    if sequence < promoted:
+        raise DowngradeRefusedError(offered=sequence, minimum=promoted)
 
 
 SERVING = "serving"

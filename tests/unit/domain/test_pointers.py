@@ -67,6 +67,14 @@ def test_what_is_no_object_is_refused(raw: Any) -> None:  # noqa: ANN401 - any J
         ({"sequence": 2}, {"offered": 2, "minimum": 3}),
         ({"minimum_sequence": 2}, {"offered": 2, "minimum": 3}),
         (
+            {"manifest": digest("another manifest 3")},
+            {"problem": "another version of the same sequence"},
+        ),
+        (
+            {"manifest": digest("another")},
+            {"problem": "another version of the same sequence"},
+        ),
+        (
             {"issued_at": NOW - timedelta(microseconds=1)},
             {"problem": "issued before the one in use"},
         ),

@@ -10,6 +10,7 @@ from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import (
     DigestMismatchError,
+    DowngradeRefusedError,
     IncompatibleBaseError,
     IntegrityError,
     LineageConflictError,
@@ -151,4 +152,17 @@ def test_an_absent_registry_is_not_an_empty_one(controller: Controller) -> None:
     controller.registry.is_reachable = False
 
     with pytest.raises(RegistryUnavailableError):
+        read_lineage(bench=bench)
+
+
+def test_an_alias_that_somebody_moved_back_is_no_ground_to_build_on(
+    controller: Controller,
+) -> None:
+    """Else the next version would undo the erasures in between."""
+    for number in (0, 1):
+        request_id = controller.receive(number)
+        bench = controller.bench(request_id)
+        work_until(Stage.SERVING_CONFIRMED, request_id, bench=bench)
+    controller.registry.set_alias("small-world", "serving", "1")
+    with pytest.raises(DowngradeRefusedError, match="offered=1, minimum=2"):
         read_lineage(bench=bench)
