@@ -22,7 +22,7 @@ class ProcessNotHealthyError(DependencyError):
 
     code = "process_not_healthy"
     summary = "a process did not start"
-    next_step = "Read the named file in the logs folder."
+    next_step = "Read the named log file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +99,7 @@ class ManagedProcess:
         deadline = time.monotonic() + timeout_seconds
         while not self.is_healthy():
             if not self.is_alive or time.monotonic() > deadline:
-                raise ProcessNotHealthyError(process=self.plan.name)
+                raise ProcessNotHealthyError(process=self.plan.name, log=str(self._log))
             time.sleep(POLL_SECONDS)
 
     def kill(self) -> None:

@@ -87,9 +87,10 @@ class LocalStack:
         """Run a Python module to its end in the installation's environment.
 
         Raises:
-            ProcessNotHealthyError: It failed; its log is in the logs folder.
+            ProcessNotHealthyError: It failed; its log is named.
         """
-        with (self.installation.logs / f"{log}.log").open("ab") as file:
+        path = self.installation.logs / f"{log}.log"
+        with path.open("ab") as file:
             finished = subprocess.run(  # noqa: S603 - our own fixed commands
                 [sys.executable, "-m", module, *arguments],
                 env=self.installation.environment(),
@@ -99,7 +100,7 @@ class LocalStack:
                 check=False,
             )
         if finished.returncode:
-            raise ProcessNotHealthyError(process=log)
+            raise ProcessNotHealthyError(process=log, log=str(path))
 
 
 def _plans(installation: LocalInstallation) -> list[ProcessPlan]:
