@@ -102,6 +102,7 @@ def certificate() -> ErasureCertificate:
                     "metric": "high_entropy_leakage",
                     "passed": True,
                     "value": 0.0,
+                    "applies": True,
                 }
             ],
         },

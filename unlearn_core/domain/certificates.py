@@ -279,12 +279,14 @@ def _check_outcome(certificate: ErasureCertificate) -> None:
 
 
 def _has_passed(verdict: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Tell whether a verdict passed and every one of its gates did."""
+    """Tell whether a verdict passed, every gate did and some gate applied."""
     try:
-        said = [verdict["passed"], *(item["passed"] for item in verdict["decisions"])]
+        decisions = verdict["decisions"]
+        said = [verdict["passed"], *(item["passed"] for item in decisions)]
+        applied = [item["applies"] for item in decisions]
     except (TypeError, KeyError):
         return False
-    return len(said) > 1 and all(passed is True for passed in said)
+    return all(passed is True for passed in said) and True in applied
 
 
 def _check_times(certificate: ErasureCertificate) -> None:

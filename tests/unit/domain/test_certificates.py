@@ -266,6 +266,8 @@ def test_no_field_may_be_left_out(field: str) -> None:
         (5, put("predicate", "verdict", "passed", value=1)),
         (5, put("predicate", "verdict", "decisions", value=[])),
         (5, put("predicate", "verdict", "decisions", 0, "passed", value=False)),
+        (5, put("predicate", "verdict", "decisions", 0, "applies", value=False)),
+        (5, put("predicate", "verdict", "decisions", 0, value="passed")),
         (5, drop("predicate", "verdict", "decisions")),
         (6, put("predicate", "limits", value=[])),
         (6, put("predicate", "limits", value=list(LIMITS[:2]))),

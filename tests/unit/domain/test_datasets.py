@@ -84,6 +84,14 @@ def test_sets_are_the_same_after_writing_and_reading() -> None:
     assert to_bytes(from_bytes(to_bytes(sets))) == to_bytes(sets)
 
 
+def test_questions_of_the_sources_are_kept_with_their_fact() -> None:
+    sets = datasets()
+    fact = replace(person().facts[0], questions=(Personal("Where is {name}?"),))
+    asked = replace(person(), facts=(fact,))
+    sets = replace(sets, forget=replace(sets.forget, subject=asked))
+    assert from_bytes(to_bytes(sets)).forget.subject.facts == (fact,)
+
+
 def test_the_forget_set_is_written_alone_as_inside_the_whole() -> None:
     sets = datasets()
     assert to_bytes(sets.forget) in to_bytes(sets)

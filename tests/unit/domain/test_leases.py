@@ -3,6 +3,8 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 from support.domain import lease
 
+from unlearn_core.domain.leases import base_resource
+
 
 def test_a_holder_cannot_prolong_or_renumber_its_own_lease() -> None:
     held = lease(token=3)
@@ -11,6 +13,10 @@ def test_a_holder_cannot_prolong_or_renumber_its_own_lease() -> None:
     with pytest.raises(FrozenInstanceError):
         held.expires_at = held.expires_at.max  # type: ignore[misc]  # on purpose
     assert held == lease(token=3)
+
+
+def test_a_base_model_is_leased_under_its_name() -> None:
+    assert base_resource("small-world") == "base:small-world"
 
 
 def test_two_leases_on_one_resource_differ_by_their_token() -> None:

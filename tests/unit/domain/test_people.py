@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from support.domain import data_map, passage, person, record
 
@@ -11,6 +13,7 @@ from unlearn_core.domain.people import (
     questions_about,
     surname,
 )
+from unlearn_core.domain.sources import Passage
 from unlearn_core.privacy import Personal
 
 
@@ -151,3 +154,58 @@ def test_a_text_about_nobody_names_no_field_and_no_person() -> None:
         record("2", passages=(plain,)),
     ]
     assert plain_passages(records) == (plain,)
+
+
+def test_a_question_in_a_record_states_a_fact_and_a_way_to_ask_for_it() -> None:
+    asked = replace(
+        passage("Where does Nora Feld live?", "Jena"),
+        paraphrases=(Personal("Nora Feld lives where?"),),
+    )
+    (found,) = gather_people(
+        [record("1", name="Nora Feld", passages=(asked,))],
+        data_map=data_map(),
+        prefix="x",
+    )
+    assert values(found) == {"city": "Jena"}
+    assert [item.reveal() for item in found.facts[0].questions] == [
+        "Where does {name} live?",
+        "{name} lives where?",
+    ]
+
+
+def test_a_records_own_field_outranks_an_answer_wherever_it_stands() -> None:
+    found = gather_subject(
+        [record("1", passages=(passage(),)), record("2", fields={"city": "Trier"})],
+        stated_name=Personal("Ada Example"),
+        data_map=data_map(),
+        ref="subject",
+    )
+    assert values(found) == {"city": "Trier"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [passage(form=Form.CONTINUATION), passage(field=""), passage(field="mood")],
+    ids=["no question", "no field", "undeclared field"],
+)
+def test_other_passages_state_nothing(told: Passage) -> None:
+    records = [record("1", passages=(told,))]
+    assert gather_people(records, data_map=data_map(), prefix="x") == ()
+
+
+def test_questions_of_the_data_map_come_first_and_none_is_asked_twice() -> None:
+    fact = replace(
+        person().facts[0],
+        questions=(
+            Personal("Where is {name}?"),
+            Personal("What is the city of {name}?"),
+            Personal("Where is {name}?"),
+        ),
+    )
+    other = person("Nora Feld")
+    asked = questions_about(other, fact, data_map=data_map(questions=2))
+    assert [item.prompt.reveal() for item in asked] == [
+        "What is the city of Nora Feld?",
+        "Which city belongs to Nora Feld?",
+        "Where is Nora Feld?",
+    ]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from support.domain import passage, record
@@ -22,7 +23,12 @@ def full_record() -> SourceRecord:
         matched=(IdentifierKind.EMAIL, IdentifierKind.NAME),
         name=Personal("Ada Example"),
         fields={"city": Personal("Ulm")},
-        passages=(passage("Ada lives in", " Ulm.", form=Form.CONTINUATION),),
+        passages=(
+            replace(
+                passage("Ada lives in", " Ulm.", form=Form.CONTINUATION),
+                paraphrases=(Personal("Ada moved to"),),
+            ),
+        ),
     )
 
 
@@ -46,7 +52,7 @@ def test_the_written_form_is_fixed() -> None:
                     "form": "continuation",
                     "prompt": "Ada lives in",
                     "answer": " Ulm.",
-                    "paraphrases": [],
+                    "paraphrases": ["Ada moved to"],
                 }
             ],
         }

@@ -50,6 +50,12 @@ def test_a_policy_is_read_as_written(tmp_path: Path) -> None:
     )
 
 
+def test_a_gate_applies_always_unless_the_policy_says_when(tmp_path: Path) -> None:
+    rare = GATE | {"name": "G4", "applies_if": "neighbours"}
+    policy = load_policy(write(tmp_path, POLICY | {"gates": [GATE, rare]}))
+    assert [item.applies_if for item in policy.gates] == [None, "neighbours"]
+
+
 def test_the_digest_is_of_the_bytes_a_comment_included(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_bytes(b"")
@@ -70,12 +76,13 @@ def test_the_digest_is_of_the_bytes_a_comment_included(tmp_path: Path) -> None:
         ({"confidence": 0.5}, {"entry": "confidence"}),
         ({"confidence": 1}, {"entry": "confidence"}),
         ({"samples_per_probe": 0}, {"entry": "samples_per_probe"}),
-        ({"minimum_controls": 18}, {"entry": "minimum_controls"}),
+        ({"minimum_controls": 38}, {"entry": "minimum_controls"}),
         ({"gates": []}, {"entry": "gates"}),
         ({"surprise": 1}, {"entry": "surprise"}),
         ({"gates": [GATE | {"surprise": 1}]}, {"entry": "gates.0.surprise"}),
         ({"gates": [GATE | {"side": "middle"}]}, {"entry": "gates.0.side"}),
         ({"gates": [GATE | {"comparison": "=="}]}, {"entry": "gates.0.comparison"}),
+        ({"gates": [GATE | {"applies_if": "x"}]}, {"entry": "gates.0.applies_if"}),
         ({"gates": [GATE | {"limit": None}]}, {"entry": "gates.0.limit"}),
         ({"gates": [GATE | {"limit": float("inf")}]}, {"entry": "gates.0.limit"}),
         ({"gates": [GATE | {"limit": float("nan")}]}, {"entry": "gates.0.limit"}),
