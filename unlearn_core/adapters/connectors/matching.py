@@ -61,7 +61,7 @@ class SubjectMatcher:
                 continue
             if normalise(kind, str(value)) in self._canonical[kind]:
                 found.add(kind)
-            elif kind is not IdentifierKind.NAME:
+            else:
                 is_contradicted = True
         if not found:
             found = self._in_text(row)

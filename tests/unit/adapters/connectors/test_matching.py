@@ -50,6 +50,7 @@ NONE: tuple[Mapping[str, object], ...] = (
 DOUBTFUL: tuple[Mapping[str, object], ...] = (
     {"name": "Ada Example", "customer": "C-1002"},
     {"customer": "C-1002", "note": "a friend of Ada Example"},
+    {"name": "Ben Muster", "note": "a friend of Ada Example"},
 )
 
 ADA = subject(

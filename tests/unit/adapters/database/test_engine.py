@@ -13,7 +13,7 @@ from support.databases import migrated, postgres_schema
 
 from unlearn_core.adapters.database import engine
 from unlearn_core.adapters.database.engine import Database
-from unlearn_core.adapters.database.tables import LeaseRow, WrappedKeyRow
+from unlearn_core.adapters.database.tables import LeaseRow, MessageRow, WrappedKeyRow
 from unlearn_core.errors import DatabaseUnavailableError, SettingsError
 
 TABLES = {
@@ -147,6 +147,38 @@ def test_deleted_bytes_are_gone_from_the_files_after_a_scrub(tmp_path: Path) -> 
             session.add(row)
         database.scrub()
         assert not any(secret in path.read_bytes() for path in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("journal_mode", "wal"),
+        ("synchronous", 2),
+        ("secure_delete", 1),
+        ("foreign_keys", 1),
+    ],
+)
+def test_sqlite_is_careful_however_it_was_built(
+    tmp_path: Path, pragma: str, value: object
+) -> None:
+    """2 is FULL: every commit reaches the disk. 1: freed pages are overwritten."""
+
+    def careless(connection: sqlite3.Connection, _: object) -> None:
+        connection.execute(f"PRAGMA {pragma} = OFF").fetchall()
+
+    with migrated("sqlite", tmp_path) as database:
+        sa.event.listen(database._engine, "connect", careless, insert=True)
+        with database.reading() as session:
+            assert session.execute(sa.text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+def test_a_message_needs_its_request(database: Database) -> None:
+    def post() -> None:
+        with database.writing() as session:
+            session.add(MessageRow(request_id="none", template="t", created_at="2026"))
+
+    with pytest.raises(sa.exc.IntegrityError):
+        post()
 
 
 def test_a_scrub_that_a_reader_prevents_is_reported(
