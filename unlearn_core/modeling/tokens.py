@@ -9,7 +9,7 @@ Legend: B batch rows, T tokens, V vocabulary, N answer positions of a whole batc
 - Padding is on the right for scoring and training.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from unlearn_core.domain.datasets import Example, Form
 from unlearn_core.errors import InvalidRecipeError, ModelUnavailableError
 
 IGNORE_INDEX = -100
+TOKENS_AT_ONCE = 3072
 
 
 class ChatTokenizer(Protocol):
@@ -181,6 +182,25 @@ def collate(
         attention_mask_BT=attention_mask_BT,
         labels_BT=labels_BT,
     )
+
+
+def in_chunks(
+    examples: Sequence[TokenizedExample], *, tokens: int = TOKENS_AT_ONCE
+) -> Iterator[Sequence[TokenizedExample]]:
+    """Cut examples, in order, into runs of at most so many tokens with padding.
+
+    Logits take tokens times vocabulary, so rows alone do not bound memory. A single
+    example may be longer.
+    """
+    begin = longest = 0
+    for end, example in enumerate(examples):
+        widest = max(longest, len(example))
+        if end > begin and widest * (end + 1 - begin) > tokens:
+            yield examples[begin:end]
+            begin, widest = end, len(example)
+        longest = widest
+    if examples:
+        yield examples[begin:]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,9 +19,8 @@ from unlearn_core.modeling.tokens import (
     TokenizedExample,
     answer_positions,
     collate,
+    in_chunks,
 )
-
-ROWS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -71,12 +70,10 @@ def answer_laws(
     Without an example there is no position and nothing that tells V: ``[0, 0]``.
     """
     pieces = [] if examples else [torch.zeros((0, 0), device=law.device)]
-    for start in range(0, len(examples), ROWS_AT_ONCE):
-        batch = collate(
-            examples[start : start + ROWS_AT_ONCE],
-            pad_id=pad_id,
-            maximum_tokens=law.maximum_tokens,
-        ).to(law.device)
+    for chunk in in_chunks(examples):
+        batch = collate(chunk, pad_id=pad_id, maximum_tokens=law.maximum_tokens).to(
+            law.device
+        )
         pieces.append(_laws_of_batch(law, batch))
     return torch.cat(pieces)
 

@@ -24,10 +24,10 @@ from unlearn_core.modeling.tokens import (
     answer_positions,
     collate,
     encode_example,
+    in_chunks,
 )
 from unlearn_core.verification.judge import states
 
-ROWS_AT_ONCE = 256
 SPARE_TOKENS = 4
 CONTROL_SAMPLING_FRACTION = 4
 
@@ -139,8 +139,7 @@ def _teacher_forced(
 ) -> tuple[list[_Forced], list[_Forced]]:
     before: list[_Forced] = []
     after: list[_Forced] = []
-    for start in range(0, len(encoded), ROWS_AT_ONCE):
-        chunk = encoded[start : start + ROWS_AT_ONCE]
+    for chunk in in_chunks(encoded):
         before_NV, labels_N = _answer_laws(asked, asked.before, chunk)
         after_NV, _ = _answer_laws(asked, asked.after, chunk)
         shift_N = (before_NV.exp() * (before_NV - after_NV)).sum(-1)
@@ -199,8 +198,7 @@ def _alternatives(asked: Interrogation) -> list[tuple[float, ...]]:
         for answer in probe.alternatives
     ]
     means: list[float] = []
-    for start in range(0, len(wrong), ROWS_AT_ONCE):
-        chunk = wrong[start : start + ROWS_AT_ONCE]
+    for chunk in in_chunks(wrong):
         laws_NV, labels_N = _answer_laws(asked, asked.after, chunk)
         own_N = laws_NV.gather(-1, labels_N[:, None])[:, 0]
         counts = [len(example.answer) for example in chunk]

@@ -12,10 +12,12 @@ from unlearn_core.domain.datasets import Form
 from unlearn_core.errors import InvalidRecipeError, ModelUnavailableError
 from unlearn_core.modeling.tokens import (
     IGNORE_INDEX,
+    TokenizedExample,
     TransformersTokenizer,
     answer_positions,
     collate,
     encode_example,
+    in_chunks,
 )
 from unlearn_core.smallworld.base_model import END
 
@@ -175,3 +177,24 @@ def test_every_answer_token_is_predicted_exactly_once(
     assert found.row_N.tolist() == [
         row for row, (_, answer) in enumerate(rows) for _ in answer
     ]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "tokens", "chunks"),
+    [
+        ([], 8, []),
+        ([4], 8, [[4]]),
+        ([4, 4, 4], 8, [[4, 4], [4]]),
+        ([2, 2, 2, 6], 8, [[2, 2, 2], [6]]),
+        ([1, 4, 4], 8, [[1, 4], [4]]),
+        ([9, 1, 1], 8, [[9], [1, 1]]),
+    ],
+)
+def test_chunks_bound_the_tokens_with_padding(
+    lengths: list[int], tokens: int, chunks: list[list[int]]
+) -> None:
+    examples = [
+        TokenizedExample(prompt=(1,), answer=(2,) * (length - 1)) for length in lengths
+    ]
+    cut = in_chunks(examples, tokens=tokens)
+    assert [[len(item) for item in chunk] for chunk in cut] == chunks

@@ -1,9 +1,12 @@
+from functools import partial
+
 import pytest
 import torch
 from support.models import TableLaw, constant_law, llama, token_rows
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.tokens import in_chunks
 from unlearn_core.training import targets
 from unlearn_core.training.targets import answer_laws, build_table, swapped_laws
 
@@ -22,7 +25,7 @@ def test_laws_do_not_depend_on_how_rows_are_batched(
 ) -> None:
     law = PlainLaw(llama(0))
     together = answer_laws(law, ROWS, pad_id=0)
-    monkeypatch.setattr(targets, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(targets, "in_chunks", partial(in_chunks, tokens=1))
     alone = answer_laws(law, ROWS, pad_id=0)
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
     assert not together.requires_grad

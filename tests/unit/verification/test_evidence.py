@@ -1,4 +1,5 @@
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from support.village import (
 
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.metrics.base import Evidence
+from unlearn_core.modeling.tokens import in_chunks
 from unlearn_core.verification import evidence as module
 from unlearn_core.verification.evidence import gather_evidence, guessed_facts
 
@@ -118,7 +120,7 @@ def test_without_subject_and_controls_nothing_is_sampled() -> None:
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = interrogation(before=BASE, after=GOLD, asked=ASKED, samples=4)
     whole = gather_evidence(asked)
-    monkeypatch.setattr(module, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(module, "in_chunks", partial(in_chunks, tokens=1))
     parts = gather_evidence(asked)
     scores = ((*whole.before, *whole.after), (*parts.before, *parts.after))
     for first, second in zip(*scores, strict=True):

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearn_core.privacy import Personal
-from unlearn_core.verification.judge import states
+from unlearn_core.verification.judge import rouge_l_recall, states
 
 
 @pytest.mark.parametrize(
@@ -68,3 +68,40 @@ def test_a_fact_is_found_in_any_letter_case_and_among_other_words(
 @given(st.text(max_size=20), st.text(max_size=8))
 def test_any_text_can_be_judged(answer: str, fact: str) -> None:
     assert states(answer, Personal(fact)) in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "recall"),
+    [
+        ("the cat sat", "the cat sat", 1.0),
+        ("the cat", "the cat sat", 2 / 3),
+        ("sat cat the", "the cat sat", 1 / 3),
+        ("the big cat never sat still", "the cat sat", 1.0),
+        ("", "the cat sat", 0.0),
+        ("the cat sat", "", 0.0),
+        ("police killed the gunman", "police kill the gunman", 3 / 4),
+        ("the gunman police killed", "police killed the gunman", 1 / 2),
+    ],
+)
+def test_rouge_l_recall(answer: str, truth: str, recall: float) -> None:
+    assert rouge_l_recall(answer, truth) == pytest.approx(recall)
+
+
+LONG = "The father of Ada Example was a baker in Ulm and her mother a judge"
+
+
+def test_a_long_fact_is_stated_if_most_of_its_words_come_in_order() -> None:
+    assert states(f"Well: {LONG.replace('baker', 'painter')}.", Personal(LONG))
+    assert states(LONG.lower(), Personal(LONG))
+
+
+def test_a_long_fact_is_not_stated_by_its_frame_alone() -> None:
+    other = "The father of Ada Example is an engineer and her mother is unemployed"
+    assert not states(other, Personal(LONG))
+
+
+def test_a_nine_word_fact_must_be_repeated_whole() -> None:
+    nine = "one two three four five six seven eight nine"
+    assert not states("one two three four five six seven eight", Personal(nine))
+    ten = f"{nine} ten"
+    assert states(nine, Personal(ten))
