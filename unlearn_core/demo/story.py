@@ -12,20 +12,15 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import UUID, uuid4
-
-import httpx
 
 from unlearn_core.demo.asking import Asker, Traffic
 from unlearn_core.demo.measurements import Questionnaire
-from unlearn_core.demo.narration import STAGE_WORDS, Narrator
+from unlearn_core.demo.narration import Narrator
 from unlearn_core.demo.proof import (
     every_changed_byte_is_refused,
     ledger_is_valid,
@@ -36,9 +31,9 @@ from unlearn_core.demo.tampering import (
     tampered_weights_are_refused,
 )
 from unlearn_core.demo.traces import SearchReport, search_everywhere
-from unlearn_core.demo.wiring import DemoTools, issue_token, open_tools
+from unlearn_core.demo.visitor import Visitor
+from unlearn_core.demo.wiring import DemoTools, open_tools
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.local.environment import LocalInstallation
 from unlearn_core.local.preparation import prepare_identity_provider, prepare_world
 from unlearn_core.local.stack import LocalStack
@@ -48,8 +43,6 @@ from unlearn_core.smallworld.people import Person, Population
 
 T = TypeVar("T")
 
-REQUEST_TIMEOUT_SECONDS = 900.0
-LOOK_SECONDS = 0.5
 IDENTIFIERS = ("email", "phone", "customer_number")
 
 
@@ -119,11 +112,16 @@ class Story:
         asker = Asker(address, questions.subject + questions.retained)
         asker.start()
         tools = open_tools(self.settings)
+        visitor = Visitor(
+            installation=self.installation,
+            settings=self.settings,
+            narrator=self.narrator,
+        )
         try:
             self.narrator.step(3, "The subject asks to be erased; others keep asking.")
-            request_id = self._timed("submit", lambda: self._submit(subject))
+            request_id = self._timed("submit", lambda: self._submit(visitor, subject))
             self.narrator.step(4, f"Prefect: {self.installation.prefect_url}")
-            request = self._timed("request", lambda: self._follow(request_id, tools))
+            request = self._timed("request", lambda: visitor.follow(request_id, tools))
         finally:
             traffic = asker.stop()
         self.narrator.step(5, "The service is asked again.")
@@ -139,7 +137,7 @@ class Story:
         self.narrator.step(7, "The certificate is checked.")
         certificate = self.installation.home / "certificate.json"
         valid = self._timed(
-            "certificate", lambda: self._verify(request_id, certificate)
+            "certificate", lambda: visitor.fetch_certificate(request_id, certificate)
         )
         return {
             **_request_summary(request, request_id, tools),
@@ -170,68 +168,11 @@ class Story:
             stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
             stack.start()
 
-    def _submit(self, subject: Person) -> RequestId:
-        """Submit through the command line; personal data goes through a pipe."""
-        identifiers: dict[str, object] = {"name": subject.name}
-        identifiers |= {kind: subject.facts[kind] for kind in IDENTIFIERS}
-        token = issue_token(
-            parse_subject(identifiers),
-            issuer=self.settings.identity.issuer,
-            private_key=prepare_identity_provider(self.installation),
-            token_id=str(uuid4()),
-            issued_at=int(time.time()),
+    def _submit(self, visitor: Visitor, subject: Person) -> RequestId:
+        identifiers = {kind: subject.facts[kind] for kind in IDENTIFIERS}
+        return visitor.submit(
+            {"name": subject.name, **identifiers}, contact=subject.facts["email"]
         )
-        document = {
-            "identifiers": identifiers,
-            "identity_token": token.reveal(),
-            "contact": subject.facts["email"],
-        }
-        answer = self._unlearn("request", "submit", "--json", document=document)
-        self.narrator.say(f"   request {answer['request_id']}, due {answer['due_on']}")
-        return RequestId(UUID(answer["request_id"]))
-
-    def _follow(self, request_id: RequestId, tools: DemoTools) -> dict[str, Any]:
-        """Watch the request until it is closed or waits for a person."""
-        page = f"{self.installation.intake_url}/v1/erasure-requests/{request_id}"
-        began, told = time.monotonic(), 0
-        with self.narrator.working("working"):
-            while True:
-                request: dict[str, Any] = httpx.get(page).json()
-                entries = list(tools.ledger.entries(request_id))
-                elapsed = time.monotonic() - began
-                for entry in entries[told:]:
-                    if word := STAGE_WORDS.get(entry.event):
-                        self.narrator.say(f"   {elapsed:6.1f} s  {word}")
-                told = len(entries)
-                is_over = request["stage"] in (Stage.NOTIFIED, Stage.ESCALATED)
-                if is_over or elapsed > REQUEST_TIMEOUT_SECONDS:
-                    return request
-                time.sleep(LOOK_SECONDS)
-
-    def _verify(self, request_id: RequestId, path: Path) -> bool:
-        """Fetch the certificate and verify it by the command line."""
-        fetch = ("certificate", "fetch", str(request_id), "--file", str(path))
-        self._unlearn(*fetch, has_answer=False)
-        trust = str(self.installation.keys / "trust.json")
-        verify = ("certificate", "verify", str(path), "--trust", trust, "--json")
-        return bool(self._unlearn(*verify)["genuine"])
-
-    def _unlearn(
-        self,
-        *arguments: str,
-        document: dict[str, Any] | None = None,
-        has_answer: bool = True,
-    ) -> dict[str, Any]:
-        """Run the command line in the installation's environment."""
-        finished = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "unlearn_core.cli", *arguments],
-            input=json.dumps(document).encode() if document else b"",
-            env=self.installation.environment(),
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        answer: dict[str, Any] = json.loads(finished.stdout) if has_answer else {}
-        return answer
 
     def _search(self, subject: Person) -> SearchReport:
         needles = [subject.name, *(subject.facts[kind] for kind in IDENTIFIERS)]

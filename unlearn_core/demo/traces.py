@@ -1,14 +1,17 @@
 """Searches everything that an installation wrote for traces of a person.
 
-Every file is searched as bytes, in several encodings. Parquet files and databases are
-also read value by value, because compression and page borders hide text from a search
-of bytes.
+Every file is searched as bytes, in several encodings. Databases and Parquet files are
+also read value by value, and compressed files are unpacked, because page borders and
+compression hide text from a search of bytes. What a file is, its first bytes say.
 """
 
 import base64
+import gzip
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _BASE64_BORDER = 4
+_MAGIC_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +34,18 @@ class Trace:
 
 @dataclass(slots=True, kw_only=True)
 class SearchReport:
-    """What a search covered and found."""
+    """What a search covered and found.
+
+    Attributes:
+        unreadable: Files that look like a database or an archive and cannot be read
+            as one; only their bytes were searched.
+    """
 
     files: int = 0
     bytes: int = 0
     values: int = 0
     traces: list[Trace] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
 
 
 def search_everywhere(folders: Sequence[Path], needles: Sequence[str]) -> SearchReport:
@@ -49,15 +59,23 @@ def search_everywhere(folders: Sequence[Path], needles: Sequence[str]) -> Search
     encoded = [form for needle in needles for form in _encodings(needle)]
     folded = [needle.casefold() for needle in needles]
     for path in _files(folders):
-        data = path.read_bytes().lower()
+        data = path.read_bytes()
         report.files += 1
         report.bytes += len(data)
-        if any(form.lower() in data for form in encoded):
+        if _holds(data, encoded):
             report.traces.append(Trace(path=str(path), how="bytes"))
-        for value in _values(path):
-            report.values += 1
-            if any(needle in value.casefold() for needle in folded):
-                report.traces.append(Trace(path=str(path), how="value"))
+        try:
+            for value in _values(path, data[:_MAGIC_BYTES]):
+                report.values += 1
+                is_found = (
+                    _holds(value, encoded)
+                    if isinstance(value, bytes)
+                    else any(needle in value.casefold() for needle in folded)
+                )
+                if is_found:
+                    report.traces.append(Trace(path=str(path), how="value"))
+        except _UNREADABLE:
+            report.unreadable.append(str(path))
     return report
 
 
@@ -66,6 +84,11 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
                 yield path
+
+
+def _holds(data: bytes, encoded: Sequence[bytes]) -> bool:
+    lowered = data.lower()
+    return any(form.lower() in lowered for form in encoded)
 
 
 def _encodings(text: str) -> Iterator[bytes]:
@@ -81,23 +104,19 @@ def _encodings(text: str) -> Iterator[bytes]:
         yield whole[_BASE64_BORDER:-_BASE64_BORDER]
 
 
-def _values(path: Path) -> Iterator[str]:
-    if path.suffix == ".parquet":
-        yield from _parquet_values(path)
-    elif path.suffix == ".db":
-        yield from _database_values(path)
+def _values(path: Path, beginning: bytes) -> Iterator[str | bytes]:
+    """Yield what a search of bytes does not see."""
+    for magic, read in _READERS.items():
+        if beginning.startswith(magic):
+            yield from read(path)
 
 
-def _parquet_values(path: Path) -> Iterator[str]:
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException):
-        return
-    for row in table.to_pylist():
+def _parquet_values(path: Path) -> Iterator[str | bytes]:
+    for row in pq.read_table(path).to_pylist():
         yield from (str(value) for value in row.values())
 
 
-def _database_values(path: Path) -> Iterator[str]:
+def _database_values(path: Path) -> Iterator[str | bytes]:
     address = f"file:{quote(str(path))}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         query = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -105,6 +124,36 @@ def _database_values(path: Path) -> Iterator[str]:
             for row in connection.execute(f'SELECT * FROM "{table}"'):  # noqa: S608 - a name from the schema
                 for value in row:
                     if isinstance(value, bytes):
-                        yield value.decode(errors="replace")
+                        yield value
                     elif value is not None:
                         yield str(value)
+
+
+def _unzipped(path: Path) -> Iterator[str | bytes]:
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            yield name
+            yield archive.read(name)
+
+
+def _decompressed(path: Path) -> Iterator[str | bytes]:
+    with gzip.open(path) as file:
+        yield file.read()
+
+
+_READERS: Mapping[bytes, Callable[[Path], Iterator[str | bytes]]] = {
+    b"SQLite format 3\0": _database_values,
+    b"PAR1": _parquet_values,
+    b"PK\x03\x04": _unzipped,
+    b"\x1f\x8b": _decompressed,
+}
+
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    pa.ArrowException,
+    sqlite3.Error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
