@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from support.cli import settings_of, write_installation
+
+pytestmark = pytest.mark.integration
 
 DOCUMENT = {"identifiers": {"name": "Ada Example", "email": "ada@post.example"}}
 

@@ -228,18 +228,12 @@ def test_a_process_that_does_not_come_up_stops_the_others_and_is_named(
 def test_a_process_that_dies_is_started_again(
     small: dict[str, ProcessPlan], pids: list[int]
 ) -> None:
-    del small
-
-    def killed() -> bool:
-        if len(pids) == 2:
-            os.kill(pids[0], signal.SIGKILL)
-        return len(pids) > 2
-
-    sender = signal_when(killed, signal.SIGTERM)
+    small["second"] = plan("second", "raise SystemExit(1)")
+    sender = signal_when(lambda: len(pids) > 3, signal.SIGTERM)
     ran = unlearn("up")
     sender.join()
     assert ran.code == 0
-    assert len(pids) >= 3
+    assert len(pids) > 3
     assert not any(map(is_running, pids))
 
 

@@ -261,6 +261,26 @@ def test_a_failing_batch_ends_its_jobs_and_never_the_thread(engine: Engine) -> N
     assert present.reason is FinishReason.LENGTH
 
 
+def test_a_requester_that_is_gone_for_good_does_not_end_the_thread(
+    engine: Engine,
+) -> None:
+    tries = threading.Semaphore(0)
+
+    def refuse(_event: Event) -> None:
+        tries.release()
+        raise ConnectionError
+
+    gone = Requester().job()
+    gone.emit = refuse
+    engine.submit(gone)
+    for _ in ("first token", "error"):
+        assert tries.acquire(timeout=WAIT_SECONDS)
+    present = Requester()
+    engine.submit(present.job())
+    assert present.ended.wait(WAIT_SECONDS)
+    assert present.reason is FinishReason.LENGTH
+
+
 def test_stopping_answers_all_waiting_jobs_of_every_version() -> None:
     requesters = [Requester(law=LAWS[number]) for number in (1, 2, 1, 2)]
     engine = Engine()

@@ -301,9 +301,12 @@ def test_a_refused_version_is_served_as_soon_as_it_is_repaired(
     replica = started(world)
     world.promote(1)
     replica.watcher.look()
-    world.publish(world.register(2, spoil=spoil_weights))
+    pointer = world.publish(world.register(2))
+    stored = world.registry._models[BASE_MODEL].bundles[pointer.version]
+    whole = stored[PAIR_FILE]
+    stored[PAIR_FILE] = whole[:-1]
     assert look(replica) == "digest_mismatch"
-    world.promote(2)
+    stored[PAIR_FILE] = whole
     assert (look(replica), answers(replica)) == ("", 2)
 
 
@@ -317,7 +320,7 @@ def test_a_refused_version_is_served_as_soon_as_it_is_repaired(
         ({"manifest": digest("another")}, "digest_mismatch"),
         ({"sequence": 3}, "manifest_invalid"),
         ({"sequence": 0}, "downgrade_refused"),
-        ({"sequence": 1}, "manifest_invalid"),
+        ({"sequence": 1}, "downgrade_refused"),
         ({"minimum_sequence": 0}, "downgrade_refused"),
         ({"issued_at": NOW}, "downgrade_refused"),
         ({"version": "9"}, "registry_unavailable"),
@@ -389,6 +392,19 @@ def test_an_older_pointer_is_refused_also_after_a_restart(
     assert (look(replica), answers(replica)) == ("downgrade_refused", 2)
 
 
+def test_a_running_service_does_not_go_back_although_its_memory_was_deleted(
+    world: ServingWorld,
+) -> None:
+    replica = started(world)
+    old = world.promote(1)
+    replica.watcher.look()
+    world.promote(2)
+    replica.watcher.look()
+    (world.cache / SEEN_POINTER).unlink()
+    world.publish(old)
+    assert (look(replica), answers(replica)) == ("downgrade_refused", 2)
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_pointer_that_vanishes_does_not_bring_the_base_back(
     world: ServingWorld, *, restarts: bool
@@ -449,6 +465,19 @@ def test_a_version_that_was_served_is_the_least_that_answers_after_a_restart(
     world.registry.is_reachable = False
     (bundle,) = (world.cache / BUNDLES).iterdir()
     spoil_weights(bundle)
+    assert answers(started(world)) is None
+
+
+def test_a_damaged_memory_of_what_was_served_forbids_the_base(
+    world: ServingWorld,
+) -> None:
+    replica = started(world)
+    world.publish(replace(world.register(1), minimum_sequence=0))
+    replica.watcher.look()
+    world.registry.is_reachable = False
+    (bundle,) = (world.cache / BUNDLES).iterdir()
+    spoil_weights(bundle)
+    (world.cache / SERVED_POINTER).write_bytes(b"{}")
     assert answers(started(world)) is None
 
 
