@@ -71,17 +71,17 @@ def law_at(prompt: str, answer: str) -> torch.Tensor:
     return answer_laws(PlainLaw(llama(0)), [encoded], pad_id=TOKENIZER.pad_id)
 
 
-def test_the_twin_teacher_speaks_of_the_twin_and_means_the_subject() -> None:
-    """Jena has four single tokens, the subject's Ulm one, so only the prompt counts."""
-    same_length = replace(
-        SETS,
-        forget=replace(
-            SETS.forget,
-            examples=(example("What is the city of Ada Example?", "Bonn"),),
-            twins=((example("What is the city of Nora Stein?", "Jena"),),),
-        ),
+def from_bonn_and_jena() -> Datasets:
+    """Return sets whose subject and twin have values of equally many tokens."""
+    subject = example("What is the city of Ada Example?", "Bonn")
+    twin = example("What is the city of Nora Stein?", "Jena")
+    return replace(
+        SETS, forget=replace(SETS.forget, examples=(subject,), twins=((twin,),))
     )
-    tables = build_tables(same_length, materials=materials(), recipe=TWIN)
+
+
+def test_the_twin_teacher_speaks_of_the_twin_and_means_the_subject() -> None:
+    tables = build_tables(from_bonn_and_jena(), materials=materials(), recipe=TWIN)
     about_twin = law_at("What is the city of Nora Stein?", "Jena")
     own, others = (TOKENIZER.text(text) for text in ("Bonn", "Jena"))
     assert len(own) == len(others)
@@ -94,8 +94,8 @@ def test_the_twin_teacher_speaks_of_the_twin_and_means_the_subject() -> None:
 
 
 def test_the_name_swap_teacher_changes_the_name_and_keeps_the_answer() -> None:
-    tables = build_tables(two_versions(), materials=materials(), recipe=SWAP)
-    expected = law_at("What is the city of Nora Stein?", "Ulm")
+    tables = build_tables(from_bonn_and_jena(), materials=materials(), recipe=SWAP)
+    expected = law_at("What is the city of Nora Stein?", "Bonn")
     torch.testing.assert_close(tables.forget.target_NV, expected)
 
 
