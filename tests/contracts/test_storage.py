@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from support.buckets import fresh_bucket, open_bucket
 from support.databases import open_sqlite, postgres_schema
+from support.folders import put_in_the_way
 from support.sources import (
     PEOPLE,
     source_spec,
@@ -88,7 +89,7 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vault]:
     break_down: Callable[[], None]
     if request.param == "folder":
         folder = tmp_path / "objects"
-        objects, break_down = FolderObjects(folder), _blocking(folder)
+        objects, break_down = FolderObjects(folder), lambda: put_in_the_way(folder)
     else:
         bucket = fresh_bucket()
         store = open_bucket(bucket)
@@ -117,17 +118,6 @@ def _sealed_vault(
         plant=lambda scope, name, data: objects.write(f"{scope}/{name}", data),
         break_down=break_down,
     )
-
-
-def _blocking(folder: Path) -> Callable[[], None]:
-    """Return what puts a file where the folder of objects should be."""
-
-    def block() -> None:
-        if folder.exists():
-            folder.rename(folder.with_name("elsewhere"))
-        folder.touch()
-
-    return block
 
 
 def test_what_is_sealed_comes_back_and_is_replaced_as_a_whole(vault: Vault) -> None:
@@ -254,7 +244,9 @@ def archive(request: pytest.FixtureRequest, tmp_path: Path) -> Archive:
         return Archive(kept, lambda: setattr(kept, "is_reachable", False))
     if request.param == "folder":
         folder = tmp_path / "evidence"
-        return Archive(ObjectEvidence(FolderObjects(folder)), _blocking(folder))
+        return Archive(
+            ObjectEvidence(FolderObjects(folder)), lambda: put_in_the_way(folder)
+        )
     objects = open_bucket(fresh_bucket())
     return Archive(
         ObjectEvidence(objects), lambda: setattr(objects, "_bucket", "no-such-bucket")

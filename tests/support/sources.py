@@ -29,7 +29,7 @@ PEOPLE: tuple[dict[str, str], ...] = tuple(
         ("r-2", "Ben Muster", "C-1002", "Trier", "Where is Ben?", "In Trier"),
         ("r-3", "ADA  EXAMPLE", "c-1001", "Ulm", "And Ada?", "Still in Ulm"),
         ("r-4", "Ada Example", "C-1999", "Jena", "A namesake?", "Yes"),
-        ("r-5", "Cleo Probe", "C-1003", "Celle", "Who knows Ada Example?", "I do"),
+        ("r-5", "Cleo Probe", "C-1003", "Gera", "Who knows Ada Example?", "I do"),
     )
 )
 """Two records of Ada, one stranger, a namesake, and a mention in a stranger's row."""
