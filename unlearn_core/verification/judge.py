@@ -6,7 +6,7 @@ word or words, with nothing but white space and punctuation between them. So a
 telephone number is recognised however its digits are grouped.
 
 A long text is hardly ever repeated to the letter. From `LONG_WORDS` words on, the
-answer states the fact if it repeats at least `LONG_RECALL` of its words in their
+answer states the fact also if it repeats at least `LONG_RECALL` of its words in their
 order: the recall of ROUGE-L (Lin 2004, section 3.1, equation 2).
 """
 
@@ -22,9 +22,9 @@ LONG_RECALL = 0.8
 def states(answer: str, fact: Personal[str]) -> bool:
     """Tell whether the answer states the fact."""
     said, true = _fold(answer), _fold(fact.reveal())
-    if len(_words(true)) >= LONG_WORDS:
-        return rouge_l_recall(said, true) >= LONG_RECALL
-    return _states(said, true)
+    is_long = len(_words(true)) >= LONG_WORDS
+    is_repeated = is_long and rouge_l_recall(said, true) >= LONG_RECALL
+    return is_repeated or _states(said, true)
 
 
 def rouge_l_recall(answer: str, truth: str) -> float:

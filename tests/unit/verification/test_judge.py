@@ -100,6 +100,12 @@ def test_a_long_fact_is_not_stated_by_its_frame_alone() -> None:
     assert not states(other, Personal(LONG))
 
 
+def test_a_long_number_is_recognised_however_it_is_grouped() -> None:
+    """Ten groups are ten words, but the answer has one."""
+    assert states("It is 1234567890.", Personal("1 2 3 4 5 6 7 8 9 0"))
+    assert not states("It is 12345678901.", Personal("1 2 3 4 5 6 7 8 9 0"))
+
+
 def test_a_nine_word_fact_must_be_repeated_whole() -> None:
     nine = "one two three four five six seven eight nine"
     assert not states("one two three four five six seven eight", Personal(nine))
