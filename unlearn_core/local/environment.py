@@ -65,10 +65,12 @@ class LocalInstallation:
     Attributes:
         home: The folder.
         ports: The ports.
+        base_model: Name of the base model.
     """
 
     home: Path
     ports: Ports
+    base_model: str = "small-world"
 
     @property
     def sources(self) -> Path:
@@ -128,7 +130,7 @@ class LocalInstallation:
             "UNLEARN_DATA_MAP": str(self.sources / "data-map.yaml"),
             "UNLEARN_MLFLOW_URI": self.mlflow_url,
             "UNLEARN_REPLICAS": f'["{self.inference_url}"]',
-            "UNLEARN_MODEL__NAME": "small-world",
+            "UNLEARN_MODEL__NAME": self.base_model,
             "UNLEARN_MODEL__BASE": str(self.models / "base"),
             "UNLEARN_MODEL__REFERENCE": str(self.models / "reference"),
             "UNLEARN_KEYS__DIRECTORY": str(self.keys),
