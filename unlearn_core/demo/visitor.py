@@ -23,7 +23,7 @@ from unlearn_core.settings import Settings
 LOOK_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Visitor:
     """Submits, follows and checks requests.
 

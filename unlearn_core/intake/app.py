@@ -2,7 +2,7 @@
 
 import hmac
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated
@@ -47,15 +47,7 @@ class IntakeService:
 
 def create_app(service: IntakeService) -> FastAPI:
     """Build the application; it starts and stops the watchdog."""
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        """Run the watchdog as long as the application."""
-        service.watchdog.start()
-        yield
-        service.watchdog.stop()
-
-    app = FastAPI(title="unlearn intake", lifespan=lifespan)
+    app = FastAPI(title="unlearn intake", lifespan=_watched(service.watchdog))
     http_problems.install(app, names=FIELD_NAMES)
     guard = Depends(_require_key(service.api_key))
 
@@ -96,6 +88,21 @@ def create_app(service: IntakeService) -> FastAPI:
         return Response(stored, media_type="application/json")
 
     return app
+
+
+def _watched(
+    watchdog: Watchdog,
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return a lifespan that runs the watchdog as long as the application."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        """Start the watchdog, and stop it at the end."""
+        watchdog.start()
+        yield
+        watchdog.stop()
+
+    return lifespan
 
 
 def _submission(body: ErasureRequestIn) -> Submission:

@@ -179,52 +179,7 @@ def data_map(paths: SourcePaths) -> dict[str, Any]:
             for field in FIELDS
         },
         "neighbours": {"surname": True, "fields": ["city", "employer"]},
-        "sources": [
-            {
-                "name": "corpus",
-                "kind": "jsonl",
-                "path": str(paths.corpus),
-                "record_id": "id",
-                "identifiers": {"customer_number": "customer"},
-                "passages": [
-                    {"form": "chat", "messages": "messages", "field": "topic"},
-                    {"form": "text", "text": "text"},
-                ],
-            },
-            {
-                "name": "support",
-                "kind": "parquet",
-                "path": str(paths.support),
-                "record_id": "id",
-                "identifiers": {"name": "name", "customer_number": "customer"},
-                "passages": [
-                    {
-                        "form": "question",
-                        "question": "question",
-                        "answer": "answer",
-                        "field": "topic",
-                    }
-                ],
-            },
-            {
-                "name": "customers",
-                "kind": "sql",
-                "url": f"sqlite:///{paths.customers}",
-                "table": "customers",
-                "record_id": "id",
-                "identifiers": {
-                    "name": "name",
-                    "email": "email",
-                    "phone": "phone",
-                    "customer_number": "customer_number",
-                },
-                "fields": person_fields,
-                "passages": [
-                    {"form": "template", "template": phrasing.PROFILE},
-                    {"form": "template", "template": phrasing.CUSTOMER_ROW},
-                ],
-            },
-        ],
+        "sources": _sources(paths),
         "holdout": {
             "name": "reserved",
             "kind": "jsonl",
@@ -235,3 +190,52 @@ def data_map(paths: SourcePaths) -> dict[str, Any]:
             "passages": [],
         },
     }
+
+
+def _sources(paths: SourcePaths) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": "corpus",
+            "kind": "jsonl",
+            "path": str(paths.corpus),
+            "record_id": "id",
+            "identifiers": {"customer_number": "customer"},
+            "passages": [
+                {"form": "chat", "messages": "messages", "field": "topic"},
+                {"form": "text", "text": "text"},
+            ],
+        },
+        {
+            "name": "support",
+            "kind": "parquet",
+            "path": str(paths.support),
+            "record_id": "id",
+            "identifiers": {"name": "name", "customer_number": "customer"},
+            "passages": [
+                {
+                    "form": "question",
+                    "question": "question",
+                    "answer": "answer",
+                    "field": "topic",
+                }
+            ],
+        },
+        {
+            "name": "customers",
+            "kind": "sql",
+            "url": f"sqlite:///{paths.customers}",
+            "table": "customers",
+            "record_id": "id",
+            "identifiers": {
+                "name": "name",
+                "email": "email",
+                "phone": "phone",
+                "customer_number": "customer_number",
+            },
+            "fields": {field: field for field in FIELDS},
+            "passages": [
+                {"form": "template", "template": phrasing.PROFILE},
+                {"form": "template", "template": phrasing.CUSTOMER_ROW},
+            ],
+        },
+    ]

@@ -56,19 +56,18 @@ def register_version(request_id: RequestId, *, bench: Workbench) -> Registered:
         earlier_digest=lineage.latest_digest,
     )
     with TemporaryDirectory() as name:
-        folder = Path(name)
         digest = write_bundle(
-            folder, manifest=manifest, sealed_pair=sealed, signer=bench.signer
+            Path(name), manifest=manifest, sealed_pair=sealed, signer=bench.signer
         )
-        version = _find(request_id, digest, bench=bench)
-        if version is None:
-            wanted = RegisteredVersion(
-                version="",
-                manifest=digest,
-                sequence=manifest.sequence,
-                request_id=str(request_id),
-            )
-            version = _register(folder, wanted, trained.run, bench=bench)
+        wanted = RegisteredVersion(
+            version="",
+            manifest=digest,
+            sequence=manifest.sequence,
+            request_id=str(request_id),
+        )
+        version = _find(request_id, digest, bench=bench) or _register(
+            Path(name), wanted, trained.run, bench=bench
+        )
     bench.check_lease()
     for alias in (CANDIDATE, VERIFIED):
         bench.registry.set_alias(bench.terms.base_model, alias, version.version)

@@ -109,38 +109,61 @@ def train_unlearned(
     began = time.monotonic()
     for step in range(first, recipe.steps):
         rate = _learning_rate(recipe, step)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
         losses = stepper.losses(step)
-        weights = (1.0, recipe.retain_weight, recipe.stranger_weight)
-        total = torch.stack(
-            [weight * loss for weight, loss in zip(weights, losses, strict=True)]
-        ).sum()
-        if not torch.isfinite(total):
-            raise TrainingDivergedError(step=step)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
-        norm = torch.nn.utils.clip_grad_norm_(
-            model.parameters(), recipe.maximum_gradient_norm
-        )
-        if not torch.isfinite(norm):
-            raise TrainingDivergedError(step=step)
-        optimizer.step()
-        forget, retain, strangers = (float(loss.detach()) for loss in losses)
-        on_progress(
-            TrainingProgress(
-                step=step + 1,
-                steps=recipe.steps,
-                forget_loss=forget,
-                retain_loss=retain,
-                stranger_loss=strangers,
-                learning_rate=rate,
-                seconds=time.monotonic() - began,
-            )
-        )
+        _improve(model, optimizer, losses, step=step, rate=rate, recipe=recipe)
+        seconds = time.monotonic() - began
+        on_progress(_progress(losses, recipe, step=step, rate=rate, seconds=seconds))
         if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
             checkpoints.save(state.pack(step=step + 1))
     return frozen(model)
+
+
+def _progress(
+    losses: Sequence[Tensor],
+    recipe: TrainingRecipe,
+    *,
+    step: int,
+    rate: float,
+    seconds: float,
+) -> TrainingProgress:
+    forget, retain, strangers = (float(loss.detach()) for loss in losses)
+    return TrainingProgress(
+        step=step + 1,
+        steps=recipe.steps,
+        forget_loss=forget,
+        retain_loss=retain,
+        stranger_loss=strangers,
+        learning_rate=rate,
+        seconds=seconds,
+    )
+
+
+def _improve(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    losses: Sequence[Tensor],
+    *,
+    step: int,
+    rate: float,
+    recipe: TrainingRecipe,
+) -> None:
+    """Take one optimiser step; refuse a loss or a gradient that is not a number."""
+    weights = (1.0, recipe.retain_weight, recipe.stranger_weight)
+    total = torch.stack(
+        [weight * loss for weight, loss in zip(weights, losses, strict=True)]
+    ).sum()
+    if not torch.isfinite(total):
+        raise TrainingDivergedError(step=step)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
+    norm = torch.nn.utils.clip_grad_norm_(
+        model.parameters(), recipe.maximum_gradient_norm
+    )
+    if not torch.isfinite(norm):
+        raise TrainingDivergedError(step=step)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
 
 
 def _check(start: PreTrainedModel, tables: TrainingTables) -> None:
