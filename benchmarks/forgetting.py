@@ -213,7 +213,7 @@ def main() -> None:
     """Run the comparison and print table and JSON line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--subjects", type=int, default=4, help="per world")
+    parser.add_argument("--subjects", type=int, default=3, help="per world")
     parser.add_argument("--cache", type=Path, default=Path("var/cache"))
     options = parser.parse_args()
     console = Console(stderr=True)

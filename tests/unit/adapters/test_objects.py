@@ -152,7 +152,7 @@ def test_two_prefixes_of_one_bucket_do_not_mix() -> None:
 def test_a_bucket_that_does_not_answer_is_reported() -> None:
     fresh_bucket()
     store = BucketObjects("any", "", endpoint_url="http://127.0.0.1:9")
-    store._client.meta.config.retries = {"total_max_attempts": 1}
+    store._client.meta.config.__dict__["retries"] = {"total_max_attempts": 1}
     for use in (
         lambda: store.write("a", b"1"),
         lambda: store.read("a"),
