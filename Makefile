@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE := 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration lint format \
+.PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting clean
 
 help: ## List the commands
@@ -53,10 +53,13 @@ up: setup ## Start a small local installation to play with
 test: lint unit integration ## Lint, types, contracts, and every test
 
 unit: setup ## The quick tests
-	$(BIN)/pytest -m "not integration and not e2e" --cov --cov-report=term:skip-covered --cov-fail-under=90
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not integration and not e2e"
 
-integration: setup ## Tests with real processes, and the whole story
-	$(BIN)/pytest -m "integration or e2e"
+integration: setup ## Tests with real servers, and the whole story with every process
+	$(BIN)/pytest -q -m "integration or e2e" --durations=10
+
+coverage: setup ## Branch coverage of unit and integration tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not e2e" --cov --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: setup ## Style, types, import contracts, docstrings, spelling
 	$(BIN)/ruff check .
