@@ -20,8 +20,8 @@ from unlearn_core.local.stack import LocalStack
 from unlearn_core.modeling.weights import choose_device, load_tokenizer
 from unlearn_core.settings import load_settings
 
-BASE_EPOCHS, BASE_RATE = 8, 1e-4
-REFERENCE_EPOCHS, REFERENCE_RATE = 8, 3e-4
+BASE_EPOCHS, BASE_RATE = 5, 2e-4
+REFERENCE_EPOCHS, REFERENCE_RATE = 6, 5e-4
 MODELS_VERSION = "1"
 PATIENCE_SECONDS = 3600.0
 
