@@ -13,7 +13,7 @@ The groups say who has to act::
     |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
     |       ManifestInvalidError, IncompatibleBaseError, DowngradeRefusedError,
     |       LineageConflictError, CertificateInvalidError, SealBrokenError,
-    |       IllegalTransitionError
+    |       IllegalTransitionError, CommitmentBrokenError
     `-- DependencyError         the operator
             SettingsError, SourceUnreadableError, DatabaseUnavailableError,
             SchemaOutdatedError, RegistryUnavailableError,
@@ -257,6 +257,14 @@ class IllegalTransitionError(IntegrityError):
     code = "illegal_transition"
     summary = "a request cannot go from its present stage to the named one"
     next_step = "Inspect the request's ledger entries."
+
+
+class CommitmentBrokenError(IntegrityError):
+    """Verification would use something else than was fixed before training."""
+
+    code = "commitment_broken"
+    summary = "verification may only use what was committed to before training"
+    next_step = "Restore that policy and that code, or order another round."
 
 
 class DependencyError(UnlearnError):

@@ -20,6 +20,7 @@ from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
+from unlearn_core.steps.commitment import terms_of_verification
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
@@ -44,6 +45,7 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
     scope = scopes.working(request_id)
     data = to_bytes(datasets)
     bench.custody.put(scope, scopes.DATASETS, data)
+    terms = terms_of_verification(request_id, data, bench=bench)
     return DatasetsBuilt(
         forget_examples=len(datasets.forget.examples),
         retain_examples=len(datasets.retain.examples),
@@ -51,9 +53,11 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         control_people=len(datasets.holdout.controls),
         probes=len(datasets.probes),
         forget_set=bench.custody.commit(scope, to_bytes(datasets.forget)),
-        probe_set=bench.custody.commit(scope, data),
-        policy=bench.policy.digest,
-        policy_version=bench.policy.version,
+        probe_set=str(terms["probe_set"]),
+        policy=str(terms["policy"]),
+        policy_version=str(terms["policy_version"]),
+        judge=str(terms["judge"]),
+        verification_seed=int(terms["verification_seed"]),
     )
 
 

@@ -70,7 +70,15 @@ class SourcesErased:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetsBuilt:
-    """Forget, retain and holdout sets and the probes are sealed and committed to."""
+    """Forget, retain and holdout sets and the probes are sealed and committed to.
+
+    Attributes:
+        forget_set: Keyed commitment to the forget set.
+        probe_set: Keyed commitment to all sets, the probes among them.
+        policy: Digest of the acceptance policy, thresholds included.
+        judge: Digest of the source of the judge.
+        verification_seed: Seed of every random choice in verification.
+    """
 
     forget_examples: int
     retain_examples: int
@@ -81,6 +89,8 @@ class DatasetsBuilt:
     probe_set: str
     policy: str
     policy_version: str
+    judge: str
+    verification_seed: int
     stage: Stage = Stage.DATASETS_BUILT
 
 

@@ -8,6 +8,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.weights import pack_pair
 from unlearn_core.ports import Custody
 from unlearn_core.steps import scopes
+from unlearn_core.steps.commitment import commit_round
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained
@@ -24,16 +25,19 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     """Train one rung; a killed training continues from its checkpoint.
 
     Raises:
+        CommitmentBrokenError: The sets are not those that were committed to.
         TrainingDivergedError: A loss is not a number.
         RegistryUnavailableError: The registry does not answer.
     """
     recipe = bench.ladder[rung]
     lineage = read_lineage(bench=bench)
     scope = scopes.working(request_id)
+    sealed = bench.custody.get(scope, scopes.DATASETS)
+    commit_round(request_id, sealed, bench=bench)
     sequence = lineage.next_sequence
     run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
     unlearned = make_unlearned(
-        from_bytes(bench.custody.get(scope, scopes.DATASETS)),
+        from_bytes(sealed),
         materials=lineage.materials,
         recipe=recipe,
         checkpoints=SealedCheckpoints(

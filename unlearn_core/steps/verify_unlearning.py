@@ -6,15 +6,14 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import unpack_pair
 from unlearn_core.steps import scopes
+from unlearn_core.steps.commitment import VERIFICATION_SEED, check_commitment
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained, UnlearningVerified
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.evidence import Interrogation
 from unlearn_core.verification.plots import draw_plots
-from unlearn_core.verification.suite import verify
-
-SEED = 0
+from unlearn_core.verification.suite import Verification, verify
 
 
 @recorded(
@@ -26,6 +25,8 @@ def verify_unlearning(
     """Decide about one rung; everything but a passed verdict is a rejection.
 
     Raises:
+        CommitmentBrokenError: Probes, policy, judge or seed are not those that were
+            committed to before training.
         LineageConflictError: Another version was promoted since the training.
         TooFewControlsError: The control group is too small for the declared test.
     """
@@ -33,7 +34,9 @@ def verify_unlearning(
     lineage = read_lineage(bench=bench)
     lineage.check_continued_by(trained)
     scope = scopes.working(request_id)
-    datasets = from_bytes(bench.custody.get(scope, scopes.DATASETS))
+    sealed = bench.custody.get(scope, scopes.DATASETS)
+    check_commitment(request_id, sealed, bench=bench)
+    datasets = from_bytes(sealed)
     unlearned, reference = unpack_pair(
         bench.custody.get(scope, scopes.pair(rung)), device=bench.models.device
     )
@@ -50,15 +53,11 @@ def verify_unlearning(
             ),
             samples_per_probe=bench.policy.samples_per_probe,
             confidence=bench.policy.confidence,
-            seed=SEED,
+            seed=VERIFICATION_SEED,
         ),
         policy=bench.policy,
     )
-    report = verification.to_json()
-    for name, picture in draw_plots(verification, policy=bench.policy).items():
-        bench.runs.attach(trained.run, f"verification/{name}", picture)
-    bench.runs.attach(trained.run, "verification/report.json", canonical_json(report))
-    bench.runs.finish(trained.run, succeeded=verification.verdict.passed)
+    _attach(verification, trained.run, bench=bench)
     passed = verification.verdict.passed
     return UnlearningVerified(
         stage=Stage.UNLEARNING_VERIFIED if passed else Stage.UNLEARNING_REJECTED,
@@ -69,3 +68,12 @@ def verify_unlearning(
         results=[result.to_json() for result in verification.results],
         report=verification.digest,
     )
+
+
+def _attach(verification: Verification, run: str, *, bench: Workbench) -> None:
+    """Leave report and pictures with the tracked run, and finish it."""
+    report = canonical_json(verification.to_json())
+    for name, picture in draw_plots(verification, policy=bench.policy).items():
+        bench.runs.attach(run, f"verification/{name}", picture)
+    bench.runs.attach(run, "verification/report.json", report)
+    bench.runs.finish(run, succeeded=verification.verdict.passed)
