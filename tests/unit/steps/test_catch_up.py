@@ -13,6 +13,9 @@ from unlearn_core.steps.confirm_serving import confirm_serving
 from unlearn_core.steps.promote_version import promote_version
 from unlearn_core.steps.workbench import Workbench
 
+# Whole stories: too slow for the quick tests.
+pytestmark = pytest.mark.integration
+
 BEFORE_PROMOTION = (Stage.TRAINED, Stage.UNLEARNING_VERIFIED, Stage.REGISTERED)
 
 

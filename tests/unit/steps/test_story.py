@@ -14,6 +14,9 @@ from unlearn_core.errors import IllegalTransitionError, LeaseLostError
 from unlearn_core.smallworld.people import HIGH_ENTROPY_FIELDS
 from unlearn_core.steps.workbench import Workbench
 
+# Whole stories: too slow for the quick tests.
+pytestmark = pytest.mark.integration
+
 
 def _traces(controller: Controller) -> dict[str, object]:
     """Return everything outside that a step could have changed."""

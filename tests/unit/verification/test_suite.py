@@ -31,6 +31,9 @@ from unlearn_core.verification.suite import (
     verify,
 )
 
+# Whole stories: too slow for the quick tests.
+pytestmark = pytest.mark.integration
+
 SHIPPED = load_policy(
     Path(unlearn_core.__file__).parent / "policies" / "acceptance-1.yaml"
 )
