@@ -24,9 +24,8 @@ The groups say who has to act::
 
 Rules:
 
-- An error is built from named *facts* only: numbers, digests, identifiers and
-  names from the configuration. No fact is ever a personal value, so the text of
-  an error may be logged and shown.
+- An error is built from named *facts* only: numbers, digests, identifiers, configured
+  names. No fact is ever a personal value, so an error may be logged and shown.
 - ``code`` is stable; programs match on it, not on the text.
 - ``next_step`` tells a person what to do now.
 """
