@@ -1,4 +1,4 @@
-"""Tells the Prefect server about the flows: a work pool and two deployments."""
+"""Tells the Prefect server about the flows: a work pool and its deployments."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,6 +8,7 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 
+from flows.deadlines import watch_legal_deadlines
 from flows.erasure import fulfil_erasure_request
 from flows.upkeep import renew_serving_pointer
 from unlearn_core.settings import load_settings
@@ -15,8 +16,10 @@ from unlearn_core.settings import load_settings
 WORK_POOL = "unlearn"
 ERASURE = "erasure"
 UPKEEP = "upkeep"
+DEADLINES = "deadlines"
 CONCURRENT_RUNS = 2
 RENEWALS_PER_VALIDITY = 4
+DEADLINE_PAUSE = timedelta(hours=6)
 
 
 def deploy() -> None:
@@ -32,6 +35,12 @@ def deploy() -> None:
         "flows/upkeep.py",
         name=UPKEEP,
         interval=validity / RENEWALS_PER_VALIDITY,
+    )
+    _deploy(
+        watch_legal_deadlines,
+        "flows/deadlines.py",
+        name=DEADLINES,
+        interval=DEADLINE_PAUSE,
     )
 
 

@@ -26,6 +26,7 @@ from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.settings import IdentitySettings, Settings, load_settings
 from unlearn_core.steps.renew_pointer import PointerKeeper
+from unlearn_core.steps.watch_deadlines import DeadlineWatch
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
 from unlearn_core.training.recipe import load_ladder
 from unlearn_core.verification.policy import load_policy
@@ -90,6 +91,10 @@ class Station:
             identity=_identity(settings.identity),
             clock=office.clock,
         )
+
+    def deadlines(self, *, holder: str) -> DeadlineWatch:
+        """Return what watching the deadlines needs."""
+        return self.office.deadlines(holder=holder)
 
     def keeper(self, *, holder: str) -> PointerKeeper:
         """Return what renewing the serving pointer needs."""

@@ -84,6 +84,9 @@ class LegalSettings(BaseModel):
 
     model_config = _STRICT
 
+    rule: Literal["gdpr-12-3", "uk-12a", "ccpa-7021"] = Field(
+        default="gdpr-12-3", description="Legal rule that sets the clock."
+    )
     country: str = Field(
         default="DE", description="Country whose public holidays count."
     )

@@ -20,11 +20,12 @@ from unlearn_core.adapters.database.request_store import DatabaseRequestStore
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
-from unlearn_core.domain.deadlines import IsHoliday
+from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.errors import SchemaOutdatedError
 from unlearn_core.settings import Settings
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
+from unlearn_core.steps.watch_deadlines import DeadlineWatch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,20 @@ class Office:
             ledger=self.store,
             custody=self.custody,
             trigger=PrefectTrigger(),
+            clock=self.clock,
+            rule=Rule(legal.rule),
+        )
+
+    def deadlines(self, *, holder: str) -> DeadlineWatch:
+        """Return what watching the deadlines needs."""
+        legal = self.settings.legal
+        return DeadlineWatch(
+            holder=holder,
+            timezone=ZoneInfo(legal.timezone),
+            is_holiday=_holidays(legal.country),
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
             clock=self.clock,
         )
 

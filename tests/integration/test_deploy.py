@@ -29,6 +29,20 @@ def test_the_pointer_is_renewed_four_times_in_its_validity() -> None:
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("prefect_server")
+def test_the_deadlines_are_looked_at_four_times_a_day() -> None:
+    deploy.deploy()
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name("watch-deadlines/deadlines")
+
+    (schedule,) = found.schedules
+    assert schedule.active
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(hours=6)
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("prefect_server")
 def test_the_trigger_finds_the_deployment_in_the_workers_pool() -> None:
     for _ in range(2):
         deploy.deploy()

@@ -62,6 +62,12 @@ class Stage(StrEnum):
     JOINED = "joined"
     LOCATED = "located"
     NOT_FOUND = "not_found"
+    REFERRED = "referred"
+    APPROVED = "approved"
+    ON_HOLD = "on_hold"
+    RELEASED = "released"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
     SOURCES_ERASED = "sources_erased"
     DATASETS_BUILT = "datasets_built"
     TRAINED = "trained"
@@ -70,6 +76,7 @@ class Stage(StrEnum):
     OVERTAKEN = "overtaken"
     ESCALATED = "escalated"
     RETRIED = "retried"
+    GIVEN_UP = "given_up"
     REGISTERED = "registered"
     PROMOTED = "promoted"
     SERVING_CONFIRMED = "serving_confirmed"
@@ -78,14 +85,25 @@ class Stage(StrEnum):
     NOTIFIED = "notified"
 
 
+_CALLED_OFF = frozenset({Stage.DECLINED, Stage.WITHDRAWN})
+"""Ends that are possible until the first record is erased."""
+
+_STOPPED = _CALLED_OFF | {Stage.ON_HOLD}
+"""What may stop the work once it is known who the subject is."""
+
 TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     None: frozenset({Stage.RECEIVED}),
-    Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}),
+    Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}) | _CALLED_OFF,
     Stage.ACKNOWLEDGED: frozenset(
         {Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED}
-    ),
-    Stage.IDENTITY_VERIFIED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}),
-    Stage.LOCATED: frozenset({Stage.SOURCES_ERASED}),
+    )
+    | _CALLED_OFF,
+    Stage.IDENTITY_VERIFIED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
+    Stage.LOCATED: frozenset({Stage.REFERRED, Stage.SOURCES_ERASED}) | _STOPPED,
+    Stage.REFERRED: frozenset({Stage.APPROVED}) | _STOPPED,
+    Stage.APPROVED: frozenset({Stage.SOURCES_ERASED}) | _STOPPED,
+    Stage.ON_HOLD: frozenset({Stage.RELEASED}) | _CALLED_OFF,
+    Stage.RELEASED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
     Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
     Stage.DATASETS_BUILT: frozenset({Stage.TRAINED, Stage.ESCALATED}),
     Stage.TRAINED: frozenset(
@@ -95,13 +113,16 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
         {Stage.TRAINED, Stage.OVERTAKEN, Stage.ESCALATED}
     ),
     Stage.OVERTAKEN: frozenset({Stage.TRAINED}),
-    Stage.ESCALATED: frozenset({Stage.RETRIED, Stage.PURGED}),
+    Stage.ESCALATED: frozenset({Stage.RETRIED, Stage.GIVEN_UP}),
     Stage.RETRIED: frozenset({Stage.TRAINED}),
     Stage.UNLEARNING_VERIFIED: frozenset({Stage.REGISTERED, Stage.OVERTAKEN}),
     Stage.REGISTERED: frozenset({Stage.PROMOTED, Stage.OVERTAKEN}),
     Stage.PROMOTED: frozenset({Stage.SERVING_CONFIRMED}),
     Stage.SERVING_CONFIRMED: frozenset({Stage.PURGED}),
     Stage.REFUSED: frozenset({Stage.PURGED}),
+    Stage.DECLINED: frozenset({Stage.PURGED}),
+    Stage.WITHDRAWN: frozenset({Stage.PURGED}),
+    Stage.GIVEN_UP: frozenset({Stage.PURGED}),
     Stage.JOINED: frozenset({Stage.PURGED}),
     Stage.NOT_FOUND: frozenset({Stage.PURGED}),
     Stage.PURGED: frozenset({Stage.CERTIFIED, Stage.NOTIFIED}),
@@ -109,7 +130,9 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     Stage.NOTIFIED: frozenset(),
 }
 
-WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset({Stage.ESCALATED})
+WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset(
+    {Stage.REFERRED, Stage.ON_HOLD, Stage.ESCALATED}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

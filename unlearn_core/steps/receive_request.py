@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
 from unlearn_core.domain.canonical import canonical_json
-from unlearn_core.domain.deadlines import IsHoliday, gdpr_deadline
+from unlearn_core.domain.deadlines import CLOCKS, IsHoliday, Rule
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import OrchestratorUnavailableError
@@ -26,6 +26,7 @@ class FrontDesk:
         base_model: Name of the base model that requests concern.
         timezone: Time zone of the controller; the day of receipt is local.
         is_holiday: Public holidays of the controller's country.
+        rule: Legal rule that sets the clock.
     """
 
     base_model: str
@@ -37,6 +38,7 @@ class FrontDesk:
     custody: ports.Custody
     trigger: ports.WorkflowTrigger
     clock: ports.Clock
+    rule: Rule = Rule.GDPR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureReques
         request_id=request_id,
         channel=submission.channel,
         received_at=received_at,
-        deadline=gdpr_deadline(local_day, is_holiday=desk.is_holiday),
+        deadline=CLOCKS[desk.rule](local_day, is_holiday=desk.is_holiday),
         base_model=desk.base_model,
         commitments=submission.subject.commitments(desk.pseudonymiser),
         stage=Stage.RECEIVED,

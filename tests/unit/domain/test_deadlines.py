@@ -5,7 +5,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearn_core.domain.deadlines import gdpr_deadline, months_after
+from unlearn_core.domain.deadlines import (
+    Deadline,
+    Pause,
+    business_days_after,
+    ccpa_deadline,
+    check_extension,
+    confirmation_due,
+    gdpr_deadline,
+    months_after,
+    paused_days,
+    relevant_day,
+    uk_deadline,
+)
+from unlearn_core.errors import ExtensionRefusedError
 
 GERMANY = holidays.country_holidays("DE")
 
@@ -29,6 +42,14 @@ def never(_day: date) -> bool:
         (date(2026, 3, 5), date(2026, 4, 7), date(2026, 6, 5)),
         # 3 April 2026 is Good Friday; the weekend and Easter Monday follow.
         (date(2026, 3, 3), date(2026, 4, 7), date(2026, 6, 3)),
+        # 30 September 2026 is a Wednesday, 30 November a Monday.
+        (date(2026, 8, 31), date(2026, 9, 30), date(2026, 11, 30)),
+        # 28 February 2027 is a Sunday.
+        (date(2026, 11, 30), date(2026, 12, 30), date(2027, 3, 1)),
+        # 31 August has 31 days again: counting on from 30 June would lose one.
+        (date(2026, 5, 31), date(2026, 6, 30), date(2026, 8, 31)),
+        # 2024: thirty days would end on 1 March, a day late.
+        (date(2024, 1, 31), date(2024, 2, 29), date(2024, 4, 30)),
         # Received on a Saturday, due on a Tuesday and a Saturday (28 November).
         (date(2026, 8, 29), date(2026, 9, 29), date(2026, 11, 30)),
         # Received on a Sunday; 1 April is a Wednesday, 1 June a Monday.
@@ -104,3 +125,135 @@ def test_who_asks_later_is_never_due_earlier(first: date, second: date) -> None:
 def test_an_extension_is_always_later(received: date) -> None:
     deadline = gdpr_deadline(received, is_holiday=is_german_holiday)
     assert received < deadline.due_on < deadline.extended_due_on
+
+
+# United Kingdom: the clock can stand still.
+
+
+@pytest.mark.parametrize(
+    ("pauses", "days"),
+    [
+        ([], 0),
+        ([Pause(asked_on=date(2026, 3, 4), answered_on=date(2026, 3, 9))], 5),
+        # Answered on the day of the question: nothing was stopped.
+        ([Pause(asked_on=date(2026, 3, 4), answered_on=date(2026, 3, 4))], 0),
+        # Still open on 12 March: eight days so far.
+        ([Pause(asked_on=date(2026, 3, 4))], 8),
+        # 4 to 8 and 7 to 10 March are seven different days.
+        (
+            [
+                Pause(asked_on=date(2026, 3, 4), answered_on=date(2026, 3, 9)),
+                Pause(asked_on=date(2026, 3, 7), answered_on=date(2026, 3, 11)),
+            ],
+            7,
+        ),
+        # An answer that is dated before its question stops nothing.
+        ([Pause(asked_on=date(2026, 3, 9), answered_on=date(2026, 3, 4))], 0),
+    ],
+)
+def test_days_of_waiting_for_an_answer_count_once(
+    pauses: list[Pause], days: int
+) -> None:
+    assert paused_days(pauses, today=date(2026, 3, 12)) == days
+
+
+def test_a_pause_moves_the_end_of_the_uk_period() -> None:
+    # 2 April 2026 plus five days is Tuesday, 7 April; 2 June plus five, Sunday, 7 June.
+    deadline = uk_deadline(date(2026, 3, 2), is_holiday=never, paused_days=5)
+    assert deadline == Deadline(
+        rule="uk-12a",
+        received_on=date(2026, 3, 2),
+        due_on=date(2026, 4, 7),
+        extended_due_on=date(2026, 6, 8),
+    )
+
+
+def test_nothing_pauses_the_clock_elsewhere() -> None:
+    for clock in (gdpr_deadline, ccpa_deadline):
+        assert clock(date(2026, 3, 2), is_holiday=never, paused_days=9) == clock(
+            date(2026, 3, 2), is_holiday=never
+        )
+
+
+def test_the_uk_period_counts_from_the_day_on_which_all_is_there() -> None:
+    received, identified, paid = (date(2026, 3, day) for day in (2, 9, 5))
+    assert relevant_day(received) == received
+    assert relevant_day(received, paid_on=paid) == paid
+    assert relevant_day(received, identified_on=identified, paid_on=paid) == identified
+    assert relevant_day(received, identified_on=date(2026, 2, 1)) == received
+
+
+# California: days are days.
+
+
+@pytest.mark.parametrize(
+    ("received", "due", "extended"),
+    [
+        # 16 April 2026 is a Thursday, 31 May a Sunday: not moved.
+        (date(2026, 3, 2), date(2026, 4, 16), date(2026, 5, 31)),
+        # Over a leap day: 31 January 2028 plus 45 days is 16 March.
+        (date(2028, 1, 31), date(2028, 3, 16), date(2028, 4, 30)),
+    ],
+)
+def test_california_counts_calendar_days(
+    received: date, due: date, extended: date
+) -> None:
+    deadline = ccpa_deadline(received, is_holiday=is_german_holiday)
+    assert deadline.rule == "ccpa-7021"
+    assert (deadline.due_on, deadline.extended_due_on) == (due, extended)
+
+
+def test_receipt_is_confirmed_within_ten_business_days() -> None:
+    # From Monday, 2 March 2026: two working weeks end on Monday, 16 March.
+    assert confirmation_due(date(2026, 3, 2), is_holiday=never) == date(2026, 3, 16)
+    # From Monday, 23 March: Good Friday and Easter Monday do not count.
+    assert confirmation_due(date(2026, 3, 23), is_holiday=is_german_holiday) == date(
+        2026, 4, 8
+    )
+
+
+@given(DAYS, st.integers(1, 30))
+def test_as_many_business_days_pass_as_were_asked_for(start: date, days: int) -> None:
+    end = business_days_after(start, days, is_holiday=is_german_holiday)
+    between = [start + timedelta(days=n + 1) for n in range((end - start).days)]
+    assert sum(d.weekday() < 5 and d not in GERMANY for d in between) == days
+    assert end.weekday() < 5
+
+
+@given(DAYS, st.integers(0, 200))
+def test_a_pause_never_brings_the_end_forward(received: date, days: int) -> None:
+    plain = uk_deadline(received, is_holiday=never)
+    paused = uk_deadline(received, is_holiday=never, paused_days=days)
+    later = (paused.due_on - plain.due_on).days
+    # A weekend may swallow or add two days at either end.
+    assert max(0, days - 2) <= later <= days + 2
+    assert later >= 0
+
+
+# Extension.
+
+CLOCK = gdpr_deadline(date(2026, 1, 31), is_holiday=never)  # due on 2 March
+
+
+@pytest.mark.parametrize("on", [date(2026, 1, 31), date(2026, 3, 2)], ids=str)
+def test_an_extension_is_allowed_from_receipt_to_the_last_day(on: date) -> None:
+    check_extension(CLOCK, on=on, is_extended=False)
+
+
+@pytest.mark.parametrize(
+    ("on", "is_extended", "problem"),
+    [
+        (date(2026, 3, 3), False, "the first period is over"),
+        (date(2026, 4, 30), False, "the first period is over"),
+        (date(2026, 1, 30), False, "before receipt"),
+        (date(2026, 2, 10), True, "extended already"),
+    ],
+)
+def test_an_extension_is_refused_when_it_is_late_or_a_second_one(
+    on: date,
+    is_extended: bool,  # noqa: FBT001 - a parameter of a table
+    problem: str,
+) -> None:
+    with pytest.raises(ExtensionRefusedError) as caught:
+        check_extension(CLOCK, on=on, is_extended=is_extended)
+    assert caught.value.facts["problem"] == problem

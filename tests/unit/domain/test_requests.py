@@ -1,6 +1,7 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from support.domain import request
 
 from unlearn_core.domain.requests import (
@@ -16,12 +17,41 @@ from unlearn_core.errors import IllegalTransitionError
 LEGAL = {
     (None, "received"),
     ("received", "acknowledged"),
+    ("received", "declined"),
+    ("received", "withdrawn"),
     ("acknowledged", "identity_verified"),
     ("acknowledged", "refused"),
     ("acknowledged", "joined"),
+    ("acknowledged", "withdrawn"),
+    ("acknowledged", "declined"),
     ("identity_verified", "located"),
     ("identity_verified", "not_found"),
+    ("identity_verified", "on_hold"),
+    ("identity_verified", "declined"),
+    ("identity_verified", "withdrawn"),
     ("located", "sources_erased"),
+    ("located", "referred"),
+    ("located", "on_hold"),
+    ("located", "declined"),
+    ("located", "withdrawn"),
+    ("referred", "approved"),
+    ("referred", "on_hold"),
+    ("referred", "declined"),
+    ("referred", "withdrawn"),
+    ("approved", "sources_erased"),
+    ("approved", "on_hold"),
+    ("approved", "declined"),
+    ("approved", "withdrawn"),
+    ("on_hold", "released"),
+    ("on_hold", "declined"),
+    ("on_hold", "withdrawn"),
+    ("released", "located"),
+    ("released", "not_found"),
+    ("released", "on_hold"),
+    ("released", "declined"),
+    ("released", "withdrawn"),
+    ("withdrawn", "purged"),
+    ("declined", "purged"),
     ("sources_erased", "datasets_built"),
     ("datasets_built", "trained"),
     ("datasets_built", "escalated"),
@@ -35,7 +65,8 @@ LEGAL = {
     ("unlearning_rejected", "trained"),
     ("unlearning_rejected", "escalated"),
     ("escalated", "retried"),
-    ("escalated", "purged"),
+    ("escalated", "given_up"),
+    ("given_up", "purged"),
     ("retried", "trained"),
     ("unlearning_verified", "registered"),
     ("registered", "promoted"),
@@ -85,6 +116,10 @@ NEEDS = [
     (Stage.CERTIFIED, Stage.PURGED),
     (Stage.NOTIFIED, Stage.PURGED),
     (Stage.RETRIED, Stage.ESCALATED),
+    (Stage.GIVEN_UP, Stage.ESCALATED),
+    (Stage.APPROVED, Stage.REFERRED),
+    (Stage.RELEASED, Stage.ON_HOLD),
+    (Stage.ON_HOLD, Stage.IDENTITY_VERIFIED),
 ]
 
 
@@ -135,7 +170,11 @@ def test_only_the_answer_to_the_subject_closes_a_request() -> None:
     assert [stage for stage in Stage if request(stage=stage).is_closed] == [
         Stage.NOTIFIED
     ]
-    assert set(WAITS_FOR_A_PERSON) == {Stage.ESCALATED}
+    assert set(WAITS_FOR_A_PERSON) == {
+        Stage.REFERRED,
+        Stage.ON_HOLD,
+        Stage.ESCALATED,
+    }
 
 
 @pytest.mark.parametrize("stage", Stage)
@@ -174,3 +213,91 @@ def test_outsiders_see_what_became_of_a_closed_request(
 
 def test_a_closed_request_without_an_outcome_does_not_count_as_fulfilled() -> None:
     assert request(stage=Stage.NOTIFIED).status is RequestStatus.DENIED
+
+
+ERASES = {Stage.SOURCES_ERASED, Stage.DATASETS_BUILT, Stage.TRAINED}
+
+
+class Lives(RuleBasedStateMachine):
+    """One request that moves on as the ledger lets it, whatever anybody tries."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: list[Stage] = []
+
+    @property
+    def present(self) -> Stage | None:
+        """Return the stage that the request is in."""
+        return self.history[-1] if self.history else None
+
+    @rule(stage=st.sampled_from(Stage))
+    def try_anything(self, stage: Stage) -> None:
+        """Ask for any move; an illegal one changes nothing."""
+        try:
+            check_transition(self.present, stage)
+        except IllegalTransitionError:
+            assert stage not in TRANSITIONS[self.present]
+        else:
+            self.history.append(stage)
+
+    @precondition(lambda self: bool(TRANSITIONS[self.present]))
+    @rule(data=st.data())
+    def go_on(self, data: st.DataObject) -> None:
+        """Make one of the legal moves."""
+        options = sorted(TRANSITIONS[self.present])
+        self.history.append(data.draw(st.sampled_from(options)))
+
+    @precondition(lambda self: self.present not in {None, *WAITS_FOR_A_PERSON})
+    @rule()
+    def withdraw(self) -> None:
+        """Call it off: possible exactly until the first record is erased."""
+        is_early = not ERASES & set(self.history) and not {
+            Stage.REFUSED,
+            Stage.JOINED,
+            Stage.NOT_FOUND,
+            Stage.DECLINED,
+            Stage.WITHDRAWN,
+        } & set(self.history)
+        assert (Stage.WITHDRAWN in TRANSITIONS[self.present]) == is_early
+
+    @invariant()
+    def nothing_is_erased_after_it_was_called_off(self) -> None:
+        """A request that was declined or withdrawn touches no source and no model."""
+        for end in (Stage.DECLINED, Stage.WITHDRAWN, Stage.REFUSED, Stage.JOINED):
+            if end in self.history:
+                after = self.history[self.history.index(end) + 1 :]
+                assert set(after) <= {Stage.PURGED, Stage.CERTIFIED, Stage.NOTIFIED}
+                assert not ERASES & set(self.history)
+
+    @invariant()
+    def what_was_held_is_searched_again_before_it_is_erased(self) -> None:
+        """Sources change while a request is held."""
+        if Stage.RELEASED in self.history and Stage.SOURCES_ERASED in self.history:
+            last = len(self.history) - self.history[::-1].index(Stage.RELEASED)
+            assert (
+                Stage.LOCATED
+                in self.history[last : self.history.index(Stage.SOURCES_ERASED)]
+            )
+
+    @invariant()
+    def what_was_referred_is_not_erased_without_approval(self) -> None:
+        """Once a person has to decide, nothing goes on without their word."""
+        for place, stage in enumerate(self.history[:-1]):
+            if stage is Stage.REFERRED:
+                assert self.history[place + 1] in {
+                    Stage.APPROVED,
+                    Stage.ON_HOLD,
+                    Stage.DECLINED,
+                    Stage.WITHDRAWN,
+                }
+
+    @invariant()
+    def the_end_is_the_end(self) -> None:
+        """The answer is given once and nothing follows it."""
+        assert self.history.count(Stage.NOTIFIED) <= 1
+        if Stage.NOTIFIED in self.history:
+            assert self.present is Stage.NOTIFIED
+
+
+TestLives = Lives.TestCase
+TestLives.settings = settings(max_examples=40, stateful_step_count=40)
