@@ -11,7 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from unlearn_core.domain.datasets import Group
-from unlearn_core.domain.verdicts import AcceptancePolicy
+from unlearn_core.domain.verdicts import (
+    AcceptancePolicy,
+    Comparison,
+    Gate,
+    GateDecision,
+)
 from unlearn_core.metrics.base import MissingEvidenceError, mean_per_person, of_group
 from unlearn_core.metrics.indistinguishability import answer_likelihood
 from unlearn_core.verification.suite import Verification
@@ -19,6 +24,7 @@ from unlearn_core.verification.suite import Verification
 mpl.use("agg")
 
 _INK, _CALM, _WARM, _GRID = "#1f2933", "#3d7ea6", "#c8553d", "#d9e2ec"
+_UNIT, _WIDEST = 0.05, 2.0
 _GROUPS = (
     (Group.CONTROL, "never trained", _CALM),
     (Group.RETAINED, "retained", "#829ab1"),
@@ -58,31 +64,64 @@ def _likelihoods(verification: Verification) -> bytes:
             )
         _tidy(axes, title)
         axes.set_yticks(range(len(_GROUPS)), [label for _, label, _ in _GROUPS])
-        axes.set_xlabel("mean log-probability of the true answers (nats per token)")
+    figure.supxlabel(
+        "mean log-probability of the true answers, one dot a person (nats per token)",
+        color=_INK,
+        fontsize=10,
+    )
     return _png(figure)
 
 
 def _gates(verification: Verification, policy: AcceptancePolicy) -> bytes:
-    """Draw every gate with the number it looked at and its limit."""
+    """Draw how far every gate's number is from its limit, on the passing side or not.
+
+    Distances are in units of the limit, so that gates can share an axis; the numbers
+    themselves stand beside.
+    """
     decisions = verification.verdict.decisions
-    figure = Figure(figsize=(9, 0.42 * len(decisions) + 1), layout="constrained")
+    figure = Figure(figsize=(9, 0.36 * len(decisions) + 1.4), layout="constrained")
     axes = figure.subplots()
-    axes.set_axis_off()
-    for row, (decision, gate) in enumerate(zip(decisions, policy.gates, strict=True)):
-        height = 1 - (row + 0.5) / len(decisions)
+    rows = np.arange(len(decisions))[::-1]
+    for row, decision, gate in zip(rows, decisions, policy.gates, strict=True):
+        margin = _margin(decision, gate)
         colour = _CALM if decision.passed else _WARM
-        number = "missing" if decision.value is None else f"{decision.value:.3f}"
-        word = gate.comparison.value.replace("_", " ")
-        cells = (
-            (0.0, "passed" if decision.passed else "FAILED", colour),
-            (0.12, gate.name, _INK),
-            (0.5, f"{gate.side.value} of {gate.metric}", _INK),
-            (0.88, f"{number}  ({word} {gate.limit:g})", colour),
+        axes.barh(row, margin, height=0.55, color=colour if decision.applies else _GRID)
+        axes.text(
+            _WIDEST + 0.1,
+            row,
+            _in_words(decision, gate),
+            color=colour if decision.applies else _INK,
+            fontsize=9,
+            va="center",
         )
-        for left, text, shade in cells:
-            axes.text(left, height, text, color=shade, fontsize=9, va="center")
-    axes.set_xlim(0, 1.15)
+    axes.axvline(0, color=_INK, linewidth=1)
+    axes.set_xlim(-_WIDEST, _WIDEST)
+    axes.set_yticks(rows, [gate.name for gate in policy.gates])
+    axes.set_xticks(
+        [-_WIDEST / 2, 0, _WIDEST / 2], ["failed", "limit", "passed"], color=_INK
+    )
+    axes.tick_params(length=0)
+    passed = verification.verdict.passed
+    _tidy(axes, "verification passed" if passed else "verification rejected the pair")
     return _png(figure)
+
+
+def _margin(decision: GateDecision, gate: Gate) -> float:
+    """Return the distance to the limit in units of the limit; positive passes."""
+    if decision.value is None or not decision.applies:
+        return 0.0
+    distance = decision.value - gate.limit
+    if gate.comparison is Comparison.AT_MOST:
+        distance = -distance
+    return float(np.clip(distance / max(abs(gate.limit), _UNIT), -_WIDEST, _WIDEST))
+
+
+def _in_words(decision: GateDecision, gate: Gate) -> str:
+    if not decision.applies:
+        return "does not apply"
+    number = "missing" if decision.value is None else f"{decision.value:.3f}"
+    comparison = gate.comparison.value.replace("_", " ")
+    return f"{number}  ({gate.side.value}; {comparison} {gate.limit:g})"
 
 
 def _tidy(axes: Axes, title: str) -> None:
