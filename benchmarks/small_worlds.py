@@ -21,6 +21,7 @@ from unlearn_core.domain.sources import SourceRecord
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
+    WEIGHTS_FILE,
     load_language_model,
     load_model,
     load_tokenizer,
@@ -112,9 +113,7 @@ def open_world(
     folder = cache / f"{recipe.key}-without-{subjects}"
     paths = write_sources(population, folder / "sources", seed=seed)
     chosen = population.trained[:subjects]
-    if not (folder / "complete").is_file():
-        _train(recipe, folder, read_documents(paths), chosen, progress)
-        (folder / "complete").touch()
+    _train_missing(recipe, folder, read_documents(paths), chosen, progress)
     opened = open_data_map(paths.data_map)
     loaded = load_language_model(folder / "base", device=CPU)
     return SmallWorld(
@@ -143,13 +142,14 @@ def _recipe(seed: int) -> WorldRecipe:
     )
 
 
-def _train(
+def _train_missing(
     recipe: WorldRecipe,
     folder: Path,
     documents: Sequence[Document],
     subjects: Sequence[Person],
     progress: Progress,
 ) -> None:
+    """Train what an earlier, perhaps interrupted, run has not left behind."""
     bars: dict[str, TaskID] = {}
 
     def show(name: str, step: int, steps: int, _loss: float) -> None:
@@ -157,16 +157,18 @@ def _train(
             bars[name] = progress.add_task(f"world {recipe.world_seed}: {name}")
         progress.update(bars[name], completed=step, total=steps)
 
-    train_world_models(documents, folder, recipe=recipe, on_progress=show)
-    tokenizer = load_tokenizer(folder / "base")
-    retrained = train_model(
-        encode_documents(tokenizer, _without(documents, subjects)),
-        recipe=recipe.base,
-        vocabulary=recipe.vocabulary,
-        context=recipe.context,
-        on_progress=lambda *step: show("retrained", *step),
-    )
-    retrained.save_pretrained(folder / "retrained")
+    if not (folder / "base" / WEIGHTS_FILE).is_file():
+        train_world_models(documents, folder, recipe=recipe, on_progress=show)
+    if not (folder / "retrained" / WEIGHTS_FILE).is_file():
+        tokenizer = load_tokenizer(folder / "base")
+        retrained = train_model(
+            encode_documents(tokenizer, _without(documents, subjects)),
+            recipe=recipe.base,
+            vocabulary=recipe.vocabulary,
+            context=recipe.context,
+            on_progress=lambda *step: show("retrained", *step),
+        )
+        retrained.save_pretrained(folder / "retrained")
 
 
 def _without(
