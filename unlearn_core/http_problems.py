@@ -25,6 +25,11 @@ from unlearn_core.errors import (
     UnknownRequestError,
     UnlearnError,
 )
+from unlearn_core.http_errors import (
+    ApiKeyError,
+    RateLimitedError,
+    UnsupportedParameterError,
+)
 from unlearn_core.observability import EventLog
 
 MEDIA_TYPE = "application/problem+json"
@@ -36,6 +41,9 @@ _STATUS: Mapping[type[UnlearnError], HTTPStatus] = {
     UnknownRequestError: HTTPStatus.NOT_FOUND,
     UnknownModelError: HTTPStatus.NOT_FOUND,
     ContextExceededError: HTTPStatus.BAD_REQUEST,
+    UnsupportedParameterError: HTTPStatus.BAD_REQUEST,
+    ApiKeyError: HTTPStatus.UNAUTHORIZED,
+    RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PolicyError: HTTPStatus.CONFLICT,
     IntegrityError: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -64,6 +72,23 @@ def problem(
     return JSONResponse(body, status_code=status.value, media_type=MEDIA_TYPE)
 
 
+def refusal(error: UnlearnError) -> JSONResponse:
+    """Return an error as a problem.
+
+    Its fact ``parameter`` is named as the offending one; ``retry_seconds`` becomes
+    the header ``Retry-After``.
+    """
+    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+    parameter = error.facts.get("parameter")
+    where = () if parameter is None else (f"body.{parameter}",)
+    answer = problem(status, code=error.code, detail=error.diagnostics(), where=where)
+    if "retry_seconds" in error.facts:
+        answer.headers["Retry-After"] = str(error.facts["retry_seconds"])
+    if isinstance(error, ApiKeyError):
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
 def install(app: FastAPI, *, names: frozenset[str]) -> None:
     """Make an application answer errors as problems.
 
@@ -75,10 +100,7 @@ def install(app: FastAPI, *, names: frozenset[str]) -> None:
 
     @app.exception_handler(UnlearnError)
     async def known(_request: Request, error: UnlearnError) -> JSONResponse:
-        status = next(
-            status for kind, status in _STATUS.items() if isinstance(error, kind)
-        )
-        return problem(status, code=error.code, detail=error.diagnostics())
+        return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:

@@ -7,7 +7,7 @@ values are passed on.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -122,6 +122,17 @@ class ServingSettings(BaseModel):
     requires_offset: bool = Field(
         default=False,
         description="Refuse to answer before any offset was ever published.",
+    )
+    api_keys: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = Field(
+        default=(),
+        description="SHA-256 digests of accepted API keys, as a JSON list; "
+        "if empty, no key is asked for.",
+    )
+    requests_per_minute: int = Field(
+        default=0, ge=0, description="Most requests of one caller; 0 for any number."
+    )
+    maximum_waiting: int = Field(
+        default=256, ge=8, description="Most answers that wait for their turn."
     )
 
 

@@ -6,7 +6,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.testclient import TestClient
 from pydantic import BaseModel, ConfigDict
 
-from unlearn_core import errors, http_problems
+from unlearn_core import errors, http_errors, http_problems
 from unlearn_core.errors import UnlearnError
 
 
@@ -27,6 +27,10 @@ RAISED: dict[str, Exception] = {
     "dependency": errors.DatabaseUnavailableError(),
     "model": errors.UnknownModelError(),
     "context": errors.ContextExceededError(),
+    "parameter": http_errors.UnsupportedParameterError(parameter="stop"),
+    "key": http_errors.ApiKeyError(),
+    "rate": http_errors.RateLimitedError(retry_seconds=7),
+    "load": http_errors.OverloadedError(retry_seconds=1),
     "root": UnlearnError(),
     "foreign": LookupError("Ada Example"),
     "http": HTTPException(401, "Ada Example", {"WWW-Authenticate": "Bearer"}),
@@ -56,6 +60,10 @@ def client() -> TestClient:
         ("unknown", 404, "unknown_request"),
         ("model", 404, "model_not_found"),
         ("context", 400, "context_length_exceeded"),
+        ("parameter", 400, "unsupported_parameter"),
+        ("key", 401, "invalid_api_key"),
+        ("rate", 429, "rate_limited"),
+        ("load", 503, "overloaded"),
         ("policy", 409, "empty_forget_set"),
         ("integrity", 500, "ledger_broken"),
         ("dependency", 503, "database_unavailable"),
@@ -76,6 +84,16 @@ def test_an_error_becomes_a_problem_with_status_and_code(
     assert body["type"] == f"urn:unlearn:problem:{code}"
     assert body["error"]["code"] == code
     assert "Ada" not in answer.text
+
+
+def test_headers_and_parameter_follow_from_the_facts_of_an_error(
+    client: TestClient,
+) -> None:
+    assert client.get("/raise/key").headers["WWW-Authenticate"] == "Bearer"
+    assert client.get("/raise/rate").headers["Retry-After"] == "7"
+    assert client.get("/raise/load").headers["Retry-After"] == "1"
+    body = client.get("/raise/parameter").json()
+    assert (body["where"], body["error"]["param"]) == (["body.stop"], "stop")
 
 
 def test_the_detail_is_the_diagnosis_for_people_and_for_openai_clients(

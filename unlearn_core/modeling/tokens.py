@@ -101,6 +101,13 @@ class TransformersTokenizer:
         """Return text without special tokens."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def label(self, token_id: int) -> str:
+        """Return what one token is called: its text, or else its vocabulary entry."""
+        text = str(self._tokenizer.decode([token_id]))
+        if text and "\ufffd" not in text:
+            return text
+        return str(self._tokenizer.convert_ids_to_tokens(token_id))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class TokenizedExample:

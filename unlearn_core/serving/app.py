@@ -3,18 +3,19 @@
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from unlearn_core import http_problems
 from unlearn_core.errors import OffsetRequiredError, UnknownModelError
 from unlearn_core.modeling.weights import LanguageModel
+from unlearn_core.serving.admission import Admission, Gate
 from unlearn_core.serving.completions import (
     Answering,
     Question,
@@ -43,6 +44,7 @@ class InferenceService:
         slot: Which version answers.
         engine: Where answers are generated.
         watcher: Keeps the slot current.
+        admission: Who may ask, and how often.
         started_at: Moment of start, in seconds since 1970.
     """
 
@@ -52,6 +54,7 @@ class InferenceService:
     slot: Slot
     engine: Engine
     watcher: Watcher
+    admission: Admission = field(default_factory=Admission)
     started_at: int = field(default_factory=lambda: int(time.time()))
 
     def state(self) -> ReplicaStateAnswer:
@@ -86,6 +89,7 @@ def create_app(service: InferenceService) -> FastAPI:
         await asyncio.to_thread(service.engine.stop)
 
     app = FastAPI(title="unlearn inference service", lifespan=lifespan)
+    app.add_middleware(Gate, admission=service.admission)
     http_problems.install(app, names=FIELD_NAMES)
     _add_completions(app, service)
     _add_status(app, service)
@@ -94,14 +98,14 @@ def create_app(service: InferenceService) -> FastAPI:
 
 def _add_completions(app: FastAPI, service: InferenceService) -> None:
     @app.post("/v1/completions", response_model=None)
-    async def complete(request: CompletionRequest) -> Response:
+    async def complete(request: CompletionRequest, connection: Request) -> Response:
         """Continue a text."""
-        return await _answer(service, request)
+        return await _answer(service, request, connection)
 
     @app.post("/v1/chat/completions", response_model=None)
-    async def chat(request: ChatCompletionRequest) -> Response:
+    async def chat(request: ChatCompletionRequest, connection: Request) -> Response:
         """Answer a conversation."""
-        return await _answer(service, request)
+        return await _answer(service, request, connection)
 
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -135,7 +139,9 @@ def _add_status(app: FastAPI, service: InferenceService) -> None:
 
 
 async def _answer(
-    service: InferenceService, request: CompletionRequest | ChatCompletionRequest
+    service: InferenceService,
+    request: CompletionRequest | ChatCompletionRequest,
+    connection: Request,
 ) -> Response:
     if request.model != service.base_model:
         raise UnknownModelError(served=service.base_model)
@@ -143,17 +149,22 @@ async def _answer(
         request,
         tokenizer=service.base.tokenizer,
         maximum_tokens=service.slot.current.law.maximum_tokens,
+        vocabulary_size=service.base.model.config.vocab_size,
     )
-    return await (_stream if request.stream else _whole)(service, question)
+    if request.stream:
+        return await _stream(service, question)
+    return await _whole(service, question, connection)
 
 
-async def _whole(service: InferenceService, question: Question) -> Response:
+async def _whole(
+    service: InferenceService, question: Question, connection: Request
+) -> Response:
     with service.slot.lease() as version:
         answering = Answering(
             service.engine, question, version=version, tokenizer=service.base.tokenizer
         )
         try:
-            body = await answering.whole()
+            body = await _unless_gone(answering.whole(), connection)
         finally:
             answering.cancel()
         if body is None:
@@ -178,6 +189,24 @@ async def _stream(service: InferenceService, question: Question) -> Response:
         media_type="text/event-stream",
         headers=dict(stamp_headers(answering.stamp())),
     )
+
+
+async def _unless_gone(
+    answer: Coroutine[Any, Any, dict[str, Any] | None], connection: Request
+) -> dict[str, Any] | None:
+    """Wait for an answer, but no longer than its client; None if it has left."""
+
+    async def leaves() -> None:
+        while (await connection.receive())["type"] != "http.disconnect":
+            pass
+
+    answered, gone = asyncio.ensure_future(answer), asyncio.ensure_future(leaves())
+    try:
+        await asyncio.wait({answered, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return answered.result() if answered.done() else None
+    finally:
+        answered.cancel()
+        gone.cancel()
 
 
 class _Pinned:

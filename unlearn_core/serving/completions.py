@@ -4,15 +4,19 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from unlearn_core.errors import ContextExceededError
+from unlearn_core.http_errors import UnsupportedParameterError
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
+from unlearn_core.serving.logprobs import chat_logprobs, text_logprobs
+from unlearn_core.serving.running_text import Piece, PlacedToken, RunningText
 from unlearn_core.serving.schemas import (
     ChatCompletionRequest,
     CompletionRequest,
@@ -36,6 +40,12 @@ class Question:
         seed: Seed of the random choices.
         is_chat: Which shape the answer has.
         model: Model name to be repeated in the answer.
+        choices: How many answers are wanted.
+        stops: Texts that end an answer.
+        bias: What is added to the log-probabilities of single tokens.
+        likeliest: How many of the likeliest tokens are told with each token; None if
+            no log-probabilities are wanted.
+        wants_usage: Whether a stream ends with the token counts.
     """
 
     prompt: list[int]
@@ -43,6 +53,11 @@ class Question:
     seed: int
     is_chat: bool
     model: str
+    choices: int
+    stops: Sequence[str]
+    bias: Mapping[int, float]
+    likeliest: int | None
+    wants_usage: bool
 
 
 def read_question(
@@ -50,11 +65,14 @@ def read_question(
     *,
     tokenizer: TransformersTokenizer,
     maximum_tokens: int,
+    vocabulary_size: int,
 ) -> Question:
     """Turn a request into token ids.
 
     Raises:
         ContextExceededError: Prompt and answer do not fit into the context.
+        UnsupportedParameterError: Two parameters contradict each other, or a token
+            does not exist.
     """
     limit = request.max_tokens
     if isinstance(request, ChatCompletionRequest):
@@ -66,8 +84,15 @@ def read_question(
         prompt = tokenizer.text(request.prompt)
     if len(prompt) + limit > maximum_tokens:
         raise ContextExceededError(asked=len(prompt) + limit, maximum=maximum_tokens)
+    options = request.stream_options
+    if options is not None and not request.stream:
+        raise UnsupportedParameterError(parameter="stream_options", problem="no stream")
+    bias = request.logit_bias or {}
+    if max(bias, default=0) >= vocabulary_size:
+        raise UnsupportedParameterError(parameter="logit_bias", problem="no such token")
     seed = request.seed
     is_sampled = request.temperature >= LOWEST_TEMPERATURE
+    stop = request.stop or ()
     return Question(
         prompt=prompt,
         sampling=Sampling(
@@ -79,17 +104,66 @@ def read_question(
         seed=secrets.randbits(SEED_BITS) if seed is None else seed % 2**SEED_BITS,
         is_chat=isinstance(request, ChatCompletionRequest),
         model=request.model,
+        choices=request.n,
+        stops=(stop,) if isinstance(stop, str) else tuple(stop),
+        bias=bias,
+        likeliest=_likeliest(request),
+        wants_usage=options is not None and options.include_usage,
     )
 
 
+def _likeliest(request: CompletionRequest | ChatCompletionRequest) -> int | None:
+    """Return how many of the likeliest tokens are wanted; None for no logprobs."""
+    if isinstance(request, CompletionRequest):
+        return request.logprobs
+    if not request.logprobs and request.top_logprobs is not None:
+        raise UnsupportedParameterError(
+            parameter="top_logprobs", problem="needs logprobs"
+        )
+    return (request.top_logprobs or 0) if request.logprobs else None
+
+
+class _Choice:
+    """One of the answers to a question.
+
+    Attributes:
+        job: What the engine does for it.
+        text: Its text so far.
+        reason: Why it has ended, if it has.
+    """
+
+    def __init__(self, job: Job, text: RunningText) -> None:
+        self.job = job
+        self.text = text
+        self.reason: FinishReason | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Tell whether the answer could not be generated."""
+        return self.reason is FinishReason.ERROR
+
+    def take(self, event: Event) -> None:
+        """Take an event; a stop text ends the answer here."""
+        if isinstance(event, Token):
+            self.text.add(event)
+            if self.text.is_stopped:
+                self.reason = FinishReason.STOP
+                self.job.is_cancelled.set()
+        else:
+            self.reason = event
+
+
 class Answering:
-    """One running answer.
+    """One running answer, or several to one question.
 
     Args:
         engine: Where it runs.
         question: What was asked.
         version: The version that the request has pinned.
         tokenizer: Turns ids into text.
+
+    Raises:
+        OverloadedError: Too many jobs are waiting already.
     """
 
     def __init__(
@@ -103,66 +177,55 @@ class Answering:
         self._question = question
         self._tokenizer = tokenizer
         self._version = version
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._ids: list[int] = []
+        self._events: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
         self._id = ("chatcmpl-" if question.is_chat else "cmpl-") + uuid4().hex
         self._created = int(time.time())
         self._loop = asyncio.get_running_loop()
-        self._job = Job(
-            law=version.law,
-            prompt=question.prompt,
-            sampling=question.sampling,
-            end_id=tokenizer.end_id,
-            pad_id=tokenizer.pad_id,
-            seed=question.seed,
-            emit=self._emit,
-        )
-        engine.submit(self._job)
+        self._choices = [
+            _Choice(self._job(index), RunningText(tokenizer, stops=question.stops))
+            for index in range(question.choices)
+        ]
+        engine.submit(*(choice.job for choice in self._choices))
 
     def cancel(self) -> None:
-        """Stop early; the engine frees the row at its next step."""
-        self._job.is_cancelled.set()
-
-    def _emit(self, event: Event) -> None:
-        """Hand an event over from the engine's thread."""
-        self._loop.call_soon_threadsafe(self._events.put_nowait, event)
+        """Stop early; the engine frees the rows at its next step."""
+        for choice in self._choices:
+            choice.job.is_cancelled.set()
 
     async def whole(self) -> dict[str, Any] | None:
         """Return the whole answer, or None if generation failed."""
-        reason = FinishReason.ERROR
-        async for event in self._read():
-            if isinstance(event, FinishReason):
-                reason = event
-        if reason is FinishReason.ERROR:
+        async for _ in self._read():
+            pass
+        if any(choice.has_failed for choice in self._choices):
             return None
-        text = self._tokenizer.decode(self._ids)
         body = self._frame("chat.completion" if self._question.is_chat else None)
-        content: dict[str, Any] = (
-            {"message": {"role": "assistant", "content": text}}
-            if self._question.is_chat
-            else {"text": text}
-        )
         body["choices"] = [
-            {"index": 0, "finish_reason": reason.value, "logprobs": None, **content}
+            self._whole_choice(index, choice)
+            for index, choice in enumerate(self._choices)
         ]
-        body["usage"] = self._usage().model_dump()
-        return body
+        return body | {"usage": self._usage().model_dump()}
 
     async def events(self) -> AsyncIterator[str]:
         """Yield the answer as server-sent events."""
         if self._question.is_chat:
-            yield self._chunk({"role": "assistant", "content": ""}, None)
-        written = ""
-        async for event in self._read():
-            text = self._tokenizer.decode(self._ids)
-            is_last = isinstance(event, FinishReason)
-            # A character may need several tokens; hold back what is not whole yet.
-            if is_last or not text.endswith("\ufffd"):
-                if len(text) > len(written):
-                    yield self._chunk(self._piece(text[len(written) :]), None)
-                written = text
-            if isinstance(event, FinishReason):
-                yield self._last(event)
+            for index in range(len(self._choices)):
+                yield self._chunk(index, {"role": "assistant", "content": ""})
+        async for index, choice in self._read():
+            if choice.has_failed:
+                error = {"message": "generation failed", "type": "generation_failed"}
+                yield _event({"error": error})
+                break
+            piece = choice.text.release(is_last=choice.reason is not None)
+            if piece.text or (choice.reason and piece.tokens):
+                yield self._piece(index, piece)
+            if choice.reason:
+                yield self._piece(index, Piece(text="", tokens=()), choice.reason)
+        else:
+            if self._question.wants_usage:
+                frame = self._frame(self._chunk_kind())
+                yield _event(
+                    frame | {"choices": [], "usage": self._usage().model_dump()}
+                )
         yield "data: [DONE]\n\n"
 
     def stamp(self) -> OffsetStamp:
@@ -173,29 +236,85 @@ class Answering:
             manifest=self._version.manifest,
         )
 
-    async def _read(self) -> AsyncIterator[Event]:
-        while True:
-            event = await self._events.get()
-            if isinstance(event, Token):
-                self._ids.append(event.token_id)
-            yield event
-            if isinstance(event, FinishReason):
+    def _job(self, index: int) -> Job:
+        question = self._question
+        return Job(
+            law=self._version.law,
+            prompt=question.prompt,
+            sampling=question.sampling,
+            end_id=self._tokenizer.end_id,
+            pad_id=self._tokenizer.pad_id,
+            seed=(question.seed + index) % 2**SEED_BITS,
+            emit=partial(self._emit, index),
+            bias=question.bias,
+            likeliest=question.likeliest or 0,
+        )
+
+    def _emit(self, index: int, event: Event) -> None:
+        """Hand an event over from the engine's thread."""
+        self._loop.call_soon_threadsafe(self._events.put_nowait, (index, event))
+
+    async def _read(self) -> AsyncIterator[tuple[int, _Choice]]:
+        """Yield what went on, until all answers have ended or one has failed."""
+        while any(choice.reason is None for choice in self._choices):
+            index, event = await self._events.get()
+            choice = self._choices[index]
+            if choice.reason is not None:
+                continue  # made before the engine knew that a stop text was met
+            choice.take(event)
+            yield index, choice
+            if choice.has_failed:
                 return
 
-    def _piece(self, text: str) -> dict[str, str]:
-        return {"content": text} if self._question.is_chat else {"text": text}
+    def _whole_choice(self, index: int, choice: _Choice) -> dict[str, Any]:
+        piece = choice.text.release(is_last=True)
+        content: dict[str, Any] = (
+            {"message": {"role": "assistant", "content": piece.text}}
+            if self._question.is_chat
+            else {"text": piece.text}
+        )
+        return {
+            "index": index,
+            "finish_reason": choice.reason,
+            "logprobs": self._logprobs(piece.tokens),
+            **content,
+        }
 
-    def _last(self, reason: FinishReason) -> str:
-        if reason is FinishReason.ERROR:
-            error = {"message": "generation failed", "type": "generation_failed"}
-            return _event({"error": error})
-        return self._chunk(self._piece(""), reason.value)
+    def _logprobs(self, tokens: Sequence[PlacedToken]) -> dict[str, Any] | None:
+        if self._question.likeliest is None:
+            return None
+        shape: Callable[..., dict[str, Any]] = (
+            chat_logprobs if self._question.is_chat else text_logprobs
+        )
+        return shape(tokens, tokenizer=self._tokenizer)
 
-    def _chunk(self, piece: dict[str, str], reason: str | None) -> str:
-        kind = "chat.completion.chunk" if self._question.is_chat else None
-        choice: dict[str, Any] = {"index": 0, "finish_reason": reason}
-        choice |= {"delta": piece} if self._question.is_chat else piece
-        return _event(self._frame(kind) | {"choices": [choice]})
+    def _piece(
+        self, index: int, piece: Piece, reason: FinishReason | None = None
+    ) -> str:
+        is_chat = self._question.is_chat
+        content = {"content": piece.text} if is_chat else {"text": piece.text}
+        logprobs = self._logprobs(piece.tokens) if piece.tokens else None
+        return self._chunk(index, content, logprobs=logprobs, reason=reason)
+
+    def _chunk(
+        self,
+        index: int,
+        content: dict[str, str],
+        *,
+        logprobs: dict[str, Any] | None = None,
+        reason: FinishReason | None = None,
+    ) -> str:
+        choice: dict[str, Any] = {
+            "index": index,
+            "finish_reason": reason,
+            "logprobs": logprobs,
+        }
+        choice |= {"delta": content} if self._question.is_chat else content
+        frame = self._frame(self._chunk_kind()) | {"choices": [choice]}
+        return _event(frame | ({"usage": None} if self._question.wants_usage else {}))
+
+    def _chunk_kind(self) -> str | None:
+        return "chat.completion.chunk" if self._question.is_chat else None
 
     def _frame(self, kind: str | None) -> dict[str, Any]:
         return {
@@ -208,7 +327,8 @@ class Answering:
         }
 
     def _usage(self) -> Usage:
-        prompt, answer = len(self._question.prompt), len(self._ids)
+        prompt = len(self._question.prompt)
+        answer = sum(len(choice.text) for choice in self._choices)
         return Usage(
             prompt_tokens=prompt,
             completion_tokens=answer,

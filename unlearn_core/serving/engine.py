@@ -6,11 +6,14 @@ A thread takes waiting jobs of one version, prefills them as one padded batch an
 decodes step by step, handing every token out as it is made. Each job samples with its
 own settings and its own random numbers, so its answer does not depend on its
 neighbours in the batch.
+
+The queue is limited. What does not fit is refused at once, so that waiting never takes
+longer than a client is willing to wait.
 """
 
-import queue
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,11 +21,14 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
+from unlearn_core.http_errors import OverloadedError
 from unlearn_core.modeling.generation import Decoder, Sampling, choose_tokens
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.observability import EventLog
 
 MAXIMUM_ROWS = 32
+MAXIMUM_WAITING = 256
+RETRY_SECONDS = 1
 
 _LOG = EventLog("engine")
 
@@ -38,10 +44,18 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """One generated token with its log-probability under the served law."""
+    """One generated token.
+
+    Attributes:
+        token_id: Its id.
+        log_prob: Its log-probability under the served law, before temperature, top-p
+            and bias.
+        likeliest: The likeliest tokens of that law with their log-probabilities.
+    """
 
     token_id: int
     log_prob: float
+    likeliest: Sequence[tuple[int, float]] = ()
 
 
 Event = Token | FinishReason
@@ -60,6 +74,8 @@ class Job:
         seed: Seed of the random choices.
         emit: Receives tokens, then one `FinishReason`; called from the engine's
             thread.
+        bias: What is added to the log-probabilities of single tokens before choosing.
+        likeliest: How many of the likeliest tokens are handed out with each token.
         is_cancelled: Set by the requester to stop early.
     """
 
@@ -70,15 +86,22 @@ class Job:
     pad_id: int
     seed: int
     emit: Callable[[Event], None]
+    bias: Mapping[int, float] = field(default_factory=dict)
+    likeliest: int = 0
     is_cancelled: threading.Event = field(default_factory=threading.Event)
 
 
 class Engine:
-    """Runs jobs on one thread."""
+    """Runs jobs on one thread.
 
-    def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._taken: list[Job] = []
+    Args:
+        maximum_waiting: Most jobs in the queue; those being answered do not count.
+    """
+
+    def __init__(self, *, maximum_waiting: int = MAXIMUM_WAITING) -> None:
+        self._maximum_waiting = maximum_waiting
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
         self._is_ending = False
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -88,12 +111,23 @@ class Engine:
 
     def stop(self) -> None:
         """Finish the jobs that were submitted, then end the thread."""
-        self._waiting.put(None)
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify()
         self._thread.join()
 
-    def submit(self, job: Job) -> None:
-        """Queue a job."""
-        self._waiting.put(job)
+    def submit(self, *jobs: Job) -> None:
+        """Queue jobs, all of them or none.
+
+        Raises:
+            OverloadedError: They do not fit into the queue.
+        """
+        with self._changed:
+            waiting = len(self._waiting)
+            if waiting + len(jobs) > self._maximum_waiting:
+                raise OverloadedError(waiting=waiting, retry_seconds=RETRY_SECONDS)
+            self._waiting.extend(jobs)
+            self._changed.notify()
 
     def _run(self) -> None:
         # No job is kept in a variable here: an idle engine must not hold a version.
@@ -102,32 +136,29 @@ class Engine:
 
     def _wait_for_jobs(self) -> bool:
         """Wait until there is something to do; tell whether there is."""
-        if not self._taken and not self._is_ending:
-            self._receive()
-        return bool(self._taken)
-
-    def _receive(self) -> None:
-        """Take one job, or the order to end, from the queue."""
-        job = self._waiting.get()
-        if job is None:
-            self._is_ending = True
-        else:
-            self._taken.append(job)
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_ending)
+            return bool(self._waiting)
 
     def _take_batch(self) -> list[Job]:
-        """Collect waiting jobs of the first one's law, without waiting for more."""
-        while len(self._taken) < MAXIMUM_ROWS and not self._waiting.empty():
-            self._receive()
-        law = self._taken[0].law
-        jobs = [job for job in self._taken if job.law is law]
-        self._taken = [job for job in self._taken if job.law is not law]
-        return jobs
+        """Take waiting jobs of the first one's law, without waiting for more."""
+        with self._changed:
+            law = self._waiting[0].law
+            jobs = [job for job in self._waiting if job.law is law][:MAXIMUM_ROWS]
+            taken = set(map(id, jobs))
+            self._waiting = deque(job for job in self._waiting if id(job) not in taken)
+            return jobs
 
     @staticmethod
     def _answer(jobs: list[Job]) -> None:
         """Answer a batch; a failure ends its jobs, never the thread."""
         try:
-            _Batch(jobs).run()
+            # Who left while waiting costs nothing.
+            left = [job for job in jobs if job.is_cancelled.is_set()]
+            for job in left:
+                job.emit(FinishReason.CANCELLED)
+            if len(left) < len(jobs):
+                _Batch([job for job in jobs if job not in left]).run()
         except Exception as error:  # noqa: BLE001 - the thread must survive
             _LOG.error("batch_failed", reason=type(error).__name__, count=len(jobs))
             for job in jobs:
@@ -173,7 +204,9 @@ class _Batch:
             return self._finish(row, FinishReason.ERROR)
         try:
             chosen_B = choose_tokens(
-                log_probs_V[None], job.sampling, generator=self._generators[row]
+                _biased(log_probs_V, job.bias)[None],
+                job.sampling,
+                generator=self._generators[row],
             )
         except RuntimeError:
             # This row's sampling cannot be done; its neighbours go on.
@@ -181,7 +214,13 @@ class _Batch:
         token = int(chosen_B[0])
         if token == job.end_id:
             return self._finish(row, FinishReason.STOP)
-        job.emit(Token(token_id=token, log_prob=float(log_probs_V[token])))
+        job.emit(
+            Token(
+                token_id=token,
+                log_prob=float(log_probs_V[token]),
+                likeliest=_likeliest(log_probs_V, job.likeliest),
+            )
+        )
         if step + 1 >= job.sampling.maximum_tokens:
             self._finish(row, FinishReason.LENGTH)
         return token
@@ -190,3 +229,20 @@ class _Batch:
         self._finished[row] = True
         self._jobs[row].emit(reason)
         return self._jobs[row].pad_id
+
+
+def _biased(log_probs_V: Tensor, bias: Mapping[int, float]) -> Tensor:
+    """Return a law with something added to single tokens."""
+    if not bias:
+        return log_probs_V
+    ids = torch.tensor(list(bias), device=log_probs_V.device)
+    added = torch.tensor(list(bias.values()), device=log_probs_V.device)
+    return log_probs_V.index_add(0, ids, added.to(log_probs_V.dtype))
+
+
+def _likeliest(log_probs_V: Tensor, count: int) -> list[tuple[int, float]]:
+    """Return the likeliest tokens, the likeliest first."""
+    if not count:
+        return []
+    values, ids = log_probs_V.topk(min(count, len(log_probs_V)))
+    return list(zip(ids.tolist(), values.tolist(), strict=True))

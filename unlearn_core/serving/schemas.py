@@ -1,7 +1,9 @@
 """Requests and answers in the shape of the OpenAI API.
 
 Unknown fields are refused instead of ignored, and so are fields that an offset cannot
-honour: a parameter that silently does nothing would be a lie about the answer.
+honour: a parameter that silently does nothing would be a lie about the answer. A field
+of the latter kind is accepted with the value that asks for nothing, because clients
+send their defaults.
 """
 
 from typing import Annotated, Literal
@@ -10,8 +12,23 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAXIMUM_TOKENS = 256
 MAXIMUM_PROMPT_CHARACTERS = 20_000
+MAXIMUM_CHOICES = 8
+MAXIMUM_LOGPROBS = 5
 
 _REQUEST = ConfigDict(extra="forbid", frozen=True)
+
+_StopText = Annotated[str, Field(min_length=1, max_length=64)]
+_TokenId = Annotated[int, Field(ge=0)]
+_Bias = Annotated[float, Field(ge=-100, le=100)]
+_Zero = Annotated[float, Field(ge=0, le=0)]
+
+
+class StreamOptions(BaseModel):
+    """What a stream holds besides the answer."""
+
+    model_config = _REQUEST
+
+    include_usage: bool = False
 
 
 class _Sampled(BaseModel):
@@ -23,16 +40,28 @@ class _Sampled(BaseModel):
     max_tokens: Annotated[int, Field(ge=1, le=MAXIMUM_TOKENS)] = 64
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    n: Literal[1] = 1
+    n: Annotated[int, Field(ge=1, le=MAXIMUM_CHOICES)] = 1
     seed: int | None = None
+    stop: _StopText | Annotated[list[_StopText], Field(max_length=4)] | None = None
+    logit_bias: Annotated[dict[_TokenId, _Bias], Field(max_length=300)] | None = None
     stream: bool = False
+    stream_options: StreamOptions | None = None
     user: Annotated[str, Field(max_length=200)] | None = None
+    # Accepted only with the value that asks for nothing.
+    presence_penalty: _Zero | None = None
+    frequency_penalty: _Zero | None = None
+    prompt_logprobs: None = None
+    use_beam_search: Literal[False] | None = None
 
 
 class CompletionRequest(_Sampled):
     """``POST /v1/completions``."""
 
     prompt: Annotated[str, Field(min_length=1, max_length=MAXIMUM_PROMPT_CHARACTERS)]
+    logprobs: Annotated[int, Field(ge=0, le=MAXIMUM_LOGPROBS)] | None = None
+    best_of: Literal[1] | None = None
+    echo: Literal[False] | None = None
+    suffix: None = None
 
 
 class ChatMessage(BaseModel):
@@ -49,6 +78,8 @@ class ChatCompletionRequest(_Sampled):
 
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=64)]
     max_completion_tokens: Annotated[int, Field(ge=1, le=MAXIMUM_TOKENS)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=MAXIMUM_LOGPROBS)] | None = None
 
 
 FIELD_NAMES: frozenset[str] = frozenset(
@@ -56,12 +87,14 @@ FIELD_NAMES: frozenset[str] = frozenset(
         *CompletionRequest.model_fields,
         *ChatCompletionRequest.model_fields,
         *ChatMessage.model_fields,
+        *StreamOptions.model_fields,
         # Parts of the OpenAI API that are refused, so that a refusal can name them.
-        *("audio", "best_of", "echo", "frequency_penalty", "function_call"),
-        *("functions", "logit_bias", "logprobs", "metadata", "modalities"),
-        *("parallel_tool_calls", "prediction", "presence_penalty"),
-        *("reasoning_effort", "response_format", "service_tier", "stop", "store"),
-        *("stream_options", "suffix", "tool_choice", "tools", "top_logprobs"),
+        *("audio", "function_call", "functions", "metadata", "modalities"),
+        *("parallel_tool_calls", "prediction", "reasoning_effort", "response_format"),
+        *("service_tier", "store", "tool_choice", "tools"),
+        # And of other servers, which would leave the offset out or reveal the base.
+        *("prompt_embeds", "return_tokens_as_token_ids", "vllm_xargs"),
+        *("custom_logit_processor", "logits_processors", "extra_args"),
     }
 )
 """Field names that an answer about a malformed request may repeat."""

@@ -11,6 +11,7 @@ from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.weights import choose_device, load_language_model
+from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.engine import Engine
 from unlearn_core.serving.slot import Slot
@@ -48,7 +49,11 @@ def build_service(settings: Settings) -> InferenceService:
         base_model=settings.model.name,
         base=base,
         slot=slot,
-        engine=Engine(),
+        engine=Engine(maximum_waiting=serving.maximum_waiting),
+        admission=Admission(
+            api_keys=serving.api_keys,
+            requests_per_minute=serving.requests_per_minute,
+        ),
         watcher=Watcher(
             slot,
             base=base,

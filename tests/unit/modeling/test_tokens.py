@@ -28,6 +28,15 @@ def test_a_question_is_the_chat_template_up_to_the_answer() -> None:
     assert ids == tokenizer.text("<|user|>Who?<|assistant|>")
 
 
+def test_a_token_is_called_by_its_text_or_else_by_its_vocabulary_entry() -> None:
+    tokenizer = chat_tokenizer()
+    (letter,) = tokenizer.text("U")
+    assert tokenizer.label(letter) == "U"
+    assert tokenizer.label(tokenizer.end_id) == END
+    # The first byte of a euro sign is no character.
+    assert tokenizer.label(tokenizer.text("€")[0]) == "â"
+
+
 def test_a_conversation_keeps_earlier_turns() -> None:
     tokenizer = chat_tokenizer()
     ids = tokenizer.conversation(

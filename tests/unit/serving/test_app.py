@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 import time
@@ -23,7 +24,9 @@ from support.serving import (
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService, create_app
+from unlearn_core.serving.engine import Engine
 
 TEXT = {"model": "small-world", "prompt": "Hello", "max_tokens": 8, "temperature": 0}
 CHAT = {
@@ -262,9 +265,16 @@ def test_only_the_documented_routes_exist(service: InferenceService) -> None:
 @pytest.mark.parametrize(
     ("change", "parameter"),
     [
-        ({"logprobs": 3}, "logprobs"),
+        ({"logprobs": 6}, "logprobs"),
         ({"echo": True}, "echo"),
-        ({"n": 2}, "n"),
+        ({"n": 9}, "n"),
+        ({"best_of": 2}, "best_of"),
+        ({"use_beam_search": True}, "use_beam_search"),
+        ({"prompt_logprobs": 1}, "prompt_logprobs"),
+        ({"prompt_embeds": "AAAA"}, "prompt_embeds"),
+        ({"logit_bias": {CANARY: 1}}, "logit_bias"),
+        ({"logit_bias": {"260": 1}}, "logit_bias"),
+        ({"stream_options": {}}, "stream_options"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"prompt": 7}, "prompt"),
         ({"prompt": ""}, "prompt"),
@@ -278,7 +288,7 @@ def test_what_cannot_be_honoured_is_a_problem_that_names_the_field(
     body = answer.json()
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
-    assert body["type"] == "urn:unlearn:problem:invalid_request"
+    assert body["error"]["code"] in {"invalid_request", "unsupported_parameter"}
     assert (body["title"], body["status"]) == ("Bad Request", 400)
     assert body["error"]["param"] == parameter
     assert parameter in body["error"]["message"]
@@ -378,12 +388,88 @@ def test_a_client_that_leaves_frees_its_version(
             httpx.Client(base_url=address) as client,
             client.stream("POST", "/v1/completions", json=body) as answer,
         ):
-            next(answer.iter_lines())
+            lines = answer.iter_lines()
+            next(lines)
             assert service.slot.in_flight == 1
-        deadline = time.monotonic() + 2
-        while service.slot.in_flight and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert service.slot.in_flight == 0
+        assert becomes_idle(service)
+
+
+def test_a_client_that_does_not_wait_for_a_whole_answer_frees_its_version(
+    service: InferenceService,
+) -> None:
+    service.slot.swap(served(1, SlowLaw(tiny_model(1))))
+    body = TEXT | {"max_tokens": 150, "n": 2}
+    with (
+        running_server(create_app(service)) as address,
+        httpx.Client(base_url=address) as client,
+    ):
+        with pytest.raises(httpx.ReadTimeout):
+            client.post("/v1/completions", json=body, timeout=0.3)
+        assert becomes_idle(service)
+
+
+def becomes_idle(service: InferenceService) -> bool:
+    """Wait a little for the last answer to end; tell whether it did."""
+    deadline = time.monotonic() + 2
+    while service.slot.in_flight and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return service.slot.in_flight == 0
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_full_queue_is_answered_with_the_time_to_wait(
+    service: InferenceService, *, stream: bool
+) -> None:
+    full = replace(service, engine=Engine(maximum_waiting=1))
+    with TestClient(create_app(full)) as client:
+        answer = client.post("/v1/completions", json=TEXT | {"n": 2, "stream": stream})
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+        assert answer.json()["error"]["code"] == "overloaded"
+        assert full.slot.in_flight == 0
+        assert client.post("/v1/completions", json=TEXT).status_code == 200
+
+
+def test_a_service_with_keys_answers_nobody_without_one(
+    service: InferenceService,
+) -> None:
+    digest = hashlib.sha256(b"secret").hexdigest()
+    guarded = replace(
+        service, admission=Admission(api_keys=[digest], requests_per_minute=2)
+    )
+    headers = {"Authorization": "Bearer secret"}
+    with TestClient(create_app(guarded)) as client:
+        assert client.get("/state").status_code == 200
+        for path, body in BOTH:
+            assert client.post(path, json=body).status_code == 401
+        # Refused before it is read.
+        assert client.post("/v1/completions", content=b"{").status_code == 401
+        answers = [
+            client.post("/v1/completions", json=TEXT, headers=headers) for _ in "123"
+        ]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert 0 < int(answers[2].headers["Retry-After"]) <= 30
+
+
+def test_server_sent_events_can_be_read_without_any_library(
+    service: InferenceService,
+) -> None:
+    body = CHAT | {"stream": True, "stream_options": {"include_usage": True}}
+    with (
+        running_server(create_app(service)) as address,
+        httpx.Client(base_url=address) as client,
+        client.stream("POST", "/v1/chat/completions", json=body) as answer,
+    ):
+        events = [line for line in answer.iter_lines() if line]
+    assert events[-1] == "data: [DONE]"
+    frames = [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
+    text = "".join(
+        choice["delta"]["content"] for frame in frames for choice in frame["choices"]
+    )
+    tokenizer = byte_tokenizer()
+    prompt = tokenizer.question("Hello")
+    expected = greedy_tokens(PlainLaw(tiny_model(1)), prompt, 8)
+    assert text == tokenizer.decode(expected)
+    assert frames[-1]["usage"]["total_tokens"] == len(prompt) + 8
 
 
 def test_the_official_client_understands_answers_streams_and_errors(
@@ -417,9 +503,9 @@ def test_the_official_client_understands_answers_streams_and_errors(
         )
         written = "".join(piece.choices[0].delta.content or "" for piece in pieces)
         assert written == chat.choices[0].message.content
-        with pytest.raises(openai.BadRequestError, match="logprobs") as refused:
-            client.completions.create(model="small-world", prompt="a", logprobs=1)
-        assert refused.value.param == "logprobs"
+        with pytest.raises(openai.BadRequestError, match="echo") as refused:
+            client.completions.create(model="small-world", prompt="a", echo=True)
+        assert refused.value.param == "echo"
         with pytest.raises(openai.NotFoundError) as unknown:
             client.completions.create(model="base", prompt="a")
         assert unknown.value.code == "model_not_found"
@@ -427,3 +513,51 @@ def test_the_official_client_understands_answers_streams_and_errors(
         with pytest.raises(openai.InternalServerError) as expired_pointer:
             client.completions.create(model="small-world", prompt="a")
         assert expired_pointer.value.code == "offset_required"
+
+
+def test_the_official_client_gets_choices_log_probabilities_and_usage(
+    service: InferenceService,
+) -> None:
+    messages: Any = CHAT["messages"]
+    with (
+        running_server(create_app(service)) as address,
+        openai.OpenAI(base_url=f"{address}/v1", api_key="k", max_retries=0) as client,
+    ):
+        chat = client.chat.completions.create(
+            model="small-world",
+            messages=messages,
+            max_completion_tokens=4,
+            n=2,
+            seed=1,
+            logprobs=True,
+            top_logprobs=5,
+            logit_bias={"70": -5},
+            presence_penalty=0,
+        )
+        assert [choice.index for choice in chat.choices] == [0, 1]
+        for choice in chat.choices:
+            assert choice.logprobs is not None
+            assert choice.logprobs.content is not None
+            assert [len(item.top_logprobs) for item in choice.logprobs.content] == (
+                [5] * 4
+            )
+        stream = client.completions.create(
+            model="small-world",
+            prompt="Hello",
+            max_tokens=8,
+            temperature=0,
+            stop=[expected_text(0)[5:7]],
+            logprobs=2,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
+        *pieces, last = stream
+        assert "".join(p.choices[0].text for p in pieces) == expected_text(0)[:5]
+        assert pieces[-1].choices[0].finish_reason == "stop"
+        assert pieces[0].choices[0].logprobs is not None
+        assert last.usage is not None
+        assert last.usage.prompt_tokens == 5
+        with pytest.raises(openai.BadRequestError, match="top_logprobs"):
+            client.chat.completions.create(
+                model="small-world", messages=messages, logprobs=True, top_logprobs=6
+            )

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 from support.serving import byte_tokenizer, greedy_tokens, offset_law, served
+from torch import Tensor
 
 from unlearn_core.errors import ContextExceededError
+from unlearn_core.http_errors import OverloadedError, UnsupportedParameterError
 from unlearn_core.serving.completions import (
     Answering,
     Question,
@@ -23,7 +26,10 @@ VERSION = served(3)
 def text_question(**changes: object) -> Question:
     body = {"model": "m", "prompt": "Hello", "temperature": 0} | changes
     return read_question(
-        CompletionRequest.model_validate(body), tokenizer=TOKENIZER, maximum_tokens=100
+        CompletionRequest.model_validate(body),
+        tokenizer=TOKENIZER,
+        maximum_tokens=100,
+        vocabulary_size=260,
     )
 
 
@@ -38,6 +44,7 @@ def chat_question(*contents: str, **changes: object) -> Question:
         ChatCompletionRequest.model_validate(body),
         tokenizer=TOKENIZER,
         maximum_tokens=100,
+        vocabulary_size=260,
     )
 
 
@@ -187,6 +194,7 @@ def test_a_chat_stream_begins_with_the_role_and_ends_with_the_reason(
     assert choices[-1] == {
         "index": 0,
         "finish_reason": "length",
+        "logprobs": None,
         "delta": {"content": ""},
     }
     assert {frame["object"] for frame in frames} == {"chat.completion.chunk"}
@@ -211,3 +219,165 @@ def test_headers_name_the_version_and_say_none_for_the_bare_base() -> None:
         "X-Offset-Sequence": "0",
         "X-Offset-Manifest": "none",
     }
+
+
+# Several answers, stop texts, biases, log-probabilities, token counts.
+
+
+def served_law(*ids: int) -> Tensor:
+    """Return the served law after a prompt, computed without any cache."""
+    ids_BT = torch.tensor([ids])
+    with torch.inference_mode():
+        laws_BTV = offset_law(3)(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))
+    return laws_BTV[0, -1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"logit_bias": {"260": 1}}, "logit_bias"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"top_logprobs": 0, "logprobs": False}, "top_logprobs"),
+    ],
+)
+def test_parameters_that_contradict_each_other_are_refused_by_name(
+    changes: dict[str, Any], parameter: str
+) -> None:
+    with pytest.raises(UnsupportedParameterError, match=f"parameter={parameter}"):
+        chat_question(**changes)
+
+
+@pytest.mark.parametrize(
+    ("stop", "stops"),
+    [(None, ()), ([], ()), ("a", ("a",)), (["a", "bc"], ("a", "bc"))],
+)
+def test_stop_texts_may_be_given_in_every_form_of_the_api(
+    stop: object, stops: tuple[str, ...]
+) -> None:
+    assert text_question(stop=stop).stops == stops
+
+
+def test_several_answers_are_the_answers_to_consecutive_seeds(engine: Engine) -> None:
+    changes = {"temperature": 1.0, "max_tokens": 12}
+    body = whole(engine, text_question(**changes, seed=5, n=3))
+    alone = [
+        whole(engine, text_question(**changes, seed=seed))["choices"][0]["text"]
+        for seed in (5, 6, 7)
+    ]
+    assert [choice["text"] for choice in body["choices"]] == alone
+    assert [choice["index"] for choice in body["choices"]] == [0, 1, 2]
+    assert body["usage"] == {
+        "prompt_tokens": 5,
+        "completion_tokens": 36,
+        "total_tokens": 41,
+    }
+
+
+def test_several_streamed_answers_carry_their_index(engine: Engine) -> None:
+    changes = {"temperature": 1.0, "max_tokens": 12, "seed": 5, "n": 3}
+    frames = parsed(streamed(engine, text_question(**changes)))
+    written = ["", "", ""]
+    for frame in frames:
+        (choice,) = frame["choices"]
+        written[choice["index"]] += choice["text"]
+    body = whole(engine, text_question(**changes))
+    assert written == [choice["text"] for choice in body["choices"]]
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_an_answer_ends_before_its_stop_text(
+    engine: Engine, *, is_streamed: bool
+) -> None:
+    free = whole(engine, text_question(max_tokens=20))["choices"][0]["text"]
+    stop = free[4:6]
+    question = text_question(max_tokens=20, stop=stop, logprobs=0)
+    if is_streamed:
+        frames = [frame["choices"][0] for frame in parsed(streamed(engine, question))]
+        text = "".join(frame["text"] for frame in frames)
+        reason = frames[-1]["finish_reason"]
+        scored = [frame["logprobs"] for frame in frames if frame["logprobs"]]
+        labels = [label for item in scored for label in item["tokens"]]
+    else:
+        (choice,) = whole(engine, question)["choices"]
+        text, reason = choice["text"], choice["finish_reason"]
+        labels = choice["logprobs"]["tokens"]
+    assert (text, reason) == (free[: free.index(stop)], "stop")
+    assert len(labels) <= 2 * len(text)
+
+
+def test_a_bias_forces_and_forbids_tokens_but_not_their_log_probabilities(
+    engine: Engine,
+) -> None:
+    likeliest = int(served_law(*TOKENIZER.text("Hello")).argmax())
+    other = 77 if likeliest != 77 else 78
+    question = text_question(max_tokens=1, logprobs=1, logit_bias={str(other): 100})
+    (forced,) = whole(engine, question)["choices"]
+    assert forced["text"] == TOKENIZER.decode([other])
+    law = served_law(*TOKENIZER.text("Hello"))
+    assert forced["logprobs"]["token_logprobs"] == pytest.approx(
+        [float(law[other])], abs=1e-4
+    )
+    assert forced["logprobs"]["top_logprobs"] == [
+        {TOKENIZER.label(likeliest): pytest.approx(float(law.max()), abs=1e-4)}
+    ]
+    banned = text_question(max_tokens=1, logit_bias={str(likeliest): -100})
+    assert whole(engine, banned)["choices"][0]["text"] != TOKENIZER.decode([likeliest])
+
+
+def test_log_probabilities_of_a_chat_are_those_of_the_served_law(
+    engine: Engine,
+) -> None:
+    question = chat_question(max_tokens=3, logprobs=True, top_logprobs=2)
+    (choice,) = whole(engine, question)["choices"]
+    ids = list(question.prompt)
+    for entry in choice["logprobs"]["content"]:
+        values, best = served_law(*ids).topk(2)
+        ids.append(int(best[0]))
+        assert entry["token"] == TOKENIZER.label(int(best[0]))
+        assert [item["token"] for item in entry["top_logprobs"]] == [
+            TOKENIZER.label(int(token)) for token in best
+        ]
+        told = [item["logprob"] for item in entry["top_logprobs"]]
+        assert told == pytest.approx(values.tolist(), abs=1e-4)
+    assert len(ids) == len(question.prompt) + 3
+
+
+def test_a_stream_tells_every_token_s_log_probability_once(engine: Engine) -> None:
+    changes = {"max_tokens": 30, "seed": 3, "temperature": 1.5, "logprobs": 1}
+    frames = parsed(streamed(engine, text_question(**changes)))
+    told = [
+        value
+        for frame in frames
+        if frame["choices"][0]["logprobs"]
+        for value in frame["choices"][0]["logprobs"]["token_logprobs"]
+    ]
+    (choice,) = whole(engine, text_question(**changes))["choices"]
+    expected = choice["logprobs"]["token_logprobs"]
+    assert told == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_stream_ends_with_the_token_counts_if_they_are_asked_for(
+    engine: Engine,
+) -> None:
+    asked = {"stream": True, "stream_options": {"include_usage": True}, "n": 2}
+    frames = parsed(streamed(engine, text_question(max_tokens=4, **asked)))
+    assert {frame["usage"] for frame in frames[:-1]} == {None}
+    assert frames[-1]["choices"] == []
+    assert frames[-1]["usage"] == {
+        "prompt_tokens": 5,
+        "completion_tokens": 8,
+        "total_tokens": 13,
+    }
+    assert frames[-1]["offset"]["sequence"] == 3
+
+
+def test_answers_that_do_not_fit_into_the_queue_are_refused_together() -> None:
+    async def ask() -> None:
+        idle = Engine(maximum_waiting=3)
+        Answering(idle, text_question(n=2), version=VERSION, tokenizer=TOKENIZER)
+        with pytest.raises(OverloadedError, match="waiting=2"):
+            Answering(idle, text_question(n=2), version=VERSION, tokenizer=TOKENIZER)
+        Answering(idle, text_question(), version=VERSION, tokenizer=TOKENIZER)
+
+    asyncio.run(ask())

@@ -3,7 +3,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -13,6 +13,7 @@ from support.serving import byte_tokenizer, greedy_tokens, offset_law, tiny_mode
 from torch import Tensor
 from transformers import Cache
 
+from unlearn_core.http_errors import OverloadedError
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -310,3 +311,60 @@ def test_an_idle_engine_does_not_hold_the_law_of_its_last_answer(
         gc.collect()
         time.sleep(0.01)
     assert law() is None
+
+
+def test_what_does_not_fit_into_the_queue_is_refused_at_once() -> None:
+    engine = Engine(maximum_waiting=2)
+    engine.submit(Requester().job())
+    with pytest.raises(OverloadedError, match="waiting=1"):
+        engine.submit(Requester().job(), Requester().job())
+    engine.submit(Requester().job())
+    with pytest.raises(OverloadedError, match="retry_seconds=1"):
+        engine.submit(Requester().job())
+
+
+def test_a_full_queue_takes_jobs_again_when_some_were_answered() -> None:
+    engine = Engine(maximum_waiting=1)
+    first, second = Requester(), Requester()
+    engine.submit(first.job())
+    engine.start()
+    assert first.ended.wait(WAIT_SECONDS)
+    engine.submit(second.job())
+    engine.stop()
+    assert second.reason is FinishReason.LENGTH
+
+
+def test_who_leaves_while_waiting_costs_no_computation() -> None:
+    gone, present = Requester(), Requester()
+    job = gone.job()
+    job.is_cancelled.set()
+    engine = Engine()
+    engine.submit(job, present.job())
+    engine.start()
+    engine.stop()
+    assert gone.events == [FinishReason.CANCELLED]
+    assert present.reason is FinishReason.LENGTH
+
+
+def test_likeliest_tokens_come_in_order_and_a_bias_does_not_change_them() -> None:
+    law_V = LAWS[1](
+        torch.tensor([[5, 6]]), attention_mask_BS=torch.ones(1, 2, dtype=torch.long)
+    )[0, -1]
+    third = int(law_V.topk(3).indices[2])
+    events: list[Event] = []
+    job = replace(
+        Requester(sampling=Sampling(maximum_tokens=1)).job(),
+        prompt=[5, 6],
+        likeliest=3,
+        bias={third: 50.0},
+        emit=events.append,
+    )
+    engine = Engine()
+    engine.submit(job)
+    engine.start()
+    engine.stop()
+    token = events[0]
+    assert isinstance(token, Token)
+    assert token.token_id == third
+    assert token.log_prob == pytest.approx(float(law_V[third]), abs=1e-4)
+    assert [item[0] for item in token.likeliest] == law_V.topk(3).indices.tolist()

@@ -20,15 +20,26 @@ def test_a_text_request_has_the_defaults_of_the_openai_api() -> None:
 @pytest.mark.parametrize(
     "unsupported",
     [
-        {"logprobs": 1},
+        {"logprobs": 6},
+        {"logprobs": -1},
         {"echo": True},
-        {"n": 2},
+        {"n": 0},
+        {"n": 9},
         {"best_of": 2},
         {"suffix": "!"},
-        {"logit_bias": {"5": -100}},
+        {"use_beam_search": True},
+        {"prompt_logprobs": 0},
         {"presence_penalty": 1.0},
-        {"frequency_penalty": 1.0},
-        {"stop": ["."]},
+        {"frequency_penalty": -0.1},
+        {"stop": ["."] * 5},
+        {"stop": ""},
+        {"stop": "x" * 65},
+        {"logit_bias": {"5": 101}},
+        {"logit_bias": {"5": float("nan")}},
+        {"logit_bias": {"-1": 1}},
+        {"logit_bias": {"five": 1}},
+        {"logit_bias": {str(place): 1 for place in range(301)}},
+        {"stream_options": {"include_obfuscation": True}},
         {"response_format": {"type": "json_object"}},
         {"offset": False},
         {"alpha": 0},
@@ -40,6 +51,27 @@ def test_what_cannot_be_honoured_is_refused_and_not_ignored(
     for kind, body in ((CompletionRequest, TEXT), (ChatCompletionRequest, CHAT)):
         with pytest.raises(ValidationError):
             kind.model_validate(body | unsupported)
+
+
+@pytest.mark.parametrize(
+    "neutral",
+    [
+        {"presence_penalty": 0, "frequency_penalty": 0.0},
+        {"use_beam_search": False, "prompt_logprobs": None},
+        {"logit_bias": None, "stop": None, "seed": None, "stream_options": None},
+    ],
+)
+def test_a_value_that_asks_for_nothing_is_accepted(neutral: dict[str, object]) -> None:
+    for kind, body in ((CompletionRequest, TEXT), (ChatCompletionRequest, CHAT)):
+        kind.model_validate(body | neutral)
+    CompletionRequest.model_validate(TEXT | {"echo": False, "best_of": 1})
+
+
+@pytest.mark.parametrize("top_logprobs", [-1, 6])
+def test_the_number_of_likeliest_tokens_is_capped(top_logprobs: int) -> None:
+    body = CHAT | {"logprobs": True, "top_logprobs": top_logprobs}
+    with pytest.raises(ValidationError, match="top_logprobs"):
+        ChatCompletionRequest.model_validate(body)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,145 @@
+import hashlib
+from dataclasses import dataclass
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from unlearn_core.http_errors import ApiKeyError, RateLimitedError
+from unlearn_core.serving import admission
+from unlearn_core.serving.admission import Admission, Gate
+
+
+@dataclass
+class Watch:
+    """A clock that a test moves."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.seconds
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def admits(gate: Admission, key: str = "", address: str = "here") -> bool:
+    try:
+        gate.admit(authorization=f"Bearer {key}" if key else "", address=address)
+    except (ApiKeyError, RateLimitedError):
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("authorization", "is_known"),
+    [
+        ("Bearer first", True),
+        ("Bearer second", True),
+        ("bearer first", True),
+        ("Bearer  first ", True),
+        ("Bearer third", False),
+        ("Bearer", False),
+        ("Basic first", False),
+        ("first", False),
+        ("", False),
+        ("Bearer Müller", False),
+    ],
+)
+def test_a_key_is_known_by_its_digest(authorization: str, *, is_known: bool) -> None:
+    gate = Admission(api_keys=[digest("first"), digest("second")])
+    if is_known:
+        gate.admit(authorization=authorization, address="")
+    else:
+        with pytest.raises(ApiKeyError):
+            gate.admit(authorization=authorization, address="")
+
+
+def test_the_digest_of_a_key_is_no_key() -> None:
+    assert not admits(Admission(api_keys=[digest("first")]), digest("first"))
+
+
+def test_without_keys_and_rate_everybody_is_let_in() -> None:
+    assert all(admits(Admission()) for _ in range(100))
+
+
+def test_a_caller_gets_a_minutes_share_at_once_and_then_evenly() -> None:
+    watch = Watch()
+    gate = Admission(requests_per_minute=3, now=watch)
+    assert [admits(gate) for _ in range(4)] == [True, True, True, False]
+    watch.seconds = 19.9
+    assert not admits(gate)
+    watch.seconds = 20.0
+    assert [admits(gate), admits(gate)] == [True, False]
+    watch.seconds = 200.0
+    assert [admits(gate) for _ in range(4)] == [True, True, True, False]
+
+
+@pytest.mark.parametrize(("seconds", "wait"), [(0, 20), (0.5, 20), (19.5, 1)])
+def test_a_refusal_says_how_long_to_wait(seconds: float, wait: int) -> None:
+    watch = Watch()
+    gate = Admission(requests_per_minute=3, now=watch)
+    for _ in range(3):
+        admits(gate)
+    watch.seconds = seconds
+    with pytest.raises(RateLimitedError, match=f"retry_seconds={wait}"):
+        gate.admit(authorization="", address="here")
+    watch.seconds += wait
+    assert admits(gate)
+
+
+def test_shares_are_counted_per_key_or_else_per_address() -> None:
+    by_address = Admission(requests_per_minute=1, now=Watch())
+    assert [admits(by_address, address=a) for a in "aba"] == [True, True, False]
+    by_key = Admission(
+        api_keys=[digest("k"), digest("l")], requests_per_minute=1, now=Watch()
+    )
+    calls = [("k", "a"), ("k", "b"), ("l", "a"), ("l", "c")]
+    found = [admits(by_key, key, address) for key, address in calls]
+    assert found == [True, False, True, False]
+
+
+def test_an_unknown_key_uses_up_nobodys_share() -> None:
+    gate = Admission(api_keys=[digest("k")], requests_per_minute=1, now=Watch())
+    assert [admits(gate, key) for key in ("x", "x", "k")] == [False, False, True]
+
+
+def test_callers_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "MAXIMUM_CALLERS", 2)
+    watch = Watch()
+    gate = Admission(requests_per_minute=1, now=watch)
+    for address in "abc":
+        assert admits(gate, address=address)
+        watch.seconds += 1
+    assert set(gate._whole_at) == {"b", "c"}
+    watch.seconds += 60
+    admits(gate, address="d")
+    assert set(gate._whole_at) == {"d"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/health", 200),
+        ("/ready", 200),
+        ("/state", 200),
+        ("/v1/models", 401),
+        ("/v1/models/", 401),
+        ("/nothing", 401),
+        ("/openapi.json", 401),
+        ("/state/", 401),
+    ],
+)
+def test_only_the_open_paths_need_no_key(path: str, status: int) -> None:
+    app = FastAPI()
+    app.add_middleware(Gate, admission=Admission(api_keys=[digest("k")]))
+    for open_path in (*admission.OPEN_PATHS, "/v1/models"):
+        app.add_api_route(open_path, lambda: "here")
+    client = TestClient(app)
+    assert client.get(path).status_code == status
+    if status == 401:
+        assert client.get(path).json()["error"]["code"] == "invalid_api_key"
+        answer = client.get(path, headers={"Authorization": "Bearer k"})
+        assert answer.status_code in {200, 404}
