@@ -1,6 +1,8 @@
 """What every registered forget objective and retain term must honour."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,8 @@ from unlearn_core.training.targets import build_table
 Objective = Callable[[AnswerLaws], Tensor]
 ALL: list[tuple[str, Objective]] = [
     *((name, FORGET_OBJECTIVES.get(name)()) for name in FORGET_OBJECTIVES),
-    *((name, RETAIN_TERMS.get(name)()) for name in RETAIN_TERMS),
+    # The term that asks for nothing has nothing to honour; see its unit test.
+    *((name, RETAIN_TERMS.get(name)()) for name in RETAIN_TERMS if name != "none"),
 ]
 every_objective = pytest.mark.parametrize(
     "objective", [item for _, item in ALL], ids=[name for name, _ in ALL]
@@ -41,18 +44,26 @@ def random_law(seed: int, positions: int = 6, vocabulary: int = 7) -> Tensor:
     return torch.log_softmax(2 * logits, dim=-1)
 
 
+def with_second(laws: AnswerLaws) -> AnswerLaws:
+    """Return laws with second answers: as long, at the same law, of other tokens."""
+    other = (laws.labels_N + 1) % laws.served_NV.shape[-1]
+    return replace(laws, second=replace(laws, labels_N=other))
+
+
 def random_laws(
     served: Tensor | None = None, order: Tensor | None = None
 ) -> AnswerLaws:
     order = torch.arange(6) if order is None else order
     served = random_law(1) if served is None else served
     labels = torch.tensor([7, 8, 9, 3, 1, 2]) % 7
-    return answer_laws(
-        served[order],
-        base=random_law(2)[order],
-        target=random_law(3)[order],
-        labels=labels[order].tolist(),
-        examples=torch.tensor([0, 0, 0, 1, 2, 2])[order].tolist(),
+    return with_second(
+        answer_laws(
+            served[order],
+            base=random_law(2)[order],
+            target=random_law(3)[order],
+            labels=labels[order].tolist(),
+            examples=torch.tensor([0, 0, 0, 1, 2, 2])[order].tolist(),
+        )
     )
 
 
@@ -78,7 +89,7 @@ def test_laws_that_are_almost_certain_stay_finite(
     served = torch.log_softmax(logits, dim=-1).requires_grad_()
     other = torch.log_softmax(logits.roll(1, dims=-1), dim=-1)
     laws = answer_laws(served, base=other, target=other, labels=[1, 2, 3, 4, 5, 0])
-    value = objective(laws)
+    value = objective(with_second(laws))
     value.backward()  # type: ignore[no-untyped-call]  # untyped upstream
     assert served.grad is not None
     assert bool(torch.isfinite(value))
@@ -106,7 +117,7 @@ def test_the_gradient_reaches_the_unlearned_model_alone(objective: Objective) ->
         example_N=found.row_N,
         examples=len(EXAMPLES),
     )
-    objective(laws).backward()  # type: ignore[no-untyped-call]  # untyped upstream
+    objective(with_second(laws)).backward()  # type: ignore[no-untyped-call]  # untyped upstream
     gradients = [item.grad for item in unlearned.parameters()]
     assert all(item is not None and bool(item.isfinite().all()) for item in gradients)
     assert any(item is not None and bool((item != 0).any()) for item in gradients)
@@ -123,8 +134,9 @@ def test_the_order_of_examples_changes_nothing(objective: Objective) -> None:
         torch.testing.assert_close(moved, value)
 
 
-def value_with(objective: Objective, *, pad_id: int, longest: int) -> Tensor:
-    """Return the loss on two examples when a third one forces so much padding."""
+@cache
+def padded_laws(*, pad_id: int, longest: int) -> AnswerLaws:
+    """Return the laws of two examples when a third one forces so much padding."""
     examples = token_rows(((5, 6), (7, 8, 9)), ((4,), (3,)), ((1,) * longest, (2,)))
     base, target = PlainLaw(llama(0)), PlainLaw(llama(1))
     table = build_table(
@@ -135,23 +147,22 @@ def value_with(objective: Objective, *, pad_id: int, longest: int) -> Tensor:
         pad_id=pad_id,
     )
     positions_N = table.positions_of([0, 1])
-    return objective(
-        AnswerLaws(
-            served_NV=laws_of(PlainLaw(llama(2)), examples, pad_id=pad_id)[positions_N],
-            base_NV=table.base_NV[positions_N],
-            target_NV=table.target_NV[positions_N],
-            labels_N=table.labels_N[positions_N],
-            example_N=torch.tensor([0, 0, 0, 1]),
-            examples=2,
-        )
+    laws = AnswerLaws(
+        served_NV=laws_of(PlainLaw(llama(2)), examples, pad_id=pad_id)[positions_N],
+        base_NV=table.base_NV[positions_N],
+        target_NV=table.target_NV[positions_N],
+        labels_N=table.labels_N[positions_N],
+        example_N=torch.tensor([0, 0, 0, 1]),
+        examples=2,
     )
+    return with_second(laws)
 
 
 @every_objective
 def test_padding_changes_nothing(objective: Objective) -> None:
-    tight = value_with(objective, pad_id=0, longest=1)
-    wide = value_with(objective, pad_id=0, longest=40)
-    other = value_with(objective, pad_id=77, longest=40)
+    tight = objective(padded_laws(pad_id=0, longest=1))
+    wide = objective(padded_laws(pad_id=0, longest=40))
+    other = objective(padded_laws(pad_id=77, longest=40))
     torch.testing.assert_close(wide, tight, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(other, wide, rtol=1e-5, atol=1e-5)
 
@@ -161,7 +172,13 @@ def test_a_forget_objective_names_its_teacher(name: str) -> None:
     assert FORGET_OBJECTIVES.get(name).teacher in Teacher
 
 
-@pytest.mark.parametrize("name", ["npo", "gradient_ascent"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("npo", "gradient_ascent", "simnpo", "wga", "satimp", "undial", "ceu"),
+        *("flat_tv", "flat_kl", "flat_pearson", "idk_dpo", "altpo", "random_mismatch"),
+    ],
+)
 def test_an_objective_without_a_teacher_makes_the_answer_less_likely(name: str) -> None:
     """Down the gradient, the true tokens become less likely."""
     logits = torch.zeros(6, 7, dtype=torch.double, requires_grad=True)
@@ -174,13 +191,8 @@ def test_an_objective_without_a_teacher_makes_the_answer_less_likely(name: str) 
 @pytest.mark.parametrize(
     "objective",
     [
-        *(
-            FORGET_OBJECTIVES.get(name)()
-            for name in FORGET_OBJECTIVES
-            if FORGET_OBJECTIVES.get(name).teacher is not Teacher.NONE
-        ),
-        RETAIN_TERMS.get("kl")(),
-        RETAIN_TERMS.get("log_ratio")(),
+        *(FORGET_OBJECTIVES.get(name)() for name in ("twin", "name_swap", "e2urec")),
+        *(RETAIN_TERMS.get(name)() for name in ("kl", "log_ratio", "jensen_shannon")),
     ],
 )
 def test_an_objective_with_a_target_is_at_rest_there(objective: Objective) -> None:
@@ -248,9 +260,7 @@ def test_a_third_party_cannot_replace_a_built_in_retain_term(
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(
-        UnknownNameError, match=r"did you mean 'npo'\? Registered: grad"
-    ):
+    with pytest.raises(UnknownNameError, match=r"did you mean 'npo'\? Registered: adv"):
         FORGET_OBJECTIVES.get("nqo")
-    with pytest.raises(UnknownNameError, match="descent, kl, log_ratio"):
+    with pytest.raises(UnknownNameError, match="jensen_shannon, kl, log_ratio"):
         RETAIN_TERMS.get("something else")

@@ -22,6 +22,7 @@ def answer_laws(
     target: Rows | Tensor | None = None,
     labels: Sequence[int],
     examples: Sequence[int] | None = None,
+    second: AnswerLaws | None = None,
 ) -> AnswerLaws:
     """Return laws; base and target are the served one unless given.
 
@@ -31,6 +32,7 @@ def answer_laws(
         target: The same of the law to learn from.
         labels: True tokens.
         examples: Which example each position belongs to; one each if None.
+        second: Laws of second answers to the same examples.
     """
     owner = list(range(len(labels)) if examples is None else examples)
     served_NV = served if isinstance(served, Tensor) else table(served)
@@ -49,4 +51,5 @@ def answer_laws(
         labels_N=torch.tensor(labels),
         example_N=torch.tensor(owner),
         examples=max(owner) + 1,
+        second=second,
     )

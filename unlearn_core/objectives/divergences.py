@@ -3,6 +3,8 @@
 Legend: N answer positions, V vocabulary. All are means over positions, in nats.
 """
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,6 +16,19 @@ def kullback_leibler(target_NV: Tensor, served_NV: Tensor) -> Tensor:
         served_NV, target_NV, log_target=True, reduction="none"
     )
     return per_entry_NV.sum(-1).mean()
+
+
+def jensen_shannon(target_NV: Tensor, served_NV: Tensor) -> Tensor:
+    """Return the mean Jensen-Shannon divergence, between 0 and ln 2."""
+    middle_NV = torch.logaddexp(target_NV, served_NV) - math.log(2)
+    return 0.5 * (
+        kullback_leibler(target_NV, middle_NV) + kullback_leibler(served_NV, middle_NV)
+    )
+
+
+def entropy(law_NV: Tensor) -> Tensor:
+    """Return the mean entropy of a law."""
+    return -(law_NV.exp() * law_NV).sum(-1).mean()
 
 
 def log_ratio(

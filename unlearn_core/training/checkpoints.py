@@ -1,9 +1,9 @@
 """The state of a training run as bytes, so that a killed run can continue.
 
-Batches are a function of seed and step, so weights, optimiser moments and the step
-number are the whole state; a resumed run ends with the same weights as an unbroken
-one. Bytes are safetensors; where they are kept is the caller's business, and they
-are personal data.
+Batches are a function of seed and step, so weights, optimiser moments, the step
+number and, if the objective has one, a multiplier are the whole state; a resumed run
+ends with the same weights as an unbroken one. Bytes are safetensors; where they are
+kept is the caller's business, and they are personal data.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,10 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn import Module
 
+from unlearn_core.training.duals import RetainWeight
+
 _STEP = "step"
+_RETAIN_WEIGHT = "retain_weight"
 
 
 class CheckpointStore(Protocol):
@@ -43,14 +46,18 @@ class NoCheckpoints:
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Model and optimiser as one unit of saving."""
+    """Model, optimiser and a multiplier that moves as one unit of saving."""
 
     model: Module
     optimizer: torch.optim.Optimizer
+    retain_weight: RetainWeight | None = None
 
     def pack(self, *, step: int) -> bytes:
         """Return the state after so many steps."""
         tensors: dict[str, Tensor] = {_STEP: torch.tensor(step)}
+        if self.retain_weight and not self.retain_weight.is_fixed:
+            value = torch.tensor(self.retain_weight.value, dtype=torch.float64)
+            tensors[_RETAIN_WEIGHT] = value
         for name, parameter in self._trained():
             tensors[f"weight/{name}"] = parameter.detach()
             for key, value in self.optimizer.state[parameter].items():
@@ -70,6 +77,8 @@ class TrainingState:
                     for key, value in tensors.items()
                     if key.startswith("optimizer/") and key.endswith(f"/{name}")
                 }
+        if self.retain_weight and not self.retain_weight.is_fixed:
+            self.retain_weight.value = float(tensors[_RETAIN_WEIGHT])
         return int(tensors[_STEP])
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:

@@ -1,6 +1,6 @@
 """The training loop of the ``delta`` scheme.
 
-Legend: N answer positions, V vocabulary, D width.
+Legend: N answer positions, V vocabulary.
 
 The unlearned model starts as a copy of the reference (or of the unlearned model in
 service) and is trained through the ensemble: the loss is taken on the composed law,
@@ -25,10 +25,12 @@ from unlearn_core.errors import (
     TrainingDivergedError,
 )
 from unlearn_core.modeling.offset import compose_log_probs
-from unlearn_core.modeling.tokens import answer_positions, collate
-from unlearn_core.modeling.weights import frozen, output_head
+from unlearn_core.modeling.tokens import TokenizedExample
+from unlearn_core.modeling.weights import frozen
 from unlearn_core.objectives.base import AnswerLaws
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
+from unlearn_core.training.duals import retain_weight_of
+from unlearn_core.training.passes import small_laws
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable
 
@@ -99,10 +101,9 @@ def train_unlearned(
     # In evaluation mode: dropout would make the pair differ before it is trained,
     # and a resumed run differ from an unbroken one.
     model = copy.deepcopy(start).train(mode=False).requires_grad_(requires_grad=True)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
-    )
-    state = TrainingState(model, optimizer)
+    optimizer = _optimizer(model, recipe)
+    retain_weight = retain_weight_of(recipe)
+    state = TrainingState(model, optimizer, retain_weight)
     saved = checkpoints.load()
     first = state.unpack(saved) if saved else 0
     stepper = _Stepper(model, tables=tables, recipe=recipe, pad_id=pad_id)
@@ -110,12 +111,21 @@ def train_unlearned(
     for step in range(first, recipe.steps):
         rate = _learning_rate(recipe, step)
         losses = stepper.losses(step)
-        _improve(model, optimizer, losses, step=step, rate=rate, recipe=recipe)
+        weights = (1.0, retain_weight.value, recipe.stranger_weight)
+        total = _total(losses, weights, step=step)
+        _improve(model, optimizer, total, step=step, rate=rate, recipe=recipe)
+        retain_weight.follow(losses[1])
         seconds = time.monotonic() - began
         on_progress(_progress(losses, recipe, step=step, rate=rate, seconds=seconds))
         if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
             checkpoints.save(state.pack(step=step + 1))
     return frozen(model)
+
+
+def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
+    )
 
 
 def _progress(
@@ -138,22 +148,26 @@ def _progress(
     )
 
 
-def _improve(
-    model: PreTrainedModel,
-    optimizer: torch.optim.Optimizer,
-    losses: Sequence[Tensor],
-    *,
-    step: int,
-    rate: float,
-    recipe: TrainingRecipe,
-) -> None:
-    """Take one optimiser step; refuse a loss or a gradient that is not a number."""
-    weights = (1.0, recipe.retain_weight, recipe.stranger_weight)
+def _total(losses: Sequence[Tensor], weights: Sequence[float], *, step: int) -> Tensor:
+    """Return the weighted sum; refuse one that is not a number."""
     total = torch.stack(
         [weight * loss for weight, loss in zip(weights, losses, strict=True)]
     ).sum()
     if not torch.isfinite(total):
         raise TrainingDivergedError(step=step)
+    return total
+
+
+def _improve(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    total: Tensor,
+    *,
+    step: int,
+    rate: float,
+    recipe: TrainingRecipe,
+) -> None:
+    """Take one optimiser step; refuse a gradient that is not a number."""
     optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
     norm = torch.nn.utils.clip_grad_norm_(
@@ -210,7 +224,16 @@ class _Stepper:
             rng.sample(range(len(table)), min(size, len(table)))
             for table, size in self._parts
         ]
-        small_NV = self._small_laws(chosen)
+        small_NV = small_laws(
+            self._model,
+            [
+                item
+                for (table, _), rows in zip(self._parts, chosen, strict=True)
+                for item in _examples(table, rows)
+            ],
+            pad_id=self._pad_id,
+            precision=self._recipe.precision,
+        )
         values: list[Tensor] = []
         begin = 0
         for (table, _), rows in zip(self._parts, chosen, strict=True):
@@ -218,33 +241,10 @@ class _Stepper:
                 values.append(small_NV.new_zeros(()))
                 continue
             laws = self._laws(table, rows, small_NV[begin:])
-            begin += len(laws.labels_N)
+            begin += _positions(laws)
             term = self._retain if values else self._forget
             values.append(term(laws))
         return values[0], values[1], values[2]
-
-    def _small_laws(self, chosen: Sequence[Sequence[int]]) -> Tensor:
-        """Return the trained model's law at all answer positions of the batch."""
-        examples = [
-            table.examples[row]
-            for (table, _), rows in zip(self._parts, chosen, strict=True)
-            for row in rows
-        ]
-        device = self._model.device
-        batch = collate(
-            examples,
-            pad_id=self._pad_id,
-            maximum_tokens=self._model.config.max_position_embeddings,
-        ).to(device)
-        half = self._recipe.precision == "bfloat16"
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=half):
-            hidden_BTD = self._model.base_model(
-                input_ids=batch.input_ids_BT, attention_mask=batch.attention_mask_BT
-            ).last_hidden_state
-            logits_NV = output_head(self._model)(
-                hidden_BTD[answer_positions(batch).mask_BT]
-            )
-        return torch.log_softmax(logits_NV.float(), dim=-1)
 
     def _laws(
         self, table: AnswerTable, rows: Sequence[int], small_NV: Tensor
@@ -265,4 +265,18 @@ class _Stepper:
             labels_N=table.labels_N[positions_N],
             example_N=example_N.to(small_NV.device),
             examples=len(rows),
+            second=self._laws(table.second, rows, small_NV[len(positions_N) :])
+            if table.second
+            else None,
         )
+
+
+def _examples(table: AnswerTable, rows: Sequence[int]) -> list[TokenizedExample]:
+    """Return some examples of a table, then the same with their second answers."""
+    chosen = [table.examples[row] for row in rows]
+    return chosen + (_examples(table.second, rows) if table.second else [])
+
+
+def _positions(laws: AnswerLaws) -> int:
+    """Return how many answer positions laws take, those of second answers too."""
+    return len(laws.labels_N) + (_positions(laws.second) if laws.second else 0)

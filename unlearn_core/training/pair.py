@@ -12,14 +12,20 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unlearn_core.domain.datasets import Datasets, Example
+from unlearn_core.errors import EmptyForgetSetError, InvalidRecipeError
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
-from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.offset import OffsetModel, compose_log_probs
 from unlearn_core.modeling.tokens import (
     ChatTokenizer,
     TokenizedExample,
     encode_example,
 )
-from unlearn_core.objectives.base import Teacher
+from unlearn_core.objectives.base import (
+    ReinforcedTeacher,
+    SecondAnswer,
+    Teacher,
+    second_answer_of,
+)
 from unlearn_core.training.checkpoints import CheckpointStore
 from unlearn_core.training.loop import (
     TrainingProgress,
@@ -27,6 +33,12 @@ from unlearn_core.training.loop import (
     train_unlearned,
 )
 from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.reinforcement import reinforce
+from unlearn_core.training.second_answers import (
+    refusals,
+    second_answers,
+    twin_version,
+)
 from unlearn_core.training.targets import (
     AnswerTable,
     answer_laws,
@@ -88,54 +100,104 @@ def make_unlearned(
 def build_tables(
     datasets: Datasets, *, materials: PairMaterials, recipe: TrainingRecipe
 ) -> TrainingTables:
-    """Compute every law that stays constant during training."""
-    forget = _encode(datasets.forget.examples, materials.tokenizer)
-    twins = _encode(
-        _teaching_twins(datasets, recipe),
-        materials.tokenizer,
-    )
-    taught = (
-        swapped_laws(
-            materials.law_before, forget, twins, pad_id=materials.tokenizer.pad_id
-        )
-        if twins
-        else None
-    )
-    return TrainingTables(
-        forget=_table(forget, materials, taught),
-        retain=_kept_table(datasets.retain.examples, materials),
-        strangers=_kept_table(datasets.holdout.strangers, materials),
-    )
+    """Compute every law that stays constant during training.
 
-
-def _teaching_twins(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Example]:
-    """Return the examples whose law the objective learns from.
-
-    The recipe's seed chooses the version, so a later rung of the ladder learns from
-    another twin.
+    Raises:
+        EmptyForgetSetError: There is nothing to forget.
+        InvalidRecipeError: The objective needs twins or retained people, and there
+            are none; or the retain term a second answer that only forget objectives
+            can have.
     """
-    forget = datasets.forget
-    teacher = recipe.forget_objective().teacher
+    if not datasets.forget.examples:
+        raise EmptyForgetSetError
+    objective, retain = recipe.forget_objective(), recipe.retain_objective()
+    second = second_answer_of(retain)
+    if second not in {SecondAnswer.NONE, SecondAnswer.REFUSAL}:
+        raise InvalidRecipeError(value="retain_term")
+
+    def kept(examples: Sequence[Example]) -> AnswerTable:
+        refused = refusals(examples, seed=recipe.seed)
+        return _with_second(
+            _kept_table(examples, materials),
+            refused if second is SecondAnswer.REFUSAL else (),
+            materials,
+        )
+
+    encoded = _encode(datasets.forget.examples, materials.tokenizer)
+    return TrainingTables(
+        forget=_with_second(
+            _table(encoded, materials, _taught(datasets, encoded, materials, recipe)),
+            second_answers(second_answer_of(objective), datasets, seed=recipe.seed),
+            materials,
+        ),
+        retain=kept(datasets.retain.examples),
+        strangers=kept(datasets.holdout.strangers),
+    )
+
+
+def _taught(
+    datasets: Datasets,
+    encoded: Sequence[TokenizedExample],
+    materials: PairMaterials,
+    recipe: TrainingRecipe,
+) -> Tensor | None:
+    """Return the law that the objective learns from; None for that of the base."""
+    objective = recipe.forget_objective()
+    teacher = objective.teacher
+    pad_id = materials.tokenizer.pad_id
     if teacher is Teacher.NONE:
-        return ()
-    twins = forget.twins[recipe.seed % len(forget.twins)]
-    if teacher is Teacher.TWIN:
+        return None
+    if teacher in {Teacher.BEFORE, Teacher.REINFORCED}:
+        before_NV = _before(encoded, materials)
+    else:
+        twins = _encode(_asked_instead(datasets, recipe), materials.tokenizer)
+        before_NV = swapped_laws(materials.law_before, encoded, twins, pad_id=pad_id)
+    if not isinstance(objective, ReinforcedTeacher):
+        return before_NV
+    louder = reinforce(
+        materials.reference,
+        encoded,
+        steps=round(objective.reinforcement_steps),
+        recipe=recipe,
+        pad_id=pad_id,
+    )
+    reinforced_NV = compose_log_probs(
+        _before(encoded, materials),
+        answer_laws(PlainLaw(louder), encoded, pad_id=pad_id),
+        answer_laws(PlainLaw(materials.reference), encoded, pad_id=pad_id),
+        alpha=recipe.alpha,
+    )
+    return objective.target_law(before_NV, reinforced_NV=reinforced_NV)
+
+
+def _asked_instead(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Example]:
+    """Return the examples whose law the objective learns from."""
+    twins = twin_version(datasets, seed=recipe.seed)
+    if recipe.forget_objective().teacher is Teacher.TWIN:
         return twins
     return [
         replace(example, prompt=twin.prompt)
-        for example, twin in zip(forget.examples, twins, strict=True)
+        for example, twin in zip(datasets.forget.examples, twins, strict=True)
     ]
+
+
+def _before(encoded: Sequence[TokenizedExample], materials: PairMaterials) -> Tensor:
+    """Compute the law that is served before this training."""
+    return answer_laws(materials.law_before, encoded, pad_id=materials.tokenizer.pad_id)
 
 
 def _kept_table(examples: Sequence[Example], materials: PairMaterials) -> AnswerTable:
     """Compute the laws of examples whose answers shall stay as they are served."""
     encoded = _encode(examples, materials.tokenizer)
-    if materials.previous is None:
-        return _table(encoded, materials, None)
-    served_NV = answer_laws(
-        materials.law_before, encoded, pad_id=materials.tokenizer.pad_id
-    )
+    served_NV = None if materials.previous is None else _before(encoded, materials)
     return _table(encoded, materials, served_NV)
+
+
+def _with_second(
+    table: AnswerTable, others: Sequence[Example], materials: PairMaterials
+) -> AnswerTable:
+    """Add the laws of second answers, if there are any."""
+    return replace(table, second=_kept_table(others, materials)) if others else table
 
 
 def _table(

@@ -35,6 +35,7 @@ class AnswerTable:
         base_NV: Law of the base model.
         reference_NV: Law of the frozen small model.
         target_NV: Law to learn from.
+        second: The same examples with a second answer, if the objective has one.
     """
 
     examples: tuple[TokenizedExample, ...]
@@ -44,6 +45,7 @@ class AnswerTable:
     base_NV: Tensor
     reference_NV: Tensor
     target_NV: Tensor
+    second: "AnswerTable | None" = None
 
     def __len__(self) -> int:
         return len(self.examples)

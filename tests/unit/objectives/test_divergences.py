@@ -6,7 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.laws import table
 
-from unlearn_core.objectives.divergences import kullback_leibler, log_ratio
+from unlearn_core.objectives.divergences import (
+    entropy,
+    jensen_shannon,
+    kullback_leibler,
+    log_ratio,
+)
 
 LN2 = math.log(2)
 
@@ -25,6 +30,20 @@ def test_kullback_leibler_takes_the_mean_under_the_target() -> None:
     backward = kullback_leibler(table([[0.25, 0.75]]), table([[0.5, 0.5]]))
     assert float(forward) == pytest.approx(0.5 * LN2 - 0.5 * math.log(1.5))
     assert float(backward) == pytest.approx(-0.25 * LN2 + 0.75 * math.log(1.5))
+
+
+def test_jensen_shannon_is_symmetric_and_at_most_ln_two() -> None:
+    one, other = table([[0.9, 0.1]]), table([[0.2, 0.8]])
+    there, back = jensen_shannon(one, other), jensen_shannon(other, one)
+    assert float(there) == pytest.approx(float(back))
+    apart = jensen_shannon(table([[1.0, 1e-300]]), table([[1e-300, 1.0]]))
+    assert float(apart) == pytest.approx(LN2)
+
+
+def test_entropy_by_hand() -> None:
+    """1/2 ln 2 + 2 * 1/4 ln 4 = 3/2 ln 2, and nothing for a certain law."""
+    laws = table([[0.5, 0.25, 0.25], [1.0, 1e-300, 1e-300]])
+    assert float(entropy(laws)) == pytest.approx(0.75 * LN2)
 
 
 def test_log_ratio_by_hand() -> None:

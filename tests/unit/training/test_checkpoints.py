@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import torch
 from safetensors.torch import load as load_safetensors
 from support.models import llama
 
 from unlearn_core.training.checkpoints import NoCheckpoints, TrainingState
+from unlearn_core.training.duals import RetainWeight
 
 
 def state(seed: int, *, steps: int, freeze: str = "") -> TrainingState:
@@ -71,3 +74,15 @@ def test_no_checkpoints_are_kept_where_none_are_wanted() -> None:
     store = NoCheckpoints()
     store.save(b"state")
     assert store.load() is None
+
+
+def test_a_multiplier_is_saved_only_if_it_moves() -> None:
+    fixed, moving = state(0, steps=1), state(0, steps=1)
+    fixed = replace(fixed, retain_weight=RetainWeight(value=3.0))
+    moving = replace(
+        moving, retain_weight=RetainWeight(value=0.1, budget=1.0, rate=1.0)
+    )
+    assert fixed.pack(step=1) == state(0, steps=1).pack(step=1)
+    other = RetainWeight(value=9.0, budget=1.0, rate=1.0)
+    replace(state(1, steps=0), retain_weight=other).unpack(moving.pack(step=1))
+    assert other.value == 0.1

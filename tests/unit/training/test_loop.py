@@ -144,6 +144,39 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
     assert resumed.digest == run().digest
 
 
+def test_a_multiplier_is_resumed_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 2)
+    recipe = replace(
+        SMALL,
+        objective="pdu",
+        objective_parameters={"retain_budget": 0.0, "dual_rate": 50.0},
+        retain_weight=0.0,
+    )
+    checkpoints = Kept()
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, checkpoints=checkpoints, stop_after=3)
+    resumed = run(recipe, checkpoints=checkpoints)
+    assert resumed.progress[0].step == 3
+    assert resumed.digest == run(recipe).digest
+
+
+def test_a_budget_makes_the_retain_term_weigh_more() -> None:
+    """From a weight of zero: fixed it stays there, with a budget it rises."""
+    kept = [
+        run(
+            replace(
+                SMALL,
+                objective="pdu",
+                objective_parameters={"retain_budget": budget, "dual_rate": 50.0},
+                retain_weight=0.0,
+                steps=30,
+            )
+        ).progress[-1]
+        for budget in (1e6, 0.0)
+    ]
+    assert kept[1].retain_loss < kept[0].retain_loss / 3
+
+
 def test_the_last_step_needs_no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 3)
     checkpoints = Kept()

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 
 import pytest
@@ -6,12 +7,16 @@ from support.domain import datasets, example
 from support.models import chat_tokenizer, llama
 
 from unlearn_core.domain.datasets import Datasets
-from unlearn_core.errors import EmptyForgetSetError
+from unlearn_core.errors import EmptyForgetSetError, InvalidRecipeError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
+from unlearn_core.objectives.base import SecondAnswer
+from unlearn_core.objectives.retain import AnswerPreservation
 from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import answer_laws
@@ -153,3 +158,145 @@ def test_nothing_to_forget_is_refused() -> None:
                 checkpoints=NoCheckpoints(),
                 on_progress=lambda _: None,
             )
+
+
+# Few steps of reinforcement; and objectives that leave alone what is hardly known, as
+# everything is to a random model, are told to look at that too.
+MILD: dict[str, dict[str, float]] = {
+    "e2urec": {"reinforcement_steps": 3.0},
+    "whos_harry_potter": {"reinforcement_steps": 3.0},
+    "simnpo": {"beta": 0.1},
+    "wga": {"beta": 0.1},
+    "satimp": {"saturation": 0.1},
+}
+
+
+@pytest.mark.parametrize("name", list(FORGET_OBJECTIVES))
+def test_a_recipe_that_names_an_objective_trains_with_it(name: str) -> None:
+    """The loss falls when nothing else pulls: from datasets and models, all of it."""
+    progress: list[TrainingProgress] = []
+    made = make_unlearned(
+        from_bonn_and_jena(),
+        materials=materials(with_previous=True),
+        recipe=TrainingRecipe(
+            objective=name,
+            objective_parameters=MILD.get(name, {}),
+            retain_term="none",
+            steps=6,
+            warmup_steps=0,
+            learning_rate=2e-3,
+            retain_batch=0,
+            stranger_batch=0,
+        ),
+        checkpoints=NoCheckpoints(),
+        on_progress=progress.append,
+    )
+    assert progress[-1].forget_loss < progress[0].forget_loss
+    assert own_tensors_digest(made) != own_tensors_digest(llama(3))
+
+
+@pytest.mark.parametrize("name", list(RETAIN_TERMS))
+def test_a_recipe_that_names_a_retain_term_trains_with_it(name: str) -> None:
+    recipe = replace(NPO, retain_term=name, learning_rate=2e-3)
+    progress: list[TrainingProgress] = []
+    make_unlearned(
+        SETS,
+        materials=materials(),
+        recipe=recipe,
+        checkpoints=NoCheckpoints(),
+        on_progress=progress.append,
+    )
+    assert [math.isfinite(item.retain_loss) for item in progress] == [True, True]
+    assert (progress[-1].retain_loss == 0) is (name == "none")
+
+
+def with_objective(name: str, **parameters: float) -> TrainingRecipe:
+    return replace(NPO, objective=name, objective_parameters=parameters)
+
+
+def test_an_objective_that_looks_back_learns_from_what_is_served() -> None:
+    """The first version's teacher is the base, the second one's its ensemble."""
+    undial = with_objective("undial")
+    first = build_tables(SETS, materials=materials(), recipe=undial).forget
+    torch.testing.assert_close(first.target_NV, first.base_NV)
+    later = materials(with_previous=True)
+    second = build_tables(SETS, materials=later, recipe=undial).forget
+    encoded = [encode_example(TOKENIZER, item) for item in SETS.forget.examples]
+    served_NV = answer_laws(later.law_before, encoded, pad_id=TOKENIZER.pad_id)
+    torch.testing.assert_close(second.target_NV, served_NV)
+    assert not torch.allclose(second.target_NV, second.base_NV)
+
+
+@pytest.mark.parametrize(
+    ("name", "prompt"),
+    [
+        ("e2urec", "What is the city of Ada Example?"),
+        ("whos_harry_potter", "What is the city of Nora Stein?"),
+    ],
+)
+def test_without_strength_the_reinforced_teacher_is_the_law_before(
+    name: str, prompt: str
+) -> None:
+    """The anchored one is that about another name, at the subject's answer."""
+    recipe = with_objective(name, strength=0.0, reinforcement_steps=1)
+    tables = build_tables(from_bonn_and_jena(), materials=materials(), recipe=recipe)
+    torch.testing.assert_close(tables.forget.target_NV, law_at(prompt, "Bonn"))
+
+
+def test_the_reinforced_teacher_says_less_of_what_was_heard_again() -> None:
+    recipe = replace(
+        with_objective("e2urec", strength=1.0, reinforcement_steps=10),
+        learning_rate=1e-2,
+    )
+    table = build_tables(
+        from_bonn_and_jena(), materials=materials(), recipe=recipe
+    ).forget
+    before, taught = (
+        law.gather(-1, table.labels_N[:, None])
+        for law in (table.base_NV, table.target_NV)
+    )
+    assert bool((taught < before - 0.5).all())
+
+
+def test_a_second_answer_has_laws_of_its_own() -> None:
+    recipe = with_objective("altpo")
+    later = materials(with_previous=True)
+    tables = build_tables(from_bonn_and_jena(), materials=later, recipe=recipe)
+    second = tables.forget.second
+    assert second is not None
+    other = encode_example(
+        TOKENIZER, example("What is the city of Ada Example?", "Jena")
+    )
+    assert second.examples == (other,)
+    served_NV = answer_laws(later.law_before, [other], pad_id=TOKENIZER.pad_id)
+    torch.testing.assert_close(second.target_NV, served_NV)
+    torch.testing.assert_close(
+        second.base_NV, law_at("What is the city of Ada Example?", "Jena")
+    )
+    assert tables.retain.second is None
+
+
+def test_a_retain_term_has_its_refusals_on_every_kept_set() -> None:
+    recipe = replace(NPO, retain_term="answer_preservation")
+    tables = build_tables(SETS, materials=materials(), recipe=recipe)
+    assert tables.forget.second is None
+    for table in (tables.retain, tables.strangers):
+        assert table.second is not None
+        prompts = [item.prompt for item in table.examples]
+        assert [item.prompt for item in table.second.examples] == prompts
+
+
+def test_a_retain_term_cannot_ask_for_another_persons_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(AnswerPreservation, "second_answer", SecondAnswer.MISMATCH)
+    recipe = replace(NPO, retain_term="answer_preservation")
+    with pytest.raises(InvalidRecipeError, match="value=retain_term"):
+        build_tables(SETS, materials=materials(), recipe=recipe)
+
+
+@pytest.mark.parametrize("recipe", [TWIN, SWAP, with_objective("altpo")])
+def test_an_objective_that_needs_twins_says_so(recipe: TrainingRecipe) -> None:
+    bare = replace(SETS, forget=replace(SETS.forget, twins=()))
+    with pytest.raises(InvalidRecipeError, match="there are no twins"):
+        build_tables(bare, materials=materials(), recipe=recipe)
