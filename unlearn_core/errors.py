@@ -16,8 +16,8 @@ The groups say who has to act::
     |       LineageConflictError, CertificateInvalidError, SealBrokenError,
     |       IllegalTransitionError, CommitmentBrokenError
     `-- DependencyError         the operator
-            SettingsError, SourceUnreadableError, DatabaseUnavailableError,
-            SchemaOutdatedError, RegistryUnavailableError,
+            SettingsError, SourceUnreadableError, SourceChangedError,
+            DatabaseUnavailableError, SchemaOutdatedError, RegistryUnavailableError,
             OrchestratorUnavailableError, ServingUnavailableError, StorageError,
             KeyMissingError, KeyDestroyedError, LeaseBusyError, LeaseLostError,
             ModelUnavailableError, TrainingDivergedError, OffsetRequiredError,
@@ -298,6 +298,14 @@ class SourceUnreadableError(DependencyError):
     code = "source_unreadable"
     summary = "a training source could not be read completely"
     next_step = "Repair the source; the request continues by itself afterwards."
+
+
+class SourceChangedError(DependencyError):
+    """Somebody else wrote to a source while records were being erased there."""
+
+    code = "source_changed"
+    summary = "a training source was written to while records were erased there"
+    next_step = "Nothing was lost; it is tried again. Pause the writer if it recurs."
 
 
 class DatabaseUnavailableError(DependencyError):

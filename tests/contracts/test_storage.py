@@ -9,21 +9,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.buckets import fresh_bucket, open_bucket
+from support.buckets import empty_bucket, endpoint, fresh_bucket, open_bucket
 from support.databases import open_sqlite, postgres_schema
+from support.file_sources import FILES, take_away, write_objects
 from support.folders import put_in_the_way
-from support.sources import (
-    PEOPLE,
-    source_spec,
-    subject,
-    write_jsonl,
-    write_parquet,
-    write_table,
-)
+from support.sources import PEOPLE, source_spec, subject, write_table
 
 from unlearn_core import ports
-from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
-from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.adapters.custody import SealedCustody
 from unlearn_core.adapters.database.engine import Database
@@ -278,7 +271,7 @@ class Source:
     break_down: Callable[[], None]
 
 
-@pytest.fixture(params=["memory", "jsonl", "parquet", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", *FILES, IN_BUCKET, "sqlite", "postgres"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """Return a connector of each kind over the same rows."""
     with _opened(request.param, tmp_path) as opened:
@@ -292,17 +285,24 @@ def _opened(kind: str, folder: Path) -> Iterator[Source]:
         case "memory":
             memory = MemoryConnector(source_spec(), PEOPLE)
             yield Source(memory, kind, lambda: setattr(memory, "is_reachable", False))
-        case "jsonl":
-            spec = source_spec(kind, write_jsonl(path))
-            yield Source(JsonLinesConnector(spec), kind, path.unlink)
-        case "parquet":
-            spec = source_spec(kind, write_parquet(path))
-            yield Source(ParquetConnector(spec), kind, path.unlink)
+        case "bucket":
+            bucket = fresh_bucket(is_versioned=True)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv("AWS_ENDPOINT_URL_S3", endpoint())
+                spec = source_spec("s3", write_objects(bucket))
+                yield Source(
+                    CONNECTORS.get("s3")(spec), "s3", lambda: empty_bucket(bucket)
+                )
         case "sqlite":
             yield _sql(write_table(f"sqlite:///{path}"))
-        case _:
+        case "postgres":
             with postgres_schema() as url:
                 yield _sql(write_table(url))
+        case _:
+            spec = FILES[kind](path)
+            yield Source(
+                CONNECTORS.get(spec.kind)(spec), spec.kind, lambda: take_away(path)
+            )
 
 
 def _sql(url: str) -> Source:

@@ -260,7 +260,7 @@ def test_the_example_of_contributing_is_found_by_its_entry_points(
     for group, name, builtins in (
         ("unlearn_core.forget_objectives", "capped_ascent", FORGET_OBJECTIVES),
         ("unlearn_core.metrics", "subject_likelihood", METRICS),
-        ("unlearn_core.connectors", "csv", CONNECTORS),
+        ("unlearn_core.connectors", "people_csv", CONNECTORS),
     ):
         assert name in {point.name for point in entry_points(group=group)}
         assert name not in builtins

@@ -33,6 +33,15 @@ def fresh_bucket(*, is_versioned: bool = False) -> str:
     return name
 
 
+def empty_bucket(name: str) -> None:
+    """Remove every object of a bucket with every version."""
+    client = boto3.client("s3", endpoint_url=endpoint())
+    found = client.list_object_versions(Bucket=name)
+    for item in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
+        client.delete_object(Bucket=name, Key=item["Key"], VersionId=item["VersionId"])
+    client.close()
+
+
 def open_bucket(name: str, *, prefix: str = "unlearn") -> BucketObjects:
     """Open a bucket of the server."""
     return BucketObjects(name, prefix, endpoint_url=endpoint())

@@ -60,15 +60,20 @@ class SearchResult:
         searched: Number of records read.
         unreadable: Number of records that could not be read; if it is not zero
             the source counts as not completely searched.
-        uncertain: Number of records that may concern the subject or a namesake;
-            nobody has decided about them, so the search is not complete either.
+        doubtful: Records that may concern the subject or a namesake; as long as
+            nobody has decided about them the search is not complete either.
     """
 
     source: str
     records: tuple[SourceRecord, ...]
     searched: int
     unreadable: int
-    uncertain: int = 0
+    doubtful: tuple[SourceRecord, ...] = ()
+
+    @property
+    def uncertain(self) -> int:
+        """Return the number of records that a person must decide about."""
+        return len(self.doubtful)
 
     @property
     def is_complete(self) -> bool:

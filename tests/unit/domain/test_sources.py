@@ -78,9 +78,9 @@ def test_a_search_is_complete_if_nothing_is_unread_or_undecided(
         records=(),
         searched=10,
         unreadable=unreadable,
-        uncertain=uncertain,
+        doubtful=(full_record(),) * uncertain,
     )
-    assert result.is_complete is is_complete
+    assert (result.is_complete, result.uncertain) == (is_complete, uncertain)
 
 
 def test_a_search_that_says_nothing_of_doubts_has_none() -> None:

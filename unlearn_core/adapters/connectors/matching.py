@@ -89,7 +89,7 @@ def search(
     taught a model is not known.
     """
     matcher = SubjectMatcher(subject, spec)
-    records, searched, unreadable, uncertain = [], 0, 0, 0
+    records, doubtful, searched, unreadable = [], [], 0, 0
     for row in rows:
         if row is None or not spec.can_read(row):
             unreadable += 1
@@ -99,13 +99,13 @@ def search(
         if match.kinds and match.is_certain:
             records.append(spec.record(row, matched=match.kinds))
         elif match.kinds:
-            uncertain += 1
+            doubtful.append(spec.record(row, matched=match.kinds))
     return SearchResult(
         source=spec.name,
         records=tuple(records),
         searched=searched,
         unreadable=unreadable,
-        uncertain=uncertain,
+        doubtful=tuple(doubtful),
     )
 
 

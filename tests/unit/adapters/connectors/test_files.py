@@ -1,14 +1,25 @@
 import errno
 import os
+import signal
 import stat
+import sys
 import tempfile
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
+from support.file_sources import jsonl_bytes
+from support.sources import PEOPLE, source_spec
 
 from unlearn_core.adapters.connectors import files
 from unlearn_core.adapters.connectors.files import REPLACEMENT_SUFFIX, replacement
-from unlearn_core.errors import SourceUnreadableError, StorageError
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.errors import (
+    SourceChangedError,
+    SourceUnreadableError,
+    StorageError,
+)
 
 
 @pytest.fixture
@@ -134,3 +145,100 @@ def test_file_and_folder_reach_the_disk_before_and_after_the_rename(
     with replacement(path) as beside:
         beside.write_text("new")
     assert seen == [("file", "old"), ("folder", "new")]
+
+
+def append(path: Path) -> None:
+    """Write to a file as it is."""
+    with path.open("a") as file:
+        file.write(" and more")
+
+
+def put_another(path: Path) -> None:
+    """Replace a file as a whole."""
+    theirs = path.with_name("theirs")
+    theirs.write_text("theirs")
+    theirs.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("interfere", "left"), [(append, "old and more"), (put_another, "theirs")]
+)
+def test_a_file_that_is_written_to_meanwhile_stays_as_the_other_left_it(
+    path: Path, interfere: Callable[[Path], None], left: str
+) -> None:
+    with pytest.raises(SourceChangedError), replacement(path):
+        interfere(path)
+    assert path.read_text() == left
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_write_during_the_exchange_itself_puts_the_old_file_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An open file is written to after it was renamed over."""
+    replace = Path.replace
+    writer = path.open("a")
+
+    def write_after(self: Path, target: Path) -> Path:
+        replaced = replace(self, target)
+        monkeypatch.undo()
+        with writer:
+            writer.write(" and more")
+        return replaced
+
+    monkeypatch.setattr(Path, "replace", write_after)
+    with pytest.raises(SourceChangedError), replacement(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "old and more"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_system_without_hard_links_will_do(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with replacement(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new"
+
+
+def erase_and_die(source: JsonLinesConnector, *, at: int) -> bool:
+    """Erase in a child process that is killed at its n-th call; tell if it was."""
+    child = os.fork()
+    if child == 0:
+        calls = count()
+
+        def look(_frame: object, event: str, _argument: object) -> None:
+            if event == "c_call" and next(calls) == at:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.setprofile(look)
+        try:
+            source.erase(["r-1"], dry_run=False)
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
+@pytest.mark.parametrize("stride", [29, pytest.param(2, marks=pytest.mark.integration)])
+def test_an_erasure_may_be_killed_anywhere(tmp_path: Path, stride: int) -> None:
+    """Nobody else's record is harmed, and the next attempt leaves nothing behind."""
+    path, kills = tmp_path / "people.jsonl", 0
+    source = JsonLinesConnector(source_spec("jsonl", path))
+    expected = jsonl_bytes(PEOPLE[1:])
+    for at in count(step=stride):
+        path.write_bytes(jsonl_bytes())
+        was_killed = erase_and_die(source, at=at)
+        assert path.read_bytes() in (jsonl_bytes(), expected)
+        if not was_killed:
+            break
+        kills += 1
+        source.erase(["r-1"], dry_run=False)
+        assert source.confirm_absent(["r-1"])
+        assert path.read_bytes() == expected
+        assert list(tmp_path.iterdir()) == [path]
+    assert kills > 300 / stride

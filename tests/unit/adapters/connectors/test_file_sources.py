@@ -1,0 +1,104 @@
+import gzip
+from pathlib import Path
+
+import pytest
+from support.file_sources import jsonl_bytes, write_partitions, zstandard
+from support.sources import PEOPLE, source_spec, subject
+
+from unlearn_core.adapters.connectors.file_sources import FilesConnector
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.errors import SourceUnreadableError
+
+
+def open_folder(folder: Path) -> FilesConnector:
+    """Return a connector to a folder of JSON lines."""
+    return JsonLinesConnector(source_spec("jsonl", folder))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of two files, one compressed, and what is no data."""
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.jsonl").write_bytes(jsonl_bytes(PEOPLE[:2]))
+    (tmp_path / "deep" / "b.jsonl.gz").write_bytes(
+        gzip.compress(jsonl_bytes(PEOPLE[2:]))
+    )
+    (tmp_path / ".hidden").write_text("Ada Example")
+    (tmp_path / "_SUCCESS").touch()
+    return tmp_path
+
+
+def test_all_files_of_a_folder_are_one_source(folder: Path) -> None:
+    source = open_folder(folder)
+    result = source.locate(subject())
+    assert [item.record_id for item in result.records] == ["r-1", "r-3"]
+    assert (result.searched, result.unreadable) == (5, 0)
+    assert source.erase(["r-1", "r-3"], dry_run=False) == 2
+    assert source.confirm_absent(["r-1", "r-3"])
+
+
+def test_only_files_that_hold_a_record_are_written(folder: Path) -> None:
+    before = (folder / "a.jsonl").stat()
+    open_folder(folder).erase(["r-3"], dry_run=False)
+    assert (folder / "a.jsonl").stat().st_ino == before.st_ino
+
+
+def test_a_file_of_unknown_format_makes_the_search_incomplete(folder: Path) -> None:
+    (folder / "notes.docx").write_bytes(b"PK")
+    result = open_folder(folder).locate(subject())
+    assert (result.searched, result.unreadable) == (5, 1)
+    assert not result.is_complete
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard])
+def test_a_file_that_is_cut_off_is_unreadable_and_stays_as_it_is(
+    folder: Path, pack: type[bytes]
+) -> None:
+    cut = pack(jsonl_bytes(PEOPLE * 200))[:-9]
+    (folder / "c.jsonl").write_bytes(cut)
+    source = open_folder(folder)
+    for ask in (
+        lambda: source.locate(subject()),
+        lambda: source.erase(["r-1"], dry_run=False),
+        lambda: source.confirm_absent(["r-1"]),
+    ):
+        with pytest.raises(SourceUnreadableError):
+            ask()
+    assert (folder / "c.jsonl").read_bytes() == cut
+
+
+def test_a_link_that_leads_out_of_the_folder_is_refused(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "x.jsonl"
+    elsewhere.write_bytes(jsonl_bytes())
+    (folder / "link.jsonl").symlink_to(elsewhere)
+    with pytest.raises(SourceUnreadableError, match="link leads out"):
+        open_folder(folder).erase(["r-1"], dry_run=False)
+    assert elsewhere.read_bytes() == jsonl_bytes()
+
+
+def test_an_empty_folder_is_not_a_source_that_was_searched(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadableError, match="no files"):
+        open_folder(tmp_path).locate(subject())
+
+
+def test_what_a_killed_erasure_left_beside_is_no_absence(folder: Path) -> None:
+    """It holds personal data, and the next erasure removes it."""
+    source = open_folder(folder)
+    source.erase(["r-1"], dry_run=False)
+    left = folder / "deep" / ".b.jsonl.gz.xyz.replacing"
+    left.write_bytes(jsonl_bytes(PEOPLE[:1]))
+    assert not source.confirm_absent(["r-1"])
+    assert source.erase(["r-1"], dry_run=True) == 0
+    assert left.exists()
+    assert source.erase(["r-1"], dry_run=False) == 0
+    assert not left.exists()
+    assert source.confirm_absent(["r-1"])
+
+
+def test_a_partition_tree_is_one_source(tmp_path: Path) -> None:
+    source = ParquetConnector(source_spec("parquet", write_partitions(tmp_path)))
+    assert source.erase(["r-4"], dry_run=False) == 1
+    assert [item.record_id for item in source.read()] == ["r-1", "r-2", "r-3", "r-5"]

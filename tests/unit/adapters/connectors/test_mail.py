@@ -1,0 +1,126 @@
+from pathlib import Path
+
+import pytest
+from support.file_sources import mail_spec, message_bytes, write_maildir, write_mbox
+from support.sources import PEOPLE, subject
+
+from unlearn_core.adapters.connectors.mail import MailConnector, message_row
+from unlearn_core.errors import SourceChangedError
+
+MULTIPART = b"""\
+From: =?utf-8?q?Zo=C3=AB_Example?= <zoe@post.example>
+To: ada@post.example, Ben <ben@post.example>
+Subject: =?utf-8?b?R3LDvMOfZQ==?=
+Message-ID: <1@post.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=X
+
+--X
+Content-Type: text/plain; charset=iso-8859-1
+Content-Transfer-Encoding: quoted-printable
+
+Ada wohnt in K=F6ln.
+--X
+Content-Type: text/html; charset=no-such-charset
+
+<b>fett</b>
+--X
+Content-Type: application/pdf; name=scan.pdf
+Content-Disposition: attachment; filename="Ada Example.pdf"
+Content-Transfer-Encoding: base64
+
+QWRh
+--X--
+"""
+
+
+def test_a_message_is_read_with_all_its_text_decoded() -> None:
+    row = message_row(MULTIPART)
+    assert row is not None
+    assert {name: row[name] for name in ("message_id", "from_name", "to")} == {
+        "message_id": "<1@post.example>",
+        "from_name": "Zoë Example",
+        "to": "ada@post.example, Ben <ben@post.example>",
+    }
+    assert (row["from_address"], row["subject"]) == ("zoe@post.example", "Grüße")
+    assert "Ada wohnt in Köln." in row["text"]
+    assert "<b>fett</b>" in row["text"]
+    assert "QWRh" not in row["text"]
+    assert row["attachments"].strip() == "Ada Example.pdf"
+
+
+def test_a_message_without_an_id_gets_one_from_its_bytes() -> None:
+    one, two = (message_row(b"From: a@b.example\n\n" + text) for text in (b"1", b"2"))
+    assert one is not None
+    assert two is not None
+    assert one["message_id"].startswith("sha256:")
+    assert one["message_id"] != two["message_id"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n\nno header", b"\xff\xfe"])
+def test_what_is_no_message_is_none(raw: bytes) -> None:
+    assert message_row(raw) is None
+
+
+def test_messages_that_stay_keep_their_bytes(tmp_path: Path) -> None:
+    """A line that begins like a message inside a text is none."""
+    path = write_mbox(tmp_path / "inbox", PEOPLE[:1])
+    kept = (
+        b"From x Mon Mar  2 09:00:00 2026\r\nMessage-ID: k-1\r\n\r\n"
+        b"Hello\r\nFrom here on it is fine.\r\n"
+    )
+    path.write_bytes(path.read_bytes() + kept)
+    source = MailConnector(mail_spec(path))
+    assert source.erase(["r-1"], dry_run=False) == 1
+    assert path.read_bytes() == kept
+
+
+def test_text_before_the_first_message_is_counted_and_kept(tmp_path: Path) -> None:
+    path = write_mbox(tmp_path / "inbox", PEOPLE[:1])
+    path.write_bytes(b"torn: half a message\n\n" + path.read_bytes())
+    source = MailConnector(mail_spec(path))
+    assert source.locate(subject()).unreadable == 1
+    source.erase(["r-1"], dry_run=False)
+    assert path.read_bytes() == b"torn: half a message\n\n"
+
+
+def test_a_message_of_a_maildir_is_a_file_that_goes(tmp_path: Path) -> None:
+    folder = write_maildir(tmp_path / "mail")
+    other = folder / "cur" / "1.broken:2,S"
+    other.write_bytes(b"")
+    source = MailConnector(mail_spec(folder))
+    assert source.locate(subject()).unreadable == 1
+    assert source.erase(["r-1"], dry_run=False) == 1
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert len(files) == 5
+    assert not [path for path in files if b"r-1" in path.read_bytes()]
+
+
+def test_a_message_that_is_moved_meanwhile_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mail programs rename files to mark messages as read."""
+    folder = write_maildir(tmp_path / "mail", PEOPLE[:1])
+    (path,) = (folder / "cur").iterdir()
+    source = MailConnector(mail_spec(folder))
+    unlink = Path.unlink
+
+    def move_first(self: Path, *, missing_ok: bool = False) -> None:
+        path.rename(path.with_name("moved:2,RS"))
+        unlink(self, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", move_first)
+        with pytest.raises(SourceChangedError):
+            source.erase(["r-1"], dry_run=False)
+    assert source.erase(["r-1"], dry_run=False) == 1
+    assert source.confirm_absent(["r-1"])
+
+
+def test_a_folder_may_hold_several_mailboxes(tmp_path: Path) -> None:
+    write_mbox(tmp_path / "2025.mbox", PEOPLE[:2])
+    write_maildir(tmp_path / "current", PEOPLE[2:])
+    (tmp_path / "notes.txt").write_bytes(message_bytes(PEOPLE[0]))
+    result = MailConnector(mail_spec(tmp_path)).locate(subject())
+    assert [item.record_id for item in result.records] == ["r-1", "r-3"]
+    assert (result.searched, result.unreadable) == (5, 1)

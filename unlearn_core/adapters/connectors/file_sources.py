@@ -1,0 +1,175 @@
+"""A source that is one file or many: the connector that all file formats share."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import IO, Protocol
+
+from unlearn_core.adapters.connectors.formats import FileFormat
+from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
+from unlearn_core.domain.subjects import DataSubject
+
+Copy = Callable[[IO[bytes], IO[bytes]], None]
+
+
+class Files(Protocol):
+    """Where the files of a source are."""
+
+    def names(self) -> list[str]:
+        """Return the present files, in a fixed order.
+
+        Raises:
+            SourceUnreadableError: There is none, or they cannot be listed.
+        """
+        ...
+
+    def former(self) -> list[str]:
+        """Return versions that were replaced and are still kept, as names."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Open a file or a former version.
+
+        Raises:
+            SourceUnreadableError: It cannot be opened.
+        """
+        ...
+
+    def rewrite(self, name: str, copy: Copy) -> None:
+        """Replace a file as a whole by what is copied from it.
+
+        Raises:
+            SourceChangedError: Somebody else wrote to it meanwhile.
+            StorageError: It cannot be written; the file is as it was.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file or a former version; an absent one is no error."""
+        ...
+
+    def leftovers(self) -> list[str]:
+        """Return what rewriting left behind that died half-way."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what rewriting left behind that died half-way."""
+        ...
+
+
+class FilesConnector:
+    """Reads and erases the records of files.
+
+    A file that is of no known format counts as one unreadable record.
+    Versions that a store keeps of replaced files are searched and erased as well.
+
+    Args:
+        spec: The source of the data map.
+        files: Where the files are.
+        form_of: The format of a file by its name, None if there is none.
+    """
+
+    def __init__(
+        self,
+        spec: SourceSpec,
+        *,
+        files: Files,
+        form_of: Callable[[str], FileFormat | None],
+    ) -> None:
+        self._spec = spec
+        self._files = files
+        self._form_of = form_of
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is."""
+        return SourceDescription(
+            name=self._spec.name,
+            kind=self._spec.kind,
+            is_erasable=self._spec.is_erasable,
+        )
+
+    def locate(self, subject: DataSubject) -> SearchResult:
+        """Find every record that concerns the subject."""
+        present = search(self._rows(self._files.names()), subject, self._spec)
+        former = self._files.former()
+        if not former:
+            return present
+        earlier = search(self._rows(former), subject, self._spec)
+        known = {item.record_id for item in (*present.records, *present.doubtful)}
+        return replace(
+            present,
+            records=present.records + _unknown(earlier.records, known),
+            doubtful=present.doubtful + _unknown(earlier.doubtful, known),
+            unreadable=present.unreadable + earlier.unreadable,
+        )
+
+    def read(self) -> Iterator[SourceRecord]:
+        """Yield every readable record of the present files."""
+        for row in self._rows(self._files.names()):
+            if row is not None and self._spec.can_read(row):
+                yield self._spec.record(row)
+
+    def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
+        """Delete records by rewriting their files, former versions by removing them."""
+        wanted = set(record_ids)
+        present = self._count(self._files.names(), wanted)
+        if dry_run:
+            return present.total()
+        self._files.tidy()
+        for name in present:
+            self._erase(name, wanted)
+        for name in self._count(self._files.former(), wanted):
+            self._files.remove(name)
+        return present.total()
+
+    def confirm_absent(self, record_ids: Collection[str]) -> bool:
+        """Read back and tell whether none of the records is left, here or beside."""
+        wanted = set(record_ids)
+        names = [*self._files.names(), *self._files.former()]
+        return not self._count(names, wanted) and not self._files.leftovers()
+
+    def _erase(self, name: str, wanted: set[str]) -> None:
+        form = self._form_of(name)
+        if form is None or form.is_one_record:
+            self._files.remove(name)
+            return
+        self._files.rewrite(
+            name,
+            lambda file, target: form.copy(
+                file, target, lambda row: self._is_one_of(row, wanted)
+            ),
+        )
+
+    def _count(self, names: list[str], wanted: set[str]) -> Counter[str]:
+        return Counter(
+            name
+            for name in names
+            for row in self._rows_of(name)
+            if row is not None and self._is_one_of(row, wanted)
+        )
+
+    def _rows(self, names: list[str]) -> Iterator[Row | None]:
+        for name in names:
+            yield from self._rows_of(name)
+
+    def _rows_of(self, name: str) -> Iterator[Row | None]:
+        form = self._form_of(name)
+        if form is None:
+            yield None
+            return
+        with self._files.open(name) as file:
+            yield from form.rows(file)
+
+    def _is_one_of(self, row: Row, wanted: set[str]) -> bool:
+        return str(row[self._spec.record_id]) in wanted
+
+
+def _unknown(
+    records: tuple[SourceRecord, ...], known: set[str]
+) -> tuple[SourceRecord, ...]:
+    """Return records that the present files do not have, each once."""
+    found = {item.record_id: item for item in records if item.record_id not in known}
+    return tuple(found.values())

@@ -1,0 +1,181 @@
+"""How the records of one file are read, and how a file is copied without some.
+
+A format that keeps records as runs of bytes (lines, messages) copies what stays byte
+by byte: spacing, key order and escapes are the owner's. A format of tables writes its
+tables anew and keeps schema and metadata.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Protocol, Self
+
+import pyarrow as pa
+
+from unlearn_core.adapters.connectors.reading import (
+    compressed,
+    compression_of,
+    decompressed,
+    reading,
+)
+from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.errors import SourceUnreadableError
+
+IsGone = Callable[[Row], bool]
+
+
+class FileFormat(Protocol):
+    """What a file of records looks like.
+
+    Attributes:
+        suffixes: Endings of file names, for folders that hold several kinds.
+        is_one_record: Whether a file is one record, and goes with it.
+    """
+
+    suffixes: tuple[str, ...]
+    is_one_record: bool
+
+    def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
+        """Yield every record; None for one that cannot be read.
+
+        Raises:
+            SourceUnreadableError: The file cannot be read to its end.
+        """
+        ...
+
+    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
+        """Write the file without the records that are gone.
+
+        Raises:
+            SourceUnreadableError: The file cannot be read to its end.
+            OSError: The target cannot be written.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A run of bytes of a file.
+
+    Attributes:
+        raw: The bytes.
+        row: The record, None if it cannot be read.
+        is_record: False for what belongs to all records, such as a header.
+    """
+
+    raw: bytes
+    row: Row | None = None
+    is_record: bool = True
+
+
+class PieceFormat(ABC):
+    """A format whose records are runs of bytes; compressed or not."""
+
+    suffixes: tuple[str, ...] = ()
+    is_one_record: bool = False
+
+    def __init__(self, spec: SourceSpec) -> None:
+        self._spec = spec
+
+    @abstractmethod
+    def pieces(self, file: IO[bytes]) -> Iterator[Piece]:
+        """Split plain bytes into records; together the pieces are the whole file."""
+
+    def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
+        """Yield every record; None for one that cannot be read."""
+        for piece in self._guarded(file):
+            if piece.is_record:
+                yield self._with_id(piece.row)
+
+    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
+        """Write what stays as it is."""
+        with reading(self._spec.name):
+            compression = compression_of(file)
+        with compressed(target, compression) as packed:
+            for piece in self._guarded(file):
+                row = self._with_id(piece.row)
+                if row is None or not is_gone(row):
+                    packed.write(piece.raw)
+
+    def _guarded(self, file: IO[bytes]) -> Iterator[Piece]:
+        with reading(self._spec.name):
+            yield from self.pieces(decompressed(file))
+
+    def _with_id(self, row: Row | None) -> Row | None:
+        return row if row is not None and self._spec.record_id in row else None
+
+
+class TableWriter(Protocol):
+    """Writes tables to a file."""
+
+    def write_table(self, table: pa.Table) -> None:
+        """Write the rows of a table."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+
+class TableFormat(ABC):
+    """A format that is read table by table."""
+
+    suffixes: tuple[str, ...] = ()
+    is_one_record: bool = False
+
+    def __init__(self, spec: SourceSpec) -> None:
+        self._spec = spec
+
+    @abstractmethod
+    def tables(self, file: IO[bytes]) -> Iterator[pa.Table]:
+        """Yield tables; the first one tells the schema, even if it has no rows."""
+
+    @abstractmethod
+    def writer(self, target: IO[bytes], schema: pa.Schema) -> TableWriter:
+        """Return a writer of this format."""
+
+    def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
+        """Yield every row."""
+        for table in self._guarded(file):
+            yield from table.to_pylist()
+
+    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
+        """Write the tables without the rows that are gone."""
+        name = self._spec.record_id
+        tables = self._guarded(file)
+        first = next(tables)
+        with self.writer(target, first.schema) as writer:
+            for table in (first, *tables):
+                ids = table[name].to_pylist()
+                keep = pa.array([not is_gone({name: value}) for value in ids])
+                writer.write_table(table.filter(keep.cast(pa.bool_())))
+
+    def _guarded(self, file: IO[bytes]) -> Iterator[pa.Table]:
+        with reading(self._spec.name):
+            for table in self.tables(file):
+                if self._spec.record_id not in table.schema.names:
+                    raise SourceUnreadableError(
+                        source=self._spec.name, missing_column=self._spec.record_id
+                    )
+                yield table
+
+
+COMPRESSED_SUFFIXES = (".gz", ".zst")
+
+
+def chooser(spec: SourceSpec, *forms: FileFormat) -> Callable[[str], FileFormat | None]:
+    """Return what chooses the format of a file by the end of its name.
+
+    If there is one format only, the file that the data map names has it, whatever it
+    is called.
+    """
+
+    def choose(name: str) -> FileFormat | None:
+        if len(forms) == 1 and name == spec.location:
+            return forms[0]
+        bare = name.lower()
+        for suffix in COMPRESSED_SUFFIXES:
+            bare = bare.removesuffix(suffix)
+        return next((form for form in forms if bare.endswith(form.suffixes)), None)
+
+    return choose
