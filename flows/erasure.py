@@ -10,14 +10,20 @@ from flows.work import alone_on_base, working_on
 
 
 @flow(name="fulfil-erasure-request", persist_result=False, log_prints=False)
-def fulfil_erasure_request(request_id: UUID) -> None:
+def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for each end
     """Fulfil one request; started again, it continues where the ledger ends."""
     with working_on(request_id):
+        if tasks.was_called_off(request_id):
+            return decline(request_id)
+        if tasks.was_given_up(request_id):
+            return conclude(request_id)
         tasks.acknowledge_request(request_id)
         if not tasks.verify_identity(request_id).may_proceed:
             return decline(request_id)
         if not tasks.locate_personal_data(request_id).has_records:
             return conclude(request_id)
+        if not tasks.refer_to_controller(request_id):
+            return None
         tasks.erase_source_records(request_id)
         tasks.build_datasets(request_id)
         with alone_on_base(request_id):

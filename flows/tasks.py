@@ -50,6 +50,9 @@ from unlearn_core.steps.promote_version import promote_version as _promote_versi
 from unlearn_core.steps.purge_working_data import (
     purge_working_data as _purge_working_data,
 )
+from unlearn_core.steps.refer_to_controller import (
+    refer_to_controller as _refer_to_controller,
+)
 from unlearn_core.steps.register_version import register_version as _register_version
 from unlearn_core.steps.train_offset_pair import (
     train_offset_pair as _train_offset_pair,
@@ -58,6 +61,8 @@ from unlearn_core.steps.verify_identity import verify_identity as _verify_identi
 from unlearn_core.steps.verify_unlearning import (
     verify_unlearning as _verify_unlearning,
 )
+from unlearn_core.steps.was_called_off import was_called_off as _was_called_off
+from unlearn_core.steps.was_given_up import was_given_up as _was_given_up
 
 R = TypeVar("R")
 
@@ -91,6 +96,18 @@ _options: Any = {
 }
 
 
+@task(name="was called off", **_options)
+def was_called_off(request_id: UUID) -> bool:
+    """Tell whether the request was declined or withdrawn meanwhile."""
+    return _guarded(_was_called_off, request_id)
+
+
+@task(name="was given up", **_options)
+def was_given_up(request_id: UUID) -> bool:
+    """Tell whether officers ended the request meanwhile."""
+    return _guarded(_was_given_up, request_id)
+
+
 @task(name="acknowledge request", **_options)
 def acknowledge_request(request_id: UUID) -> results.Acknowledged:
     """Tell the subject that the request arrived."""
@@ -107,6 +124,12 @@ def verify_identity(request_id: UUID) -> results.IdentityChecked:
 def locate_personal_data(request_id: UUID) -> results.Located:
     """Search every training source."""
     return _guarded(_locate_personal_data, request_id)
+
+
+@task(name="refer to controller", **_options)
+def refer_to_controller(request_id: UUID) -> bool:
+    """Let officers approve, where that is asked for."""
+    return _guarded(_refer_to_controller, request_id)
 
 
 @task(name="erase source records", **_options)

@@ -143,6 +143,7 @@ def _terms(settings: Settings, base_model: str) -> Terms:
         code_version=version("unlearn"),
         certificate_validity=timedelta(days=settings.legal.certificate_days),
         pointer_validity=timedelta(hours=settings.work.pointer_hours),
+        needs_approval=settings.legal.approval,
         confirm_timeout=timedelta(seconds=settings.work.confirm_seconds),
     )
 

@@ -8,8 +8,7 @@ The groups say who has to act::
     |       DuplicateRequestError, ContextExceededError, UnknownModelError
     |-- PolicyError             the controller
     |       InvalidDataMapError, InvalidPolicyError, InvalidRecipeError,
-    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError,
-    |       ExtensionRefusedError
+    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError
     |-- IntegrityError          the auditor
     |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
     |       ManifestInvalidError, IncompatibleBaseError, DowngradeRefusedError,
@@ -171,17 +170,6 @@ class TooFewControlsError(PolicyError):
     code = "too_few_controls"
     summary = "there are too few never-trained people for the declared test"
     next_step = "Reserve more people in the holdout source, or declare a larger level."
-
-
-class ExtensionRefusedError(PolicyError):
-    """The time for an answer may not be extended now."""
-
-    code = "extension_refused"
-    summary = "the deadline cannot be extended"
-    next_step = (
-        "Answer by the due date; an extension is granted once, with notice and "
-        "reason, before the first period is over."
-    )
 
 
 class IntegrityError(UnlearnError):

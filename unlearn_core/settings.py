@@ -93,6 +93,15 @@ class LegalSettings(BaseModel):
     timezone: str = Field(
         default="Europe/Berlin", description="Time zone of the controller."
     )
+    officers: tuple[str, ...] = Field(
+        default=(), description="Names of those who may decide, as a JSON list."
+    )
+    approval: bool = Field(
+        default=False, description="Let two officers approve before records are erased."
+    )
+    authority: str | None = Field(
+        default=None, description="Supervisory authority that refusals name."
+    )
     certificate_days: int = Field(
         default=90, ge=1, description="Validity of a verification, in days."
     )

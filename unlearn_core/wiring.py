@@ -23,6 +23,7 @@ from unlearn_core.adapters.prefect_trigger import PrefectTrigger
 from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.errors import SchemaOutdatedError
 from unlearn_core.settings import Settings
+from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
@@ -80,6 +81,22 @@ class Office:
             requests=self.store,
             ledger=self.store,
             leases=self.leases,
+            clock=self.clock,
+        )
+
+    def decisions(self, *, holder: str) -> DecisionDesk:
+        """Return what deciding about requests needs."""
+        legal = self.settings.legal
+        return DecisionDesk(
+            holder=holder,
+            officers=legal.officers,
+            timezone=ZoneInfo(legal.timezone),
+            is_holiday=_holidays(legal.country),
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            notifier=self.notifier,
             clock=self.clock,
         )
 

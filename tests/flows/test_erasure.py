@@ -13,9 +13,12 @@ from flows.erasure import fulfil_erasure_request
 REQUEST = UUID(int=7)
 BEGINNING = [
     "begin",
+    "was_called_off",
+    "was_given_up",
     "acknowledge_request",
     "verify_identity",
     "locate_personal_data",
+    "refer_to_controller",
     "erase_source_records",
     "build_datasets",
     "take base",
@@ -32,6 +35,7 @@ class Told:
         may_proceed: Whether the requester is who they say.
         has_records: Whether anything is found.
         is_verified: Whether some rung is verified.
+        said: What tasks answer that answer with yes or no.
     """
 
     def __init__(
@@ -40,18 +44,24 @@ class Told:
         may_proceed: bool = True,
         has_records: bool = True,
         is_verified: bool = True,
+        **said: bool,
     ) -> None:
         self.events: list[str] = []
         self._answers = SimpleNamespace(
             may_proceed=may_proceed, has_records=has_records
         )
         self._is_verified = is_verified
+        self._said = {
+            "was_called_off": False,
+            "was_given_up": False,
+            "refer_to_controller": True,
+        } | said
 
     def __getattr__(self, name: str) -> object:
-        def task(request_id: UUID) -> SimpleNamespace:
+        def task(request_id: UUID) -> object:
             assert request_id == REQUEST
             self.events.append(name)
-            return self._answers
+            return self._said.get(name, self._answers)
 
         return task
 
@@ -103,9 +113,35 @@ def test_a_refused_requester_is_answered_without_a_certificate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert _tell(monkeypatch, Told(may_proceed=False)) == [
-        *BEGINNING[:3],
+        *BEGINNING[:5],
         "purge_working_data",
         "notify_data_subject",
+        "end",
+    ]
+
+
+def test_a_request_that_was_called_off_is_answered_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _tell(monkeypatch, Told(was_called_off=True)) == [
+        *BEGINNING[:2],
+        "purge_working_data",
+        "notify_data_subject",
+        "end",
+    ]
+
+
+def test_a_request_that_was_given_up_is_certified_and_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _tell(monkeypatch, Told(was_given_up=True)) == [*BEGINNING[:3], *END]
+
+
+def test_a_request_that_needs_approval_waits_with_everything_in_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _tell(monkeypatch, Told(refer_to_controller=False)) == [
+        *BEGINNING[:7],
         "end",
     ]
 
@@ -113,7 +149,7 @@ def test_a_refused_requester_is_answered_without_a_certificate(
 def test_nothing_is_trained_when_nothing_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert _tell(monkeypatch, Told(has_records=False)) == [*BEGINNING[:4], *END]
+    assert _tell(monkeypatch, Told(has_records=False)) == [*BEGINNING[:6], *END]
 
 
 def test_a_request_without_a_verified_pair_registers_nothing_and_waits(

@@ -1,4 +1,4 @@
-"""``unlearn request``: submit, follow and order another round."""
+"""``unlearn request``: submit, follow, order another round, decide."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from unlearn_core.cli import decisions
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.wiring import office
 from unlearn_core.domain.canonical import JsonValue
@@ -21,6 +22,8 @@ from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import Submission, receive_request
 
 app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
+
+decisions.add_to(app)
 
 _STANDARD_INPUT = Path("-")
 

@@ -27,7 +27,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol
 
-from unlearn_core.errors import ExtensionRefusedError
+from unlearn_core.errors import PolicyError
 
 RESPONSE_MONTHS = 1
 EXTENDED_RESPONSE_MONTHS = 3
@@ -54,6 +54,17 @@ class ExtensionReason(StrEnum):
 
     COMPLEXITY = "complexity"
     NUMBER_OF_REQUESTS = "number_of_requests"
+
+
+class ExtensionRefusedError(PolicyError):
+    """The time for an answer may not be extended now."""
+
+    code = "extension_refused"
+    summary = "the deadline cannot be extended"
+    next_step = (
+        "Answer by the due date; an extension is granted once, with notice and "
+        "reason, before the first period is over."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

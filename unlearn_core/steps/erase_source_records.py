@@ -1,5 +1,6 @@
 """Erase at the source: announce, erase, read back."""
 
+from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import records_from_bytes
 from unlearn_core.errors import SourceUnreadableError
@@ -32,7 +33,7 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
             kept.append(name)
             continue
         bench.ledger.note(
-            "source_erasure_announced",
+            ERASURE_ANNOUNCED,
             {"source": name, "records": len(record_ids)},
             request_id=request_id,
             lease=bench.lease,

@@ -99,8 +99,9 @@ def find_entry(
             entry.payload.get(name) == value for name, value in choice.items()
         ):
             found = entry.payload
-        if entry.event in _NEW_ROUND:
-            found = found if set(stages) <= _BEFORE_TRAINING else None
+        kept = _STILL_VALID.get(entry.event)
+        if kept is not None and not set(stages) <= kept:
+            found = None
     return found
 
 
@@ -123,20 +124,30 @@ def read_result(
     return TypeAdapter(result).validate_python(payload)
 
 
-_NEW_ROUND = frozenset({Stage.RETRIED, Stage.OVERTAKEN})
-"""Events after which the request is trained anew."""
-
-_BEFORE_TRAINING = frozenset(
+_BEFORE_SEARCH = frozenset(
     {
         Stage.RECEIVED,
         Stage.ACKNOWLEDGED,
         Stage.IDENTITY_VERIFIED,
         Stage.REFUSED,
         Stage.JOINED,
-        Stage.LOCATED,
-        Stage.NOT_FOUND,
-        Stage.SOURCES_ERASED,
-        Stage.DATASETS_BUILT,
     }
 )
+"""Stages whose results stay valid when the sources are searched again."""
+
+_BEFORE_TRAINING = _BEFORE_SEARCH | {
+    Stage.LOCATED,
+    Stage.NOT_FOUND,
+    Stage.REFERRED,
+    Stage.APPROVED,
+    Stage.SOURCES_ERASED,
+    Stage.DATASETS_BUILT,
+}
 """Stages whose results stay valid in another round of training."""
+
+_STILL_VALID: Mapping[str, frozenset[Stage]] = {
+    Stage.RELEASED: _BEFORE_SEARCH,
+    Stage.RETRIED: _BEFORE_TRAINING,
+    Stage.OVERTAKEN: _BEFORE_TRAINING,
+}
+"""What stays valid after an event that starts a part of the work anew."""

@@ -55,6 +55,18 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Referred:
+    """Officers have to approve before anything is erased.
+
+    Attributes:
+        records: Number of records that erasure would touch.
+    """
+
+    records: int
+    stage: Stage = Stage.REFERRED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourcesErased:
     """The records were erased where that is allowed, and read back.
 

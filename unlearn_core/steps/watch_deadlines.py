@@ -9,11 +9,15 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
-from unlearn_core.domain.deadlines import IsHoliday, check_extension
+from unlearn_core.domain.deadlines import (
+    ExtensionRefusedError,
+    IsHoliday,
+    check_extension,
+)
 from unlearn_core.domain.docket import Alarm, Docket, read_docket
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import ErasureRequest
-from unlearn_core.errors import ExtensionRefusedError, LeaseBusyError
+from unlearn_core.errors import LeaseBusyError
 from unlearn_core.observability import EventLog
 
 RESOURCE = "deadlines"

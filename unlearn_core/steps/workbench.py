@@ -83,6 +83,7 @@ class Terms:
         pointer_validity: How long a serving pointer is valid.
         confirm_timeout: Longest wait for replicas to confirm.
         source_attempts: Failed searches of a source before it counts as unsearched.
+        needs_approval: Whether officers approve before anything is erased.
     """
 
     base_model: str
@@ -91,6 +92,7 @@ class Terms:
     pointer_validity: timedelta
     confirm_timeout: timedelta
     source_attempts: int = 3
+    needs_approval: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from unlearn_core.domain.deadlines import (
     Deadline,
+    ExtensionRefusedError,
     Pause,
     business_days_after,
     ccpa_deadline,
@@ -18,7 +19,6 @@ from unlearn_core.domain.deadlines import (
     relevant_day,
     uk_deadline,
 )
-from unlearn_core.errors import ExtensionRefusedError
 
 GERMANY = holidays.country_holidays("DE")
 

@@ -56,6 +56,7 @@ def test_a_request_that_is_given_up_ends_without_claiming_suppression(
     bench = controller.bench(request_id, accepts=False)
     work_until(Stage.DATASETS_BUILT, request_id, bench=bench)
     controller.store.advance(request_id, Stage.ESCALATED, {}, lease=bench.lease)
+    controller.store.advance(request_id, Stage.GIVEN_UP, {}, lease=bench.lease)
 
     purge_working_data(request_id, bench=bench)
     issue_certificate(request_id, bench=bench)

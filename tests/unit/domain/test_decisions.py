@@ -1,0 +1,112 @@
+import pytest
+from support.domain import ledger_entry
+
+from unlearn_core.domain.decisions import (
+    COMPLAINT,
+    EFFECTS,
+    JUDICIAL_REMEDY,
+    REFUSALS,
+    Decision,
+    DecisionRefusedError,
+    RefusalReason,
+    Verb,
+    check_not_too_late,
+    proposer,
+    protocol_reason,
+    refusal_text,
+)
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import TRANSITIONS, Stage
+
+REFUSE = Decision(verb=Verb.REFUSE, officer="anna", reason=RefusalReason.NO_GROUND)
+
+
+def entry(event: str, **payload: str | None) -> LedgerEntry:
+    return ledger_entry(event, payload=dict(payload))
+
+
+def proposed(
+    decision: str = "refuse", reason: str | None = "no_ground", officer: str = "bela"
+) -> LedgerEntry:
+    return entry("decision_proposed", decision=decision, reason=reason, officer=officer)
+
+
+@pytest.mark.parametrize(
+    ("entries", "first"),
+    [
+        ([], None),
+        ([proposed()], "bela"),
+        ([proposed(officer="anna")], "anna"),
+        ([proposed(reason="excessive")], None),
+        ([proposed(decision="approve", reason=None)], None),
+        # Another proposal has replaced it.
+        ([proposed(), proposed(reason="excessive")], None),
+        # The request has moved on since, or was extended.
+        ([proposed(), entry("referred")], None),
+        ([proposed(), entry("deadline_extended")], None),
+        # What is no decision leaves it open.
+        ([proposed(), entry("work_started"), entry("deadline_near")], "bela"),
+    ],
+)
+def test_a_second_officer_finds_the_same_proposal_until_the_request_moves_on(
+    entries: list[LedgerEntry], first: str | None
+) -> None:
+    assert proposer(entries, REFUSE) == first
+
+
+def test_only_a_hold_needs_one_officer() -> None:
+    assert [verb for verb, effect in EFFECTS.items() if not effect.needs_two] == [
+        Verb.HOLD
+    ]
+    assert set(EFFECTS) == set(Verb)
+
+
+@pytest.mark.parametrize("stage", [Stage.DECLINED, Stage.ON_HOLD, Stage.WITHDRAWN])
+def test_nothing_is_stopped_once_the_erasure_was_announced(stage: Stage) -> None:
+    begun = [entry("source_erasure_announced")]
+    check_not_too_late([entry("located")], stage)
+    with pytest.raises(DecisionRefusedError):
+        check_not_too_late(begun, stage)
+    check_not_too_late(begun, Stage.GIVEN_UP)
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_every_refusal_says_why_where_to_complain_and_which_court(
+    reason: RefusalReason,
+) -> None:
+    assert len(REFUSALS[reason]) > 40
+    assert refusal_text(reason, authority=None) == (
+        REFUSALS[reason],
+        COMPLAINT,
+        JUDICIAL_REMEDY,
+    )
+    _, complaint, _ = refusal_text(reason, authority="the Authority of Ulm")
+    assert complaint.endswith("responsible for us is the Authority of Ulm.")
+    assert "Art. 77" in complaint
+
+
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [
+        ([entry("received")], None),
+        ([entry("refused", reason="expired")], "insuf_verification"),
+        ([entry("joined")], "other"),
+        ([entry("declined", reason="legal_claims")], "claim_not_covered"),
+        ([entry("declined", reason="excessive")], "too_many_requests"),
+        ([entry("declined", reason="suspected_fraud")], "suspected_fraud"),
+        ([entry("declined", reason="other_controller")], "outside_jurisdiction"),
+        ([entry("on_hold", reason="identity_doubt")], "need_user_verification"),
+        ([entry("on_hold", reason="legal_claims")], None),
+        ([entry("on_hold", reason="identity_doubt"), entry("released")], None),
+        ([entry("on_hold", reason="identity_doubt"), entry("withdrawn")], None),
+    ],
+)
+def test_outsiders_read_a_reason_of_the_protocol(
+    entries: list[LedgerEntry], reason: str | None
+) -> None:
+    assert protocol_reason([*entries, entry("purged"), entry("notified")]) == reason
+
+
+def test_every_decision_is_possible_somewhere() -> None:
+    targets = {effect.stage for effect in EFFECTS.values() if effect.stage}
+    assert targets <= frozenset[Stage]().union(*TRANSITIONS.values())

@@ -1,0 +1,114 @@
+"""``unlearn request approve|refuse|extend|hold|release|close-escalated``.
+
+Who decides is named, and must be in the configuration. The command line does not know
+who types; give each officer an account of their own and look at its records.
+"""
+
+import os
+import socket
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from unlearn_core.cli.output import AsJson, show
+from unlearn_core.cli.wiring import office
+from unlearn_core.domain.deadlines import ExtensionReason
+from unlearn_core.domain.decisions import (
+    ClosingReason,
+    Decision,
+    HoldReason,
+    Reason,
+    RefusalReason,
+    Verb,
+)
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.steps.decide_request import decide_request
+
+RequestArgument = Annotated[UUID, typer.Argument(help="The request id.")]
+By = Annotated[str, typer.Option("--by", help="The officer who decides.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to those about requests."""
+    for command in (approve, refuse, extend, hold, release, close_escalated):
+        app.command()(command)
+
+
+def approve(request_id: RequestArgument, *, by: By, as_json: AsJson = False) -> None:
+    """Approve the erasure of what was located; a second officer confirms."""
+    _decide(Verb.APPROVE, request_id, by, reason=None, as_json=as_json)
+
+
+def refuse(
+    request_id: RequestArgument,
+    *,
+    reason: Annotated[RefusalReason, typer.Option(help="Why.")],
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a request; the subject reads why and how to complain.
+
+    A second officer confirms with the same command and reason.
+    """
+    _decide(Verb.REFUSE, request_id, by, reason=reason, as_json=as_json)
+
+
+def extend(
+    request_id: RequestArgument,
+    *,
+    reason: Annotated[ExtensionReason, typer.Option(help="Why.")],
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Take the longer period, and tell the subject; a second officer confirms."""
+    _decide(Verb.EXTEND, request_id, by, reason=reason, as_json=as_json)
+
+
+def hold(
+    request_id: RequestArgument,
+    *,
+    reason: Annotated[HoldReason, typer.Option(help="Why.")],
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """Stop before anything is erased; takes effect at once."""
+    _decide(Verb.HOLD, request_id, by, reason=reason, as_json=as_json)
+
+
+def release(request_id: RequestArgument, *, by: By, as_json: AsJson = False) -> None:
+    """Go on with a held request: search anew; a second officer confirms."""
+    _decide(Verb.RELEASE, request_id, by, reason=None, as_json=as_json)
+
+
+def close_escalated(
+    request_id: RequestArgument,
+    *,
+    reason: Annotated[ClosingReason, typer.Option(help="Why.")],
+    by: By,
+    as_json: AsJson = False,
+) -> None:
+    """End an escalated request without suppression; a second officer confirms."""
+    _decide(Verb.CLOSE_ESCALATED, request_id, by, reason=reason, as_json=as_json)
+
+
+def _decide(
+    verb: Verb, request_id: UUID, officer: str, *, reason: Reason | None, as_json: bool
+) -> None:
+    desk = office().decisions(holder=f"{socket.gethostname()}-{os.getpid()}")
+    key = RequestId(request_id)
+    is_done = decide_request(
+        key, Decision(verb=verb, officer=officer, reason=reason), desk=desk
+    )
+    request = desk.requests.get(key)
+    show(
+        {
+            "request_id": str(request_id),
+            "decision": verb.value,
+            "carried_out": is_done,
+            "waits_for": None if is_done else "a second officer",
+            "stage": request.stage.value,
+            "due_on": desk.docket(request).due_on.isoformat(),
+        },
+        as_json=as_json,
+    )

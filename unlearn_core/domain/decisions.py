@@ -1,0 +1,236 @@
+"""What officers decide about a request, why, and who has to agree.
+
+- A decision has a coded reason; the text that the subject reads belongs to the code.
+- What takes something from the subject, or destroys records, needs two officers: one
+  proposes, another one who decides the same carries it out. Only a hold, which can be
+  undone, needs one.
+- A proposal is open until the request moves on or something else is decided.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unlearn_core.domain.deadlines import ExtensionReason
+from unlearn_core.domain.docket import DEADLINE_EXTENDED
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import Outcome, Stage
+from unlearn_core.errors import PolicyError
+
+DECISION_PROPOSED = "decision_proposed"
+ERASURE_ANNOUNCED = "source_erasure_announced"
+
+
+class DecisionRefusedError(PolicyError):
+    """A decision is not possible now, or not by this officer."""
+
+    code = "decision_refused"
+    summary = "the decision cannot be taken"
+    next_step = (
+        "Look at the request's stage and proposals with `unlearn ledger show`; "
+        "another officer has to agree, or it is too late."
+    )
+
+
+class Verb(StrEnum):
+    """What can be decided."""
+
+    APPROVE = "approve"
+    REFUSE = "refuse"
+    EXTEND = "extend"
+    HOLD = "hold"
+    RELEASE = "release"
+    CLOSE_ESCALATED = "close_escalated"
+
+
+class RefusalReason(StrEnum):
+    """Why a request may be refused."""
+
+    NO_GROUND = "no_ground"
+    FREE_EXPRESSION = "free_expression"
+    LEGAL_OBLIGATION = "legal_obligation"
+    PUBLIC_HEALTH = "public_health"
+    ARCHIVING = "archiving"
+    LEGAL_CLAIMS = "legal_claims"
+    UNFOUNDED = "manifestly_unfounded"
+    EXCESSIVE = "excessive"
+    OTHER_CONTROLLER = "other_controller"
+    SUSPECTED_FRAUD = "suspected_fraud"
+
+
+class HoldReason(StrEnum):
+    """Why the work may stop for a while."""
+
+    LEGAL_CLAIMS = "legal_claims"
+    OBJECTION = "objection"
+    CLARIFICATION = "clarification"
+    IDENTITY_DOUBT = "identity_doubt"
+
+
+class ClosingReason(StrEnum):
+    """Why an escalated request may end without suppression."""
+
+    NOT_KNOWN_TO_MODEL = "not_known_to_model"
+    NOT_ACHIEVED = "not_achieved"
+    MODEL_RETIRED = "model_retired"
+
+
+Reason = RefusalReason | HoldReason | ClosingReason | ExtensionReason
+
+REFUSALS: Mapping[RefusalReason, str] = {
+    RefusalReason.NO_GROUND: (
+        "None of the grounds for erasure of Art. 17(1) GDPR applies: the data is still "
+        "needed for the purpose it was collected for, on a valid legal basis."
+    ),
+    RefusalReason.FREE_EXPRESSION: (
+        "The processing is necessary for the freedom of expression and information "
+        "(Art. 17(3)(a) GDPR)."
+    ),
+    RefusalReason.LEGAL_OBLIGATION: (
+        "The law obliges us to keep the data, or we need it for a task in the public "
+        "interest (Art. 17(3)(b) GDPR)."
+    ),
+    RefusalReason.PUBLIC_HEALTH: (
+        "The data is needed for reasons of public health (Art. 17(3)(c) GDPR)."
+    ),
+    RefusalReason.ARCHIVING: (
+        "The data is needed for archiving in the public interest, research or "
+        "statistics, which erasure would seriously impair (Art. 17(3)(d) GDPR)."
+    ),
+    RefusalReason.LEGAL_CLAIMS: (
+        "The data is needed to establish, exercise or defend legal claims "
+        "(Art. 17(3)(e) GDPR)."
+    ),
+    RefusalReason.UNFOUNDED: (
+        "The request is manifestly unfounded (Art. 12(5) GDPR); showing that is our "
+        "burden."
+    ),
+    RefusalReason.EXCESSIVE: (
+        "The request repeats earlier ones so often that it is excessive "
+        "(Art. 12(5) GDPR); showing that is our burden."
+    ),
+    RefusalReason.OTHER_CONTROLLER: (
+        "We do not decide about this data; please turn to the controller who does."
+    ),
+    RefusalReason.SUSPECTED_FRAUD: (
+        "We have reason to believe that the request does not come from the person "
+        "whom it names (Art. 12(6) GDPR)."
+    ),
+}
+
+COMPLAINT = (
+    "You may complain to a supervisory authority, in particular where you live, where "
+    "you work or where you think that the law was broken (Art. 77 GDPR)."
+)
+JUDICIAL_REMEDY = (
+    "Whether or not you complain, you may also bring the matter before a court "
+    "(Art. 79 GDPR)."
+)
+
+_PROTOCOL_REASONS: Mapping[str, str] = {
+    RefusalReason.UNFOUNDED: "other",
+    RefusalReason.EXCESSIVE: "too_many_requests",
+    RefusalReason.OTHER_CONTROLLER: "outside_jurisdiction",
+    RefusalReason.SUSPECTED_FRAUD: "suspected_fraud",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One officer's word.
+
+    Attributes:
+        verb: What is decided.
+        reason: Why; approval and release need no reason.
+        officer: Name of the officer, from the configuration.
+    """
+
+    verb: Verb
+    officer: str
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a decision leads to.
+
+    Attributes:
+        stage: The next stage; None if the stage stays as it is.
+        needs_two: Whether a second officer has to agree.
+        outcome: What the request has come to, if it is decided by this.
+    """
+
+    stage: Stage | None
+    needs_two: bool = True
+    outcome: Outcome | None = None
+
+
+EFFECTS: Mapping[Verb, Effect] = {
+    Verb.APPROVE: Effect(stage=Stage.APPROVED),
+    Verb.REFUSE: Effect(stage=Stage.DECLINED, outcome=Outcome.REFUSED),
+    Verb.EXTEND: Effect(stage=None),
+    Verb.HOLD: Effect(stage=Stage.ON_HOLD, needs_two=False),
+    Verb.RELEASE: Effect(stage=Stage.RELEASED),
+    Verb.CLOSE_ESCALATED: Effect(stage=Stage.GIVEN_UP, outcome=Outcome.FAILED),
+}
+
+_MOVES_ON = frozenset({*Stage, DEADLINE_EXTENDED})
+_BEFORE_ERASURE = frozenset({Stage.DECLINED, Stage.ON_HOLD, Stage.WITHDRAWN})
+
+
+def proposer(entries: Iterable[LedgerEntry], decision: Decision) -> str | None:
+    """Return who has proposed the same and is waiting for a second officer."""
+    waiting: LedgerEntry | None = None
+    for entry in entries:
+        if entry.event in _MOVES_ON:
+            waiting = None
+        elif entry.event == DECISION_PROPOSED:
+            waiting = entry
+    if waiting is None:
+        return None
+    said = waiting.payload
+    if (said["decision"], said["reason"]) != (decision.verb, decision.reason):
+        return None
+    return str(said["officer"])
+
+
+def check_not_too_late(entries: Iterable[LedgerEntry], stage: Stage | None) -> None:
+    """Refuse to stop a request whose records are being erased.
+
+    Raises:
+        DecisionRefusedError: The erasure was announced, so some may be gone already.
+    """
+    if stage in _BEFORE_ERASURE and any(
+        entry.event == ERASURE_ANNOUNCED for entry in entries
+    ):
+        raise DecisionRefusedError(problem="the erasure has begun")
+
+
+def protocol_reason(entries: Iterable[LedgerEntry]) -> str | None:
+    """Return the reason beside the status, in the Data Rights Protocol's words."""
+    reason: str | None = None
+    for entry in entries:
+        match entry.event:
+            case Stage.REFUSED:
+                reason = "insuf_verification"
+            case Stage.JOINED:
+                reason = "other"
+            case Stage.DECLINED:
+                code = str(entry.payload["reason"])
+                reason = _PROTOCOL_REASONS.get(code, "claim_not_covered")
+            case Stage.ON_HOLD if entry.payload["reason"] == HoldReason.IDENTITY_DOUBT:
+                reason = "need_user_verification"
+            case Stage.ON_HOLD | Stage.RELEASED | Stage.WITHDRAWN:
+                reason = None
+    return reason
+
+
+def refusal_text(reason: RefusalReason, *, authority: str | None) -> tuple[str, ...]:
+    """Return what a subject reads who is refused: reason, complaint, court.
+
+    Args:
+        reason: The coded reason.
+        authority: Name of the supervisory authority, if it is configured.
+    """
+    named = f" The authority responsible for us is {authority}." if authority else ""
+    return (REFUSALS[reason], COMPLAINT + named, JUDICIAL_REMEDY)

@@ -1,0 +1,200 @@
+"""Decide: what officers, and the subject, may do about a request in between.
+
+A decision is taken under the request's own lease, so never while a worker is at work
+on it. What is to be done next, such as answering the subject, is done by the next run
+that the watchdog asks for.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
+
+from unlearn_core import ports
+from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.deadlines import IsHoliday, check_extension
+from unlearn_core.domain.decisions import (
+    DECISION_PROPOSED,
+    EFFECTS,
+    Decision,
+    DecisionRefusedError,
+    Verb,
+    check_not_too_late,
+    proposer,
+)
+from unlearn_core.domain.docket import DEADLINE_EXTENDED, Docket, read_docket
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.requests import (
+    ErasureRequest,
+    Outcome,
+    RequestId,
+    Stage,
+    check_transition,
+)
+from unlearn_core.errors import SettingsError
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+
+LEASE_TIME = timedelta(seconds=30)
+FEWEST_OFFICERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionDesk:
+    """What deciding needs.
+
+    Attributes:
+        holder: Name of this process.
+        officers: Names of those who may decide.
+        timezone: Time zone of the controller; decisions are dated there.
+        is_holiday: Public holidays of the controller's country.
+    """
+
+    holder: str
+    officers: tuple[str, ...]
+    timezone: ZoneInfo
+    is_holiday: IsHoliday
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    leases: ports.LeaseStore
+    custody: ports.Custody
+    notifier: ports.Notifier
+    clock: ports.Clock
+
+    def today(self) -> date:
+        """Return the controller's day."""
+        return self.clock.now().astimezone(self.timezone).date()
+
+    def docket(self, request: ErasureRequest) -> Docket:
+        """Return what counts for a request today."""
+        return read_docket(
+            request.deadline,
+            self.ledger.entries(request.request_id),
+            today=self.today(),
+            is_holiday=self.is_holiday,
+        )
+
+
+def decide_request(
+    request_id: RequestId, decision: Decision, *, desk: DecisionDesk
+) -> bool:
+    """Propose a decision, or carry out what another officer has proposed.
+
+    Returns:
+        Whether it was carried out; otherwise it waits for a second officer.
+
+    Raises:
+        DecisionRefusedError: It is too late, or not this officer's to decide.
+        ExtensionRefusedError: More time may not be taken.
+        IllegalTransitionError: The request is not in a stage for it.
+        LeaseBusyError: A worker is at work on the request.
+        SettingsError: There are not two officers.
+    """
+    if len(set(desk.officers)) < FEWEST_OFFICERS:
+        raise SettingsError(variable="UNLEARN_LEGAL__OFFICERS")
+    if decision.officer not in desk.officers:
+        raise DecisionRefusedError(problem="not an officer of the configuration")
+    lease = _lease(request_id, desk)
+    try:
+        request = desk.requests.get(request_id)
+        _check(request, decision, desk)
+        facts: dict[str, JsonValue] = {
+            "reason": decision.reason.value if decision.reason else None,
+            "officer": decision.officer,
+            "on": desk.today().isoformat(),
+        }
+        if EFFECTS[decision.verb].needs_two:
+            first = proposer(desk.ledger.entries(request_id), decision)
+            if first == decision.officer:
+                raise DecisionRefusedError(problem="a second officer has to agree")
+            if first is None:
+                facts["decision"] = decision.verb.value
+                desk.ledger.note(
+                    DECISION_PROPOSED, facts, request_id=request_id, lease=lease
+                )
+                return False
+            facts["proposed_by"] = first
+        _carry_out(request, decision, facts, desk=desk, lease=lease)
+        return True
+    finally:
+        desk.leases.release(lease)
+
+
+def withdraw_request(request_id: RequestId, *, desk: DecisionDesk) -> None:
+    """Call a request off on behalf of the subject.
+
+    Raises:
+        DecisionRefusedError: Records are being erased already.
+        IllegalTransitionError: It is too late for another reason.
+        LeaseBusyError: A worker is at work on the request.
+    """
+    lease = _lease(request_id, desk)
+    try:
+        check_not_too_late(desk.ledger.entries(request_id), Stage.WITHDRAWN)
+        desk.ledger.advance(
+            request_id,
+            Stage.WITHDRAWN,
+            {"on": desk.today().isoformat()},
+            lease=lease,
+            outcome=Outcome.WITHDRAWN,
+        )
+    finally:
+        desk.leases.release(lease)
+
+
+def _lease(request_id: RequestId, desk: DecisionDesk) -> Lease:
+    desk.requests.get(request_id)
+    return desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
+
+
+def _check(request: ErasureRequest, decision: Decision, desk: DecisionDesk) -> None:
+    """Refuse what is not possible, before it is proposed."""
+    stage = EFFECTS[decision.verb].stage
+    if stage is not None:
+        check_transition(request.stage, stage)
+        check_not_too_late(desk.ledger.entries(request.request_id), stage)
+        return
+    if request.is_closed:
+        raise DecisionRefusedError(problem="the request is closed")
+    docket = desk.docket(request)
+    check_extension(docket.deadline, on=desk.today(), is_extended=docket.is_extended)
+
+
+def _carry_out(
+    request: ErasureRequest,
+    decision: Decision,
+    facts: dict[str, JsonValue],
+    *,
+    desk: DecisionDesk,
+    lease: Lease,
+) -> None:
+    """Tell the subject where the law asks for it, then record."""
+    effect = EFFECTS[decision.verb]
+    if decision.verb in (Verb.EXTEND, Verb.HOLD):
+        desk.leases.check(lease)
+        desk.notifier.notify(
+            request,
+            template="extended" if decision.verb is Verb.EXTEND else "on_hold",
+            contact=_contact(request.request_id, desk.custody),
+        )
+    if effect.stage is None:
+        extended = desk.docket(request).deadline.extended_due_on
+        desk.ledger.note(
+            DEADLINE_EXTENDED,
+            facts | {"due_on": extended.isoformat()},
+            request_id=request.request_id,
+            lease=lease,
+        )
+        return
+    desk.ledger.advance(
+        request.request_id, effect.stage, facts, lease=lease, outcome=effect.outcome
+    )
+
+
+def _contact(request_id: RequestId, custody: ports.Custody) -> Personal[str] | None:
+    """Return where the subject wants to be answered, if that is known."""
+    scope = scopes.contact(request_id)
+    if not custody.has(scope, scopes.CONTENT):
+        return None
+    value = json.loads(custody.get(scope, scopes.CONTENT))
+    return Personal(value) if value else None

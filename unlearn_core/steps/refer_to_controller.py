@@ -1,0 +1,31 @@
+"""Refer: let officers approve before anything is erased, where that is asked for."""
+
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.observability import EventLog
+from unlearn_core.steps.journal import find_entry, recorded
+from unlearn_core.steps.results import Referred
+from unlearn_core.steps.workbench import Workbench
+
+_LOG = EventLog("worker")
+
+
+def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Lay the request before the officers, unless they have approved it.
+
+    Returns:
+        Whether the work may go on now.
+    """
+    passed = (Stage.APPROVED, Stage.SOURCES_ERASED)
+    if any(find_entry(bench, request_id, stage) is not None for stage in passed):
+        return True
+    if not bench.terms.needs_approval:
+        return True
+    _refer(request_id, bench=bench)
+    return False
+
+
+@recorded(Stage.REFERRED, result=Referred)
+def _refer(request_id: RequestId, *, bench: Workbench) -> Referred:
+    located = find_entry(bench, request_id, Stage.LOCATED) or {}
+    _LOG.warning("request_referred", request_id=request_id)
+    return Referred(records=sum(located.get("found", {}).values()))
