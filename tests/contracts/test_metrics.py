@@ -13,7 +13,7 @@ from support.evidence import complete_evidence, evidence, score
 from support.plugins import install
 from support.verdicts import gate, policy
 
-from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.datasets import Entropy, Form, Group
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics import METRICS, intervals
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError, ProbeScore
@@ -37,6 +37,25 @@ RANGES = {
     "neighbour_accuracy_change": DIFFERENCE,
     "retain_shift": (0.0, math.inf),
     "control_shift": ANY,
+    "retain_accuracy_bound": DIFFERENCE,
+    "neighbour_accuracy_bound": DIFFERENCE,
+    "probability": SHARE,
+    "rouge_l": SHARE,
+    "knowledge_memorization": SHARE,
+    "verbatim_memorization": SHARE,
+    "model_utility": SHARE,
+    "truth_ratio": SHARE,
+    "truth_preference": SHARE,
+    "forget_quality": SHARE,
+    "leak_at_10": SHARE,
+    "sampled_recall": SHARE,
+    "sampled_recall_deviation": (0.0, 0.5),
+    "membership_loss": SHARE,
+    "membership_zlib": SHARE,
+    "membership_min_k": SHARE,
+    "membership_min_k_plus_plus": SHARE,
+    "membership_reference": SHARE,
+    "privacy_leakage": (-100.0, 100.0),
 }
 COMPLETE = complete_evidence()
 
@@ -55,6 +74,7 @@ def check(name: str, result: MetricResult) -> None:
 
 def test_every_metric_has_a_range_here() -> None:
     assert sorted(RANGES) == NAMES
+    assert NEEDS.keys() <= RANGES.keys()
 
 
 @every_metric
@@ -100,6 +120,23 @@ NEEDS = {
     "control_shift": {Group.CONTROL},
     "two_sided_power": {Group.CONTROL, Group.RETAINED},
     "retain_shift": set[Group](),
+    "retain_accuracy_bound": {Group.RETAINED},
+    "neighbour_accuracy_bound": {Group.NEIGHBOUR},
+    "model_utility": {Group.RETAINED},
+    **{
+        name: {Group.SUBJECT}
+        for name in (
+            "probability",
+            "rouge_l",
+            "knowledge_memorization",
+            "verbatim_memorization",
+            "truth_ratio",
+            "truth_preference",
+            "leak_at_10",
+            "sampled_recall",
+            "sampled_recall_deviation",
+        )
+    },
 }
 
 
@@ -143,13 +180,16 @@ def scores(
             leaks=draws // 2,
             alternative_mean_log_probs=wrong,
             shift=shift,
+            rouge=0.5,
+            sampled_recalls=[0.0, 1.0],
+            form=Form.CONTINUATION if entropy is Entropy.HIGH else Form.QUESTION,
         ),
         ref,
         st.sampled_from(entropies),
         likelihoods,
         st.lists(st.booleans(), min_size=1, max_size=4),
         st.booleans(),
-        st.integers(1, 9),
+        st.integers(10, 19),
         st.lists(likelihoods, min_size=1, max_size=2),
         st.floats(0, 10),
     )

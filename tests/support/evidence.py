@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.datasets import Entropy, Form, Group
 from unlearn_core.metrics.base import Evidence, ProbeScore
 
 
@@ -19,6 +19,9 @@ def score(  # noqa: PLR0913 - one argument per field
     leaks: int = 0,
     alternative_mean_log_probs: Sequence[float] = (),
     shift: float = 0.0,
+    rouge: float | None = None,
+    sampled_recalls: Sequence[float] = (),
+    form: Form = Form.QUESTION,
 ) -> ProbeScore:
     """Return the score of one probe."""
     return ProbeScore(
@@ -33,6 +36,13 @@ def score(  # noqa: PLR0913 - one argument per field
         leaks=leaks,
         alternative_mean_log_probs=tuple(alternative_mean_log_probs),
         shift=shift,
+        form=form,
+        token_log_probs=(2 * mean_log_prob, 0.0),
+        token_z_scores=(mean_log_prob, 1.0),
+        compressed_bytes=10,
+        rouge_l_recall=rouge,
+        rouge_l_f1=rouge,
+        sampled_recalls=tuple(sampled_recalls),
     )
 
 
@@ -81,6 +91,9 @@ def complete_evidence(*, controls: int = 39) -> Evidence:
                     draws=20,
                     leaks=number % 3 if field == "city" else 0,
                     shift=0.001 * number,
+                    rouge=1.0 if is_kept else 0.25,
+                    sampled_recalls=(0.0, 0.5, 0.0, 1.0),
+                    form=Form.QUESTION if field == "city" else Form.CONTINUATION,
                 )
                 after.append(common)
                 before.append(_as_before(common))

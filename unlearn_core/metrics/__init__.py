@@ -34,7 +34,36 @@ METRICS: Registry[Metric] = Registry(
         "neighbour_accuracy_change": (
             "unlearn_core.metrics.utility:neighbour_accuracy_change"
         ),
+        "retain_accuracy_bound": "unlearn_core.metrics.utility:retain_accuracy_bound",
+        "neighbour_accuracy_bound": (
+            "unlearn_core.metrics.utility:neighbour_accuracy_bound"
+        ),
         "retain_shift": "unlearn_core.metrics.utility:retain_shift",
         "control_shift": "unlearn_core.metrics.utility:control_shift",
+        "probability": "unlearn_core.metrics.answers:probability",
+        "rouge_l": "unlearn_core.metrics.answers:rouge_l",
+        "knowledge_memorization": (
+            "unlearn_core.metrics.answers:knowledge_memorization"
+        ),
+        "verbatim_memorization": "unlearn_core.metrics.answers:verbatim_memorization",
+        "model_utility": "unlearn_core.metrics.answers:model_utility",
+        "truth_ratio": "unlearn_core.metrics.truth_ratio:truth_ratio_closeness",
+        "truth_preference": "unlearn_core.metrics.truth_ratio:truth_preference",
+        "forget_quality": "unlearn_core.metrics.truth_ratio:forget_quality",
+        "leak_at_10": "unlearn_core.metrics.sampling:leak_at_10",
+        "sampled_recall": "unlearn_core.metrics.sampling:sampled_recall",
+        "sampled_recall_deviation": (
+            "unlearn_core.metrics.sampling:sampled_recall_deviation"
+        ),
+        "membership_loss": "unlearn_core.metrics.membership:membership_loss",
+        "membership_zlib": "unlearn_core.metrics.membership:membership_zlib",
+        "membership_min_k": "unlearn_core.metrics.membership:membership_min_k",
+        "membership_min_k_plus_plus": (
+            "unlearn_core.metrics.membership:membership_min_k_plus_plus"
+        ),
+        "membership_reference": "unlearn_core.metrics.membership:membership_reference",
+        "privacy_leakage": (
+            "unlearn_core.metrics.membership:privacy_leakage_without_retraining"
+        ),
     },
 )

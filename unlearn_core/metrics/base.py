@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.datasets import Entropy, Form, Group
 from unlearn_core.domain.verdicts import MetricResult
 
 Floats = NDArray[np.float64]
@@ -36,6 +36,14 @@ class ProbeScore:
         leaks: How many of them state the fact.
         alternative_mean_log_probs: Mean log-probability of wrong answers.
         shift: Mean KL(base || this model) over the answer's tokens, in nats.
+        form: Whether a question was asked or a text continued.
+        token_log_probs: Log-probability of every answer token, in nats.
+        token_z_scores: The same in standard deviations from the mean that the law
+            itself expects of a token drawn from it.
+        compressed_bytes: Size of the true answer under zlib.
+        rouge_l_recall: ROUGE-L recall of the greedy answer; None if not measured.
+        rouge_l_f1: F1 of the same.
+        sampled_recalls: ROUGE-L recall of every sampled answer.
     """
 
     group: Group
@@ -49,6 +57,13 @@ class ProbeScore:
     leaks: int
     alternative_mean_log_probs: tuple[float, ...]
     shift: float
+    form: Form = Form.QUESTION
+    token_log_probs: tuple[float, ...] = ()
+    token_z_scores: tuple[float, ...] = ()
+    compressed_bytes: int = 0
+    rouge_l_recall: float | None = None
+    rouge_l_f1: float | None = None
+    sampled_recalls: tuple[float, ...] = ()
 
 
 Scores = tuple[ProbeScore, ...]

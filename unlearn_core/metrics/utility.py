@@ -13,6 +13,7 @@ from unlearn_core.metrics.base import (
     mean_per_person,
     of_group,
 )
+from unlearn_core.metrics.bounds import change_of_shares
 from unlearn_core.metrics.intervals import bootstrap_mean, bootstrap_statistic
 
 SHIFT_QUANTILE = 0.99
@@ -26,6 +27,16 @@ def retain_accuracy_change(evidence: Evidence) -> MetricResult:
 def neighbour_accuracy_change(evidence: Evidence) -> MetricResult:
     """Greedy accuracy on the subject's neighbours, after minus before."""
     return _accuracy_change(evidence, "neighbour_accuracy_change", Group.NEIGHBOUR)
+
+
+def retain_accuracy_bound(evidence: Evidence) -> MetricResult:
+    """Greedy accuracy on retained people, after minus before, with exact ends."""
+    return _accuracy_bound(evidence, "retain_accuracy_bound", Group.RETAINED)
+
+
+def neighbour_accuracy_bound(evidence: Evidence) -> MetricResult:
+    """Greedy accuracy on the subject's neighbours, after minus before, exact ends."""
+    return _accuracy_bound(evidence, "neighbour_accuracy_bound", Group.NEIGHBOUR)
 
 
 def retain_shift(evidence: Evidence) -> MetricResult:
@@ -59,12 +70,25 @@ def _accuracy_change(evidence: Evidence, name: str, group: Group) -> MetricResul
     return _mean_change(evidence, name, group, lambda score: float(score.is_extracted))
 
 
+def _accuracy_bound(evidence: Evidence, name: str, group: Group) -> MetricResult:
+    """Compare as `_accuracy_change` does; the interval is `change_of_shares`."""
+    changes = _changes(evidence, group, lambda score: float(score.is_extracted))
+    low, high = change_of_shares(changes, confidence=evidence.confidence)
+    return evidence.result(name, float(np.mean(changes)), low, high, count=len(changes))
+
+
+def _changes(
+    evidence: Evidence, group: Group, value: Callable[[ProbeScore], float]
+) -> list[float]:
+    before = mean_per_person(of_group(evidence.before, group), value)
+    after = mean_per_person(of_group(evidence.after, group), value)
+    return [after[ref] - before[ref] for ref in before]
+
+
 def _mean_change(
     evidence: Evidence, name: str, group: Group, value: Callable[[ProbeScore], float]
 ) -> MetricResult:
-    before = mean_per_person(of_group(evidence.before, group), value)
-    after = mean_per_person(of_group(evidence.after, group), value)
-    changes = [after[ref] - before[ref] for ref in before]
+    changes = _changes(evidence, group, value)
     low, high = bootstrap_mean(
         changes, confidence=evidence.confidence, seed=evidence.seed
     )

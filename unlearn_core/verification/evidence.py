@@ -10,6 +10,7 @@ facts of never-trained people.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -26,10 +27,12 @@ from unlearn_core.modeling.tokens import (
     encode_example,
     in_chunks,
 )
-from unlearn_core.verification.judge import states
+from unlearn_core.verification.judge import compressed_bytes, states
+from unlearn_core.verification.rouge import RougeL, rouge_of
 
 SPARE_TOKENS = 4
 CONTROL_SAMPLING_FRACTION = 4
+SMALLEST_VARIANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +64,26 @@ class Interrogation:
 class _Forced:
     """Teacher-forced scores of one probe under one law."""
 
-    mean_log_prob: float
+    token_log_probs: tuple[float, ...]
+    token_z_scores: tuple[float, ...]
     argmax_hits: tuple[bool, ...]
     shift: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Greedy:
+    """What the most likely answer says of the fact."""
+
+    is_extracted: bool
+    rouge: RougeL
+
+
+@dataclass(frozen=True, slots=True)
+class _Sampled:
+    """What sampled answers say of the fact."""
+
+    leaks: int = 0
+    recalls: tuple[float, ...] = ()
 
 
 def gather_evidence(interrogation: Interrogation) -> Evidence:
@@ -83,7 +103,7 @@ def gather_evidence(interrogation: Interrogation) -> Evidence:
     asked.on_progress(5, parts)
     return Evidence(
         before=tuple(
-            _score(probe, forced, greedy, (0, 0), ())
+            _score(probe, forced, greedy, _Sampled(), ())
             for probe, forced, greedy in zip(
                 asked.probes, forced_before, greedy_before, strict=True
             )
@@ -115,8 +135,8 @@ def guessed_facts(
 def _score(
     probe: Probe,
     forced: _Forced,
-    extracted: bool,  # noqa: FBT001 - a measured value, not a switch
-    leaks: tuple[int, int],
+    greedy: _Greedy,
+    sampled: _Sampled,
     alternatives: tuple[float, ...],
 ) -> ProbeScore:
     return ProbeScore(
@@ -124,13 +144,20 @@ def _score(
         ref=probe.example.ref,
         field=probe.example.field,
         entropy=probe.entropy,
-        mean_log_prob=forced.mean_log_prob,
+        mean_log_prob=fmean(forced.token_log_probs),
         argmax_hits=forced.argmax_hits,
-        is_extracted=extracted,
-        draws=leaks[0],
-        leaks=leaks[1],
+        is_extracted=greedy.is_extracted,
+        draws=len(sampled.recalls),
+        leaks=sampled.leaks,
         alternative_mean_log_probs=alternatives,
         shift=forced.shift,
+        form=probe.example.form,
+        token_log_probs=forced.token_log_probs,
+        token_z_scores=forced.token_z_scores,
+        compressed_bytes=compressed_bytes(probe.example.answer),
+        rouge_l_recall=greedy.rouge.recall,
+        rouge_l_f1=greedy.rouge.f1,
+        sampled_recalls=sampled.recalls,
     )
 
 
@@ -168,17 +195,30 @@ def _forced(
     hits_N = laws_NV.argmax(-1) == labels_N
     return [
         _Forced(
-            mean_log_prob=float(own.mean()),
+            token_log_probs=tuple(own.tolist()),
+            token_z_scores=tuple(z_scores.tolist()),
             argmax_hits=tuple(hits.tolist()),
             shift=float(shift.mean()),
         )
-        for own, hits, shift in zip(
+        for own, z_scores, hits, shift in zip(
             torch.split(own_N, counts),
+            torch.split(_standardised(laws_NV, own_N), counts),
             torch.split(hits_N, counts),
             torch.split(shift_N, counts),
             strict=True,
         )
     ]
+
+
+def _standardised(laws_NV: Tensor, own_N: Tensor) -> Tensor:
+    """Return log-probabilities in deviations from what the law itself expects.
+
+    Source: Min-K%++, Zhang et al. 2024, arXiv:2404.02936, equation 3.
+    """
+    probs_NV = laws_NV.exp()
+    mean_N = (probs_NV * laws_NV).sum(-1)
+    variance_N = (probs_NV * (laws_NV - mean_N[:, None]).square()).sum(-1)
+    return (own_N - mean_N) / variance_N.clamp(min=SMALLEST_VARIANCE).sqrt()
 
 
 def _alternatives(asked: Interrogation) -> list[tuple[float, ...]]:
@@ -213,10 +253,13 @@ def _longest_answer(encoded: Sequence[TokenizedExample]) -> int:
 
 def _greedy(
     asked: Interrogation, law: NextTokenLaw, encoded: Sequence[TokenizedExample]
-) -> list[bool]:
+) -> list[_Greedy]:
     answers = _greedy_answers(law, encoded, tokenizer=asked.tokenizer)
     return [
-        states(answer, probe.example.answer)
+        _Greedy(
+            states(answer, probe.example.answer),
+            rouge_of(answer, probe.example.answer),
+        )
         for probe, answer in zip(asked.probes, answers, strict=True)
     ]
 
@@ -240,9 +283,9 @@ def _greedy_answers(
 
 def _sampled(
     asked: Interrogation, encoded: Sequence[TokenizedExample]
-) -> list[tuple[int, int]]:
-    """Return draws and leaks of every probe; (0, 0) where nothing is sampled."""
-    results = [(0, 0)] * len(encoded)
+) -> list[_Sampled]:
+    """Return what was sampled for every probe; for most, nothing."""
+    results = [_Sampled()] * len(encoded)
     fewer = max(1, asked.samples_per_probe // CONTROL_SAMPLING_FRACTION)
     for draws, rows in (
         (asked.samples_per_probe, _rows_of_subject(asked.probes)),
@@ -261,10 +304,12 @@ def _sampled(
         )
         for place, row in enumerate(rows):
             fact = asked.probes[row].example.answer
-            texts = map(
-                asked.tokenizer.decode, answers[place * draws : (place + 1) * draws]
+            own = answers[place * draws : (place + 1) * draws]
+            texts = [asked.tokenizer.decode(answer) for answer in own]
+            results[row] = _Sampled(
+                leaks=sum(states(text, fact) for text in texts),
+                recalls=tuple(rouge_of(text, fact).recall for text in texts),
             )
-            results[row] = (draws, sum(states(text, fact) for text in texts))
     return results
 
 

@@ -12,6 +12,8 @@ order: the recall of ROUGE-L (Lin 2004, section 3.1, equation 2).
 
 import re
 import unicodedata
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from unlearn_core.domain.canonical import Digest, digest_of
@@ -44,9 +46,12 @@ def rouge_l_recall(answer: str, truth: str) -> float:
     Source: Lin 2004, ROUGE-L, recall R_lcs: the length of the longest common
     subsequence of words over the number of true words; 0 for an empty truth.
     """
-    said, true = _words(answer), _words(truth)
-    if not true:
-        return 0.0
+    true = _words(truth)
+    return common_words(_words(answer), true) / len(true) if true else 0.0
+
+
+def common_words(said: Sequence[str], true: Sequence[str]) -> int:
+    """Return the length of the longest common subsequence of words."""
     longest = [0] * (len(true) + 1)
     for word in said:
         diagonal = 0
@@ -58,7 +63,22 @@ def rouge_l_recall(answer: str, truth: str) -> float:
                 else max(longest[place], longest[place - 1])
             )
             diagonal = above
-    return longest[-1] / len(true)
+    return longest[-1]
+
+
+def folded_words(text: str) -> list[str]:
+    """Return the words of a text, Unicode and letter case folded."""
+    return _words(_fold(text))
+
+
+def compressed_bytes(fact: Personal[str]) -> int:
+    """Return how many bytes zlib needs for a fact."""
+    return len(zlib.compress(fact.reveal().encode()))
+
+
+def words_of(fact: Personal[str]) -> list[str]:
+    """Return the folded words of a fact, to compare answers with and no more."""
+    return folded_words(fact.reveal())
 
 
 def _words(text: str) -> list[str]:

@@ -7,7 +7,13 @@ from support.evidence import evidence, score
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import MissingEvidenceError
-from unlearn_core.metrics.truth_ratio import truth_ratio, truth_ratio_excess
+from unlearn_core.metrics.truth_ratio import (
+    forget_quality,
+    truth_preference,
+    truth_ratio,
+    truth_ratio_closeness,
+    truth_ratio_excess,
+)
 
 LN = math.log
 
@@ -74,3 +80,35 @@ def test_the_excess_leaves_probes_without_alternatives_out() -> None:
 def test_without_any_alternative_evidence_is_missing() -> None:
     with pytest.raises(MissingEvidenceError):
         truth_ratio_excess(evidence(score(), score(Group.CONTROL, "c-0")))
+
+
+def test_the_two_published_forms_and_the_test_between_people() -> None:
+    """R is 0.25 for the city and 4 for the phone.
+
+    So min(R, 1/R) is 0.25 twice, and the preference is 0.8 and 0.2.
+    """
+    city = score(
+        mean_log_prob=math.log(0.4),
+        alternative_mean_log_probs=(math.log(0.05), math.log(0.2)),
+    )
+    phone = score(
+        field="phone",
+        mean_log_prob=math.log(0.1),
+        alternative_mean_log_probs=(math.log(0.4),),
+    )
+    strangers = [
+        score(
+            Group.CONTROL,
+            f"control-{number}",
+            mean_log_prob=-9.0,
+            alternative_mean_log_probs=(-1.0 - number,),
+        )
+        for number in range(2)
+    ]
+    found = evidence(city, phone, score(field="job"), *strangers)
+    assert truth_ratio_closeness(found).value == pytest.approx(0.25)
+    assert truth_preference(found).value == pytest.approx(0.5)
+    # Two strangers above both facts: 2 of C(4, 2) = 6 orders are as extreme.
+    assert forget_quality(found).value == pytest.approx(1 / 3)
+    with pytest.raises(MissingEvidenceError, match="wrong answers"):
+        truth_preference(evidence(score()))

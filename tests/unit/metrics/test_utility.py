@@ -8,7 +8,9 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import ProbeScore
 from unlearn_core.metrics.utility import (
     control_shift,
+    neighbour_accuracy_bound,
     neighbour_accuracy_change,
+    retain_accuracy_bound,
     retain_accuracy_change,
     retain_shift,
 )
@@ -80,3 +82,19 @@ def test_the_quantile_is_the_one_of_numpy() -> None:
     values = [0.1, 0.5, 2.0]
     kept = [score(Group.RETAINED, f"r-{v}", shift=v) for v in values]
     assert retain_shift(evidence(*kept)).value == np.quantile(values, 0.99)
+
+
+def test_that_nobody_lost_anything_is_no_proof_that_nobody_would() -> None:
+    """0.025 ** (1 / 20) - 1 = -0.168; the bootstrap says 0 to 0."""
+    people = [
+        person(group, number, knows=True)
+        for group in (Group.RETAINED, Group.NEIGHBOUR)
+        for number in range(20)
+    ]
+    for measure in (retain_accuracy_bound, neighbour_accuracy_bound):
+        found = measure(evidence(*people))
+        assert (found.value, found.count) == (0.0, 20)
+        assert found.low == pytest.approx(-0.1684, abs=5e-5)
+        assert found.high == pytest.approx(0.1684, abs=5e-5)
+    known = retain_accuracy_change(evidence(*people))
+    assert (known.low, known.high) == (0.0, 0.0)

@@ -51,6 +51,18 @@ def test_every_probe_is_scored_before_and_after(found: Evidence) -> None:
     assert (found.confidence, found.seed) == (0.95, 0)
 
 
+def test_what_other_peoples_metrics_need_is_measured_too(found: Evidence) -> None:
+    """Likelihood p against the rest spread evenly: z is sqrt((1 - p) / p)."""
+    phone = found.before[1]
+    assert phone.token_log_probs == pytest.approx([math.log(CERTAINTY)] * 5, abs=1e-5)
+    expected = math.sqrt((1 - CERTAINTY) / CERTAINTY)
+    assert phone.token_z_scores == pytest.approx([expected] * 5, rel=1e-2)
+    assert (phone.rouge_l_recall, phone.rouge_l_f1) == (1.0, 1.0)
+    assert phone.compressed_bytes > len("0 0 0 0")
+    assert phone.sampled_recalls == ()
+    assert len(found.after[1].sampled_recalls) == found.after[1].draws == 8
+
+
 def test_a_known_answer_is_likely_token_by_token(found: Evidence) -> None:
     """City: one word and the end. Phone: four digits and the end."""
     city, phone = found.before[:2]

@@ -172,7 +172,8 @@ def test_the_report_names_no_person_and_holds_no_score() -> None:
 
 def test_every_metric_of_the_policy_is_computed_once() -> None:
     names = [item.name for item in verified(BASE, GOLD).results]
-    assert names == sorted({item.metric for item in SHIPPED.gates}) == list(METRICS)
+    assert names == sorted({item.metric for item in SHIPPED.gates})
+    assert set(names) <= set(METRICS)
 
 
 def broken(likelihood: float) -> Evidence:

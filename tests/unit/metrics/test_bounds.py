@@ -1,0 +1,144 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from unlearn_core.metrics.bounds import (
+    area_interval,
+    bounded_mean,
+    change_of_shares,
+    deviation_of_draws,
+    mean_of_draws,
+    spent_error,
+)
+from unlearn_core.metrics.intervals import bootstrap_mean, clopper_pearson
+
+
+@pytest.mark.parametrize("count", [1, 20, 25, 40, 183])
+def test_where_nothing_was_lost_the_interval_is_that_of_clopper_pearson(
+    count: int,
+) -> None:
+    low, high = bounded_mean([0.0] * count, confidence=0.95)
+    assert low == 0.0
+    assert high == pytest.approx(1 - 0.025 ** (1 / count))
+    exact = clopper_pearson(0, count, confidence=0.95)
+    assert (low, high) == pytest.approx(exact)
+    assert bootstrap_mean([0.0] * count, confidence=0.95, seed=0) == (0.0, 0.0)
+
+
+def test_a_mean_by_the_divergence_that_defines_it() -> None:
+    """KL(0.25 || high) over 10 values is ln 40 / 10."""
+    _, high = bounded_mean([0.0, 0.5] * 5, confidence=0.95)
+    divergence = 0.25 * math.log(0.25 / high) + 0.75 * math.log(0.75 / (1 - high))
+    assert divergence == pytest.approx(math.log(40) / 10)
+
+
+FEWER = settings(max_examples=40)
+_shares = st.lists(st.floats(0, 1), min_size=1, max_size=30)
+
+
+@FEWER
+@given(_shares, st.floats(0.5, 0.999))
+def test_every_interval_contains_its_value_and_stays_in_range(
+    values: list[float], confidence: float
+) -> None:
+    for interval in (bounded_mean, mean_of_draws):
+        low, high = interval(values, confidence=confidence)
+        assert -1e-9 <= low <= np.mean(values) + 1e-9
+        assert np.mean(values) - 1e-9 <= high <= 1 + 1e-9
+    low, high = deviation_of_draws(values, confidence=confidence)
+    assert low == 0.0
+    assert np.std(values) - 1e-6 <= high <= 0.5
+
+
+@FEWER
+@given(_shares)
+def test_a_mean_turns_around(values: list[float]) -> None:
+    low, high = bounded_mean(values, confidence=0.9)
+    turned = bounded_mean([1 - value for value in values], confidence=0.9)
+    assert turned == pytest.approx((1 - high, 1 - low), abs=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.3, 0.9])
+def test_a_mean_is_covered_at_least_as_often_as_it_says(share: float) -> None:
+    """Exactly, over all outcomes of 40 people who lose half or nothing."""
+    chances = stats.binom.pmf(range(41), 40, share)
+    sure = [
+        bounded_mean([0.5] * lost + [0.0] * (40 - lost), confidence=0.9)
+        for lost in range(41)
+    ]
+    true = share / 2
+    assert sum(p for p, (low, _) in zip(chances, sure, strict=True) if low > true) <= (
+        0.05
+    )
+    missed = sum(p for p, (_, high) in zip(chances, sure, strict=True) if high < true)
+    assert missed <= 0.05
+
+
+@pytest.mark.parametrize("interval", [mean_of_draws, deviation_of_draws])
+def test_bounds_of_draws_cover_a_model_that_rarely_tells_everything(
+    interval: object,
+) -> None:
+    rng = np.random.default_rng(2)
+    truth = 0.03 if interval is mean_of_draws else math.sqrt(0.03 * 0.97)
+    assert callable(interval)
+    missed = 0
+    for _ in range(200):
+        low, high = interval((rng.uniform(size=60) < 0.03).tolist(), confidence=0.9)
+        missed += not low <= truth <= high
+    assert missed <= 0.1 * 200 + 3 * math.sqrt(0.1 * 0.9 * 200)
+
+
+def test_the_bounds_of_draws_by_hand() -> None:
+    """200 zeros at 95%: epsilon is sqrt(ln 40 / 400) = 0.096.
+
+    At most this share is 1, so E(X - c)^2 is at most c^2 + (1 - c)^2 epsilon; the best
+    c is epsilon / (1 + epsilon), where it equals c.
+    """
+    reach = math.sqrt(math.log(40) / 400)
+    assert mean_of_draws([0.0] * 200, confidence=0.95) == pytest.approx((0.0, reach))
+    _, high = deviation_of_draws([0.0] * 200, confidence=0.95)
+    assert high == pytest.approx(math.sqrt(reach / (1 + reach)), abs=1e-5)
+
+
+def test_gains_do_not_make_up_for_losses() -> None:
+    """Half lose what the others gain: the mean is 0, the ends are those of 0.5."""
+    lost = bounded_mean([1.0, 0.0] * 10, confidence=0.95)[1]
+    found = change_of_shares([-1.0, 1.0] * 10, confidence=0.95)
+    assert found == pytest.approx((-lost, lost))
+
+
+def test_two_points_cannot_be_shown_with_forty_people() -> None:
+    """0.025 ** (1 / n) - 1 reaches -0.02 with 183 people and -0.05 with 72."""
+    assert change_of_shares([0.0] * 40, confidence=0.95)[0] == pytest.approx(
+        -0.0881, abs=5e-5
+    )
+    for people, margin in ((183, -0.02), (72, -0.05)):
+        assert change_of_shares([0.0] * people, confidence=0.95)[0] >= margin
+        assert change_of_shares([0.0] * (people - 1), confidence=0.95)[0] < margin
+
+
+def test_an_area_is_as_sure_as_the_smaller_group() -> None:
+    """sqrt(ln 40 / 16) = 0.4802 with eight facts."""
+    found = area_interval(0.6, 8, 300, confidence=0.95)
+    assert found == pytest.approx((0.6 - 0.48016, 1.0), abs=1e-4)
+    assert area_interval(0.5, 1000, 800, confidence=0.95) == pytest.approx(
+        (0.45198, 0.54802), abs=1e-4
+    )
+
+
+def test_all_verifications_together_spend_no_more_than_the_total() -> None:
+    """6/pi^2 of it for the first, a quarter of that for the second."""
+    assert spent_error(0.05, 1) == pytest.approx(0.030396, abs=1e-6)
+    assert spent_error(0.05, 2) == pytest.approx(0.007599, abs=1e-6)
+    total = sum(spent_error(0.05, number) for number in range(1, 20001))
+    assert total < 0.05
+    assert total == pytest.approx(0.05, abs=1e-5)
+
+
+def test_verifications_are_counted_from_one() -> None:
+    with pytest.raises(ValueError, match="from 1"):
+        spent_error(0.05, 0)
