@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from unlearn_core.cli import certificates, installation, ledger, requests
+from unlearn_core.cli import certificates, installation, ledger, requests, sources
 from unlearn_core.errors import DependencyError, UnexpectedError, UnlearnError
 
 EXIT_REFUSED = 1
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(requests.app, name="request")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(sources.app, name="sources")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")
 app.command(name="up")(installation.up)

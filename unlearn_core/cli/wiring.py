@@ -3,10 +3,11 @@
 from functools import cache
 from pathlib import Path
 
+from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
-from unlearn_core.ports import EnvelopeOpener
+from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.settings import load_settings
 from unlearn_core.wiring import Office, open_office
 
@@ -30,3 +31,11 @@ def key_directory() -> KeyDirectory:
 def database() -> Database:
     """Return the database of the settings."""
     return Database(load_settings().database_url.get_secret_value())
+
+
+def data_map_sources(
+    path: Path | None,
+) -> tuple[tuple[SourceConnector, ...], SourceConnector]:
+    """Return the sources of a data map, that of the settings if none is given."""
+    opened = open_data_map(path or load_settings().data_map)
+    return tuple(opened.sources.values()), opened.holdout

@@ -39,6 +39,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "ledger",
         "ledger verify",
         "ledger show",
+        "sources",
+        "sources check",
         "keys",
         "keys init",
         "database",

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from unlearn_core.adapters.connectors import CONNECTORS
+from unlearn_core.adapters.connectors.places import line_of, line_of_fault
 from unlearn_core.adapters.connectors.specification import (
     ChatPassages,
     PassageSpec,
@@ -181,16 +182,37 @@ def open_data_map(path: Path) -> OpenedDataMap:
     """Read a data map and build its connectors.
 
     Raises:
-        InvalidDataMapError: The file is missing or malformed; the entry is named.
+        InvalidDataMapError: The file is missing or malformed; entry and line are named.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-        parsed = _DataMapFile.model_validate(raw)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise InvalidDataMapError(problem="unreadable file") from None
+    try:
+        return _open(_DataMapFile.model_validate(yaml.safe_load(text)))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise InvalidDataMapError(problem="unreadable file", line=line) from None
+    except yaml.YAMLError:
         raise InvalidDataMapError(problem="unreadable file") from None
     except ValidationError as error:
-        entry = ".".join(map(str, error.errors()[0]["loc"])) or "whole file"
-        raise InvalidDataMapError(entry=entry) from None
+        place = error.errors()[0]["loc"]
+        raise InvalidDataMapError(
+            entry=".".join(map(str, place)) or "whole file", line=line_of(text, place)
+        ) from None
+    except InvalidDataMapError as error:
+        raise InvalidDataMapError(**error.facts, line=_line(text, error)) from None
+
+
+def _line(text: str, error: InvalidDataMapError) -> int:
+    """Return the line of what a check found."""
+    facts = {name: str(value) for name, value in error.facts.items()}
+    values = (facts.get(name) for name in ("undeclared_field", "unknown_kind", "twice"))
+    value = next(filter(None, values), facts.get("problem"))
+    return line_of_fault(text, source=facts.get("source"), value=value)
+
+
+def _open(parsed: _DataMapFile) -> OpenedDataMap:
     _check_names(parsed)
     specs = [source.spec() for source in parsed.sources]
     holdout = parsed.holdout.spec()

@@ -1,0 +1,81 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.cli import unlearn
+from support.sources import write_jsonl
+
+
+def source(name: str, path: Path, **more: object) -> dict[str, Any]:
+    """Return a source of the data map."""
+    return {
+        "name": name,
+        "kind": "jsonl",
+        "path": str(path),
+        "record_id": "id",
+        "identifiers": {"name": "name"},
+        **more,
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with a data map of sources good and bad."""
+    empty = tmp_path / "empty.jsonl"
+    empty.touch()
+    good = write_jsonl(tmp_path / "good.jsonl")
+    write_map(tmp_path, [source("good", good), source("empty", empty, erasable=False)])
+    return tmp_path
+
+
+def write_map(folder: Path, sources: list[dict[str, Any]]) -> None:
+    """Write a data map."""
+    document = {
+        "version": 1,
+        "base_models": ["small"],
+        "fields": {},
+        "sources": sources,
+        "holdout": source("reserved", folder / "good.jsonl"),
+    }
+    (folder / "map.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+
+
+def test_every_source_says_what_a_request_would_do(folder: Path) -> None:
+    before = (folder / "good.jsonl").read_bytes()
+    ran = unlearn("sources", "check", "--data-map", folder / "map.yaml", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert [(row["source"], row["state"], row["would"]) for row in ran.json()] == [
+        ("good", "answers", "search; erase what is found and read back"),
+        (
+            "empty",
+            "has no readable record",
+            "search only; the outcome can only be partial",
+        ),
+        ("reserved", "answers", "read people who were never trained on"),
+    ]
+    assert (folder / "good.jsonl").read_bytes() == before
+
+
+def test_a_source_that_does_not_answer_is_named_and_the_others_are_checked(
+    folder: Path,
+) -> None:
+    missing = source("missing", folder / "no-such.jsonl")
+    write_map(folder, [missing, source("good", folder / "good.jsonl")])
+    ran = unlearn("sources", "check", "--data-map", folder / "map.yaml", "--json")
+    assert ran.code == 3
+    assert [row["is_readable"] for row in ran.json()] == [False, True, True]
+    assert "problem=no files" in ran.json()[0]["state"]
+    assert ran.err.startswith("source_unreadable: ")
+    assert "sources=missing" in ran.err
+
+
+def test_an_error_of_the_data_map_names_the_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "map.yaml"
+    path.write_text(path.read_text().replace("kind: jsonl", "kind: oracle", 1))
+    monkeypatch.setenv("UNLEARN_DATA_MAP", str(path))
+    ran = unlearn("sources", "check")
+    assert (ran.code, ran.out) == (1, "")
+    assert "unknown_kind=oracle, line=7" in ran.err

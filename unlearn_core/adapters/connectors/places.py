@@ -1,0 +1,64 @@
+"""Where in a YAML file something stands, so that an error can point at the line."""
+
+from collections.abc import Iterable
+
+import yaml
+
+
+def line_of(text: str, path: Iterable[str | int]) -> int:
+    """Return the line of an entry, counted from 1.
+
+    Parts of the path that the file does not have are passed over, so what is missing
+    is reported at the entry that lacks it.
+    """
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    line = 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [pair for pair in node.value if pair[0].value == part]
+            if found:
+                line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def line_of_fault(text: str, *, source: str | None, value: str | None) -> int:
+    """Return the line of a value inside a source, or where the source begins.
+
+    Args:
+        text: The data map.
+        source: Name of the source; the whole file is meant if there is none.
+        value: A key or a plain text to look for.
+    """
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    node = root if source is None else _source(root, source) or root
+    for item in _nodes(node):
+        if isinstance(item, yaml.ScalarNode) and item.value == value:
+            return int(item.start_mark.line) + 1
+    return int(node.start_mark.line) + 1 if node else 1
+
+
+def _source(root: yaml.Node | None, name: str) -> yaml.Node | None:
+    """Return the entry that has this name."""
+    for node in _nodes(root):
+        if isinstance(node, yaml.MappingNode) and any(
+            key.value == "name" and value.value == name for key, value in node.value
+        ):
+            return node
+    return None
+
+
+def _nodes(node: yaml.Node | None) -> Iterable[yaml.Node]:
+    """Yield a node and everything in it, in the order of the file."""
+    if node is None:
+        return
+    yield node
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _nodes(key)
+            yield from _nodes(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _nodes(item)
