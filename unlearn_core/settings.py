@@ -155,6 +155,9 @@ class IntakeSettings(BaseModel):
     api_key: SecretStr | None = Field(
         default=None, description="Key that callers send as a bearer token."
     )
+    pages: bool = Field(
+        default=False, description="Serve the form and status page for subjects."
+    )
 
 
 class WorkSettings(BaseModel):

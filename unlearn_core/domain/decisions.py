@@ -232,5 +232,10 @@ def refusal_text(reason: RefusalReason, *, authority: str | None) -> tuple[str, 
         reason: The coded reason.
         authority: Name of the supervisory authority, if it is configured.
     """
+    return (REFUSALS[reason], *remedies(authority))
+
+
+def remedies(authority: str | None) -> tuple[str, str]:
+    """Return where somebody can complain who was refused."""
     named = f" The authority responsible for us is {authority}." if authority else ""
-    return (REFUSALS[reason], COMPLAINT + named, JUDICIAL_REMEDY)
+    return (COMPLAINT + named, JUDICIAL_REMEDY)

@@ -22,6 +22,7 @@ from unlearn_core.intake.schemas import (
     ErasureRequestOut,
 )
 from unlearn_core.intake.watchdog import Watchdog
+from unlearn_core.intake.web import WebDesk, add_pages
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
@@ -36,6 +37,7 @@ class IntakeService:
         messages: Returns the templates of the messages posted for a request.
         watchdog: Resumes requests that nobody works on.
         api_key: Key that callers must send, if any.
+        web: Serves the pages for data subjects, if they are wanted.
     """
 
     desk: FrontDesk
@@ -43,12 +45,15 @@ class IntakeService:
     messages: Callable[[RequestId], tuple[str, ...]]
     watchdog: Watchdog
     api_key: SecretStr | None
+    web: WebDesk | None = None
 
 
 def create_app(service: IntakeService) -> FastAPI:
     """Build the application; it starts and stops the watchdog."""
     app = FastAPI(title="unlearn intake", lifespan=_watched(service.watchdog))
     http_problems.install(app, names=FIELD_NAMES)
+    if service.web is not None:
+        add_pages(app, service.web)
     guard = Depends(_require_key(service.api_key))
 
     @app.get("/health")

@@ -3,6 +3,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.domain import request_id as request_id_of
 from support.steps import Controller
 from support.story import do, work_until
 
@@ -305,8 +306,7 @@ def test_nothing_is_decided_while_a_worker_is_at_work(controller: Controller) ->
 
 
 def test_an_unknown_request_takes_no_lease(controller: Controller) -> None:
-    unknown = RequestId(controller.receive())
-    other = RequestId(type(unknown)(int=9))
+    other = request_id_of(9)
     with pytest.raises(UnknownRequestError):
         withdraw_request(other, desk=desk_of(controller))
     assert controller.leases._latest.get(str(other)) is None

@@ -1,0 +1,179 @@
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from support.domain import request_id
+from support.intake import IntakeWorld
+
+from unlearn_core.domain.requests import Channel, Outcome, Stage
+from unlearn_core.intake.app import create_app
+from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.web import WebDesk
+from unlearn_core.steps import scopes
+
+NAME, EMAIL, TOKEN = "Ottilie Quastenflosser", "ottilie@fins.example", "my-evidence"
+FILLED = {"name": NAME, "email": EMAIL, "phone": "", "identity_token": TOKEN}
+
+
+@pytest.fixture
+def world() -> IntakeWorld:
+    return IntakeWorld()
+
+
+@pytest.fixture
+def client(world: IntakeWorld) -> Iterator[TestClient]:
+    service = replace(
+        world.service(api_key="for programs only"),
+        web=WebDesk(desk=world.desk(), authority="the Authority of Ulm"),
+    )
+    with TestClient(create_app(service), follow_redirects=False) as client:
+        yield client
+
+
+def send(client: TestClient, **changes: str) -> Any:  # noqa: ANN401 - an answer
+    return client.post("/request", data=FILLED | changes)
+
+
+def assert_impersonal(answer: Any) -> None:  # noqa: ANN401 - an answer
+    shown = answer.text + str(answer.headers)
+    assert not [word for word in ("Ottilie", "ottilie", TOKEN) if word in shown]
+
+
+def test_a_form_that_was_sent_leads_to_a_status_page_that_names_nobody(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    sent = send(client)
+    assert (sent.status_code, sent.text) == (303, "")
+    assert_impersonal(sent)
+    shown = client.get(sent.headers["Location"])
+    assert shown.status_code == 200
+    assert "Received" in shown.text
+    assert "2026-04-02" in shown.text
+    assert_impersonal(shown)
+    (request,) = world.store.all()
+    assert request.channel is Channel.WEB_PAGE
+    scope = scopes.working(request.request_id)
+    sealed = json.loads(world.custody.get(scope, scopes.CONTENT))
+    assert sealed == {"name": [NAME], "email": [EMAIL]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"name": "Ottilie"}, "name"),
+        ({"email": ""}, "email"),
+        ({"email": "ottilie"}, "email"),
+        ({"phone": "12"}, "phone"),
+        ({"phone": "1" * 300}, "phone"),
+        ({"customer_number": "!"}, "customer_number"),
+        ({"identity_token": TOKEN * 500}, "identity_token"),
+        ({"ottilie": "ottilie"}, "name"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_is_repeated_or_kept(
+    world: IntakeWorld, client: TestClient, changes: dict[str, str], field: str
+) -> None:
+    answer = send(client, **changes)
+    assert answer.status_code == 422
+    assert f'<a href="#{field}">' in answer.text
+    assert f'id="{field}-problem"' in answer.text
+    assert_impersonal(answer)
+    assert world.store.all() == ()
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"a=1&" * 100, b"name=%ff"])
+def test_what_is_no_form_is_refused(client: TestClient, body: bytes) -> None:
+    assert client.post("/request", content=body).status_code == 422
+
+
+def test_other_sites_cannot_send_the_form(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert client.post("/request", data=FILLED, headers=foreign).status_code == 403
+    assert world.store.all() == ()
+
+
+@pytest.mark.parametrize("path", ["/request", "/status/unknown", "/style.css"])
+def test_every_page_is_strict_about_what_may_run_and_be_kept(
+    client: TestClient, path: str
+) -> None:
+    answer = client.get(path)
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self';")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "<script" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+def test_only_the_whole_link_opens_a_status_page(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    unknown = StatusLinks(world.desk().pseudonymiser).token(request_id(9))
+    for wrong in (location[:-1], f"/status/{request.request_id}", f"/status/{unknown}"):
+        assert client.get(wrong).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("stages", "headline"),
+    [
+        ([(Stage.ACKNOWLEDGED, {}, None)], "In progress"),
+        ([(Stage.WITHDRAWN, {"on": "2026-03-03"}, Outcome.WITHDRAWN)], "Withdrawn"),
+        (
+            [
+                (
+                    Stage.DECLINED,
+                    {"reason": "legal_claims", "on": "2026-03-03"},
+                    Outcome.REFUSED,
+                )
+            ],
+            "Art. 17(3)(e)",
+        ),
+        (
+            [
+                (Stage.ACKNOWLEDGED, {}, None),
+                (Stage.REFUSED, {"reason": "expired"}, Outcome.REFUSED),
+            ],
+            "the Authority of Ulm",
+        ),
+        (
+            [
+                (Stage.ACKNOWLEDGED, {}, None),
+                (Stage.IDENTITY_VERIFIED, {}, None),
+                (Stage.ON_HOLD, {"reason": "objection", "on": "2026-03-03"}, None),
+            ],
+            "On hold",
+        ),
+    ],
+)
+def test_the_status_page_tells_how_it_stands(
+    world: IntakeWorld,
+    client: TestClient,
+    stages: list[tuple[Stage, dict[str, str], Outcome | None]],
+    headline: str,
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    lease = world.leases.acquire(
+        str(request.request_id), holder="w", ttl=timedelta(minutes=1)
+    )
+    for stage, payload, outcome in stages:
+        world.store.advance(
+            request.request_id, stage, payload, lease=lease, outcome=outcome
+        )
+    assert headline in client.get(location).text
+
+
+def test_without_the_setting_there_are_no_pages(world: IntakeWorld) -> None:
+    with TestClient(create_app(world.service())) as client:
+        assert client.get("/request").status_code == 404

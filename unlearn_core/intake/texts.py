@@ -1,0 +1,96 @@
+"""What the pages for data subjects say, in plain English."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
+from unlearn_core.domain.subjects import MAXIMUM_IDENTIFIER_CHARACTERS, IdentifierKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """One field of the form."""
+
+    name: str
+    label: str
+    hint: str = ""
+    type: str = "text"
+    autocomplete: str = "off"
+    required: bool = False
+    longest: int = MAXIMUM_IDENTIFIER_CHARACTERS
+
+
+FIELDS = (
+    Field(
+        name=IdentifierKind.NAME,
+        label="Full name",
+        autocomplete="name",
+        required=True,
+    ),
+    Field(
+        name=IdentifierKind.EMAIL,
+        label="E-mail address",
+        hint="One that we may know you by.",
+        type="email",
+        autocomplete="email",
+    ),
+    Field(
+        name=IdentifierKind.PHONE,
+        label="Phone number",
+        hint="With the country code, such as +49 30 1234567.",
+        type="tel",
+        autocomplete="tel",
+    ),
+    Field(name=IdentifierKind.CUSTOMER_NUMBER, label="Customer number"),
+    Field(name=IdentifierKind.HANDLE, label="User name"),
+)
+
+PROBLEMS: Mapping[str, str] = {
+    "name": "Enter your first and last name.",
+    "second": "Enter one more detail, such as your e-mail address.",
+    "email": "Enter an e-mail address such as name@example.org.",
+    "phone": "Enter a phone number of 6 to 15 digits.",
+    "customer_number": "Enter a customer number of at least four letters and digits.",
+    "handle": "Enter a user name of at least two characters.",
+    "identity_token": "The identity token is too long.",
+    "other": "Fill in the form as it is shown.",
+}
+
+HEADLINES: Mapping[str, str] = {
+    RequestStatus.OPEN: "Received",
+    RequestStatus.IN_PROGRESS: "In progress",
+    RequestStatus.DENIED: "Refused",
+    Stage.ON_HOLD: "On hold",
+    Outcome.SUPPRESSED_AT_OUTPUT: "Done",
+    Outcome.ERASED_AT_SOURCE: "Done",
+    Outcome.PARTIAL: "Partly done",
+    Outcome.NOT_FOUND: "Nothing found",
+    Outcome.EXEMPT: "Refused",
+    Outcome.REFUSED: "Refused",
+    Outcome.WITHDRAWN: "Withdrawn",
+    Outcome.FAILED: "Not achieved",
+}
+
+EXPLANATIONS: Mapping[str, str] = {
+    RequestStatus.OPEN: "We have your request and will begin with it soon.",
+    RequestStatus.IN_PROGRESS: "We are working on your request.",
+    RequestStatus.DENIED: "We could not fulfil your request.",
+    Stage.ON_HOLD: "Your request is on hold for a legal reason; nothing was erased.",
+    Outcome.SUPPRESSED_AT_OUTPUT: (
+        "Your data was erased in every source that was searched, and our services no "
+        "longer let the model state it. The model itself is unchanged inside."
+    ),
+    Outcome.ERASED_AT_SOURCE: "Your data was erased in every source that was searched.",
+    Outcome.PARTIAL: (
+        "We did what was possible, but a source could not be searched completely or "
+        "may not be erased."
+    ),
+    Outcome.NOT_FOUND: "Every source was searched completely; nothing was found.",
+    Outcome.EXEMPT: "We may, or must, keep the data.",
+    Outcome.REFUSED: "We did not fulfil your request.",
+    Outcome.WITHDRAWN: "The request was withdrawn before anything was erased.",
+    Outcome.FAILED: (
+        "Your records were erased where that was possible, but we could not show that "
+        "the model no longer states them."
+    ),
+}

@@ -1,0 +1,177 @@
+"""The pages for data subjects: a form and a status page, plain HTML without scripts.
+
+- Personal data travels in the body of one POST and is never shown again.
+- Every answer forbids scripts, frames, foreign content, caching and referrers.
+- A status page is reached by an opaque link alone and names nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from fastapi import FastAPI, Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
+from unlearn_core.domain.docket import read_docket
+from unlearn_core.domain.requests import (
+    Channel,
+    ErasureRequest,
+    Outcome,
+    RequestStatus,
+    Stage,
+)
+from unlearn_core.domain.subjects import IdentifierKind, parse_subject
+from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
+from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
+from unlearn_core.intake.texts import EXPLANATIONS, FIELDS, HEADLINES, PROBLEMS
+from unlearn_core.privacy import Personal
+from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+
+PAGES = Path(__file__).parent / "pages"
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Robots-Tag": "noindex",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+MAXIMUM_FIELDS = 20
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebDesk:
+    """What the pages need.
+
+    Attributes:
+        desk: Receives requests.
+        authority: Supervisory authority that refusals name, if it is configured.
+    """
+
+    desk: FrontDesk
+    authority: str | None
+
+
+def add_pages(app: FastAPI, web: WebDesk) -> None:
+    """Add the pages to the application."""
+    links = StatusLinks(web.desk.pseudonymiser)
+
+    @app.get("/request", include_in_schema=False)
+    def form() -> Response:
+        return _page("form.html", fields=FIELDS, problems={})
+
+    @app.post("/request", include_in_schema=False)
+    async def send(request: Request) -> Response:
+        if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+            return _page("missing.html", HTTPStatus.FORBIDDEN)
+        try:
+            submission = _submission(await request.body())
+        except InvalidIdentifierError as error:
+            return _page(
+                "form.html",
+                HTTPStatus.UNPROCESSABLE_ENTITY,
+                fields=FIELDS,
+                problems=_problems(error),
+            )
+        received = receive_request(submission, desk=web.desk)
+        location = f"/status/{links.token(received.request_id)}"
+        headers = {**HEADERS, "Location": location}
+        return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
+
+    @app.get("/status/{token}", include_in_schema=False)
+    def status(token: str) -> Response:
+        try:
+            found = web.desk.requests.get(links.read(token))
+        except UnknownRequestError:
+            return _page("missing.html", HTTPStatus.NOT_FOUND)
+        return _page("status.html", **_shown(found, web))
+
+    @app.get("/style.css", include_in_schema=False)
+    def style() -> Response:
+        text = (PAGES / "style.css").read_text(encoding="utf-8")
+        return Response(text, media_type="text/css", headers=dict(HEADERS))
+
+
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+def _page(
+    name: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object
+) -> Response:
+    return Response(
+        _TEMPLATES.get_template(name).render(values),
+        status_code=status,
+        media_type="text/html",
+        headers=dict(HEADERS),
+    )
+
+
+def _submission(body: bytes) -> Submission:
+    """Read the form; an error names a field and never what was in it."""
+    try:
+        pairs = parse_qsl(body.decode(), max_num_fields=MAXIMUM_FIELDS, errors="strict")
+    except ValueError:
+        raise InvalidIdentifierError(problem="not a form") from None
+    filled = {name: value.strip() for name, value in pairs if value.strip()}
+    token = filled.pop("identity_token", None)
+    if token and len(token) > MAXIMUM_TOKEN_CHARACTERS:
+        raise InvalidIdentifierError(kind="identity_token", problem="too long")
+    return Submission(
+        subject=parse_subject(filled),
+        evidence=Personal(token) if token else None,
+        contact=None,
+        channel=Channel.WEB_PAGE,
+    )
+
+
+def _problems(error: InvalidIdentifierError) -> dict[str, str]:
+    """Return which field to correct, and how."""
+    kind = str(error.facts.get("kind") or IdentifierKind.NAME.value)
+    if error.facts.get("missing") == "second identifier":
+        kind = IdentifierKind.EMAIL.value
+        return {kind: PROBLEMS["second"]}
+    return {kind: PROBLEMS.get(kind, PROBLEMS["other"])}
+
+
+def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
+    """Return what a status page says; nothing of it is personal."""
+    desk = web.desk
+    entries = tuple(desk.ledger.entries(request.request_id))
+    docket = read_docket(
+        request.deadline,
+        entries,
+        today=desk.clock.now().astimezone(desk.timezone).date(),
+        is_holiday=desk.is_holiday,
+    )
+    word: Outcome | RequestStatus | Stage = request.outcome or request.status
+    if request.stage is Stage.ON_HOLD:
+        word = Stage.ON_HOLD
+    declined = [entry for entry in entries if entry.event == Stage.DECLINED]
+    paragraphs: tuple[str, ...] = ()
+    if declined:
+        reason = RefusalReason(str(declined[-1].payload["reason"]))
+        paragraphs = refusal_text(reason, authority=web.authority)
+    elif request.outcome in (Outcome.REFUSED, Outcome.FAILED):
+        paragraphs = remedies(web.authority)
+    return {
+        "status": request.status.value,
+        "headline": HEADLINES[word],
+        "explanation": EXPLANATIONS[word],
+        "received_on": request.deadline.received_on.isoformat(),
+        "due_on": docket.due_on.isoformat(),
+        "is_extended": docket.is_extended,
+        "reference": str(request.request_id),
+        "heading": "Why, and what you can do" if declined else "What you can do",
+        "paragraphs": paragraphs,
+    }
