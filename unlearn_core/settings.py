@@ -125,6 +125,11 @@ class ServingSettings(BaseModel):
     drain_seconds: float = Field(
         default=30.0, gt=0, description="Longest wait for running answers at the end."
     )
+    swap_drain_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        description="Longest that an answer outlives its version, in seconds.",
+    )
     threads: int = Field(
         default=1, ge=0, description="CPU threads of the engine; 0 for all."
     )

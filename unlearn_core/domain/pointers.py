@@ -6,11 +6,13 @@ highest `sequence` that they have seen:
 
 - it names the version and its manifest digest;
 - `minimum_sequence` says below which sequence nothing may be answered;
-- it expires, so that withholding newer pointers is noticed.
+- it expires, so that withholding newer pointers is noticed;
+- a minimum above the named sequence withdraws the version: nothing that exists may
+  answer any more, and what is running ends at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -42,6 +44,22 @@ class ServingPointer:
     minimum_sequence: int
     issued_at: datetime
     expires_at: datetime
+
+    @property
+    def is_withdrawal(self) -> bool:
+        """Tell whether not even the named version may answer."""
+        return self.minimum_sequence > self.sequence
+
+    def withdrawn(
+        self, *, issued_at: datetime, expires_at: datetime
+    ) -> "ServingPointer":
+        """Return the withdrawal of the named version and of all before it."""
+        return replace(
+            self,
+            minimum_sequence=self.sequence + 1,
+            issued_at=issued_at,
+            expires_at=expires_at,
+        )
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the pointer as a JSON object."""

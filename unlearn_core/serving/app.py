@@ -17,12 +17,13 @@ from unlearn_core.errors import OffsetRequiredError, UnknownModelError
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.admission import Admission, Gate
 from unlearn_core.serving.completions import (
+    FAILURES,
     Answering,
     Question,
     read_question,
     stamp_headers,
 )
-from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.engine import Engine, FinishReason
 from unlearn_core.serving.schemas import (
     FIELD_NAMES,
     ChatCompletionRequest,
@@ -168,12 +169,25 @@ async def _whole(
         finally:
             answering.cancel()
         if body is None:
-            return http_problems.problem(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
-                code="generation_failed",
-                detail="The answer could not be generated.",
-            )
+            return _failure(answering.failure)
         return JSONResponse(body, headers=dict(stamp_headers(answering.stamp())))
+
+
+def _failure(code: str) -> Response:
+    """Return the problem of an answer that did not become whole."""
+    if code == FAILURES[FinishReason.RECALLED]:
+        answer = http_problems.problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            code=code,
+            detail="The version that answered was replaced; ask again.",
+        )
+        answer.headers["Retry-After"] = "1"
+        return answer
+    return http_problems.problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        code=FAILURES[FinishReason.ERROR],
+        detail="The answer could not be generated.",
+    )
 
 
 async def _stream(service: InferenceService, question: Question) -> Response:

@@ -28,6 +28,11 @@ from unlearn_core.serving.slot import ServedVersion
 SEED_BITS = 31
 LOWEST_TEMPERATURE = 1e-3
 LOWEST_TOP_P = 1e-6
+FAILURES = {
+    FinishReason.ERROR: "generation_failed",
+    FinishReason.RECALLED: "version_recalled",
+}
+"""Error codes of answers that ended without being whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,9 +143,9 @@ class _Choice:
         self.reason: FinishReason | None = None
 
     @property
-    def has_failed(self) -> bool:
-        """Tell whether the answer could not be generated."""
-        return self.reason is FinishReason.ERROR
+    def failure(self) -> str:
+        """Return why there is no answer, as an error code; empty if there is one."""
+        return FAILURES.get(self.reason, "") if self.reason else ""
 
     def take(self, event: Event) -> None:
         """Take an event; a stop text ends the answer here."""
@@ -192,11 +197,16 @@ class Answering:
         for choice in self._choices:
             choice.job.is_cancelled.set()
 
+    @property
+    def failure(self) -> str:
+        """Return why there is no whole answer, as an error code, or nothing."""
+        return next(filter(None, (choice.failure for choice in self._choices)), "")
+
     async def whole(self) -> dict[str, Any] | None:
-        """Return the whole answer, or None if generation failed."""
+        """Return the whole answer, or None if there is a `failure`."""
         async for _ in self._read():
             pass
-        if any(choice.has_failed for choice in self._choices):
+        if self.failure:
             return None
         body = self._frame("chat.completion" if self._question.is_chat else None)
         body["choices"] = [
@@ -211,8 +221,9 @@ class Answering:
             for index in range(len(self._choices)):
                 yield self._chunk(index, {"role": "assistant", "content": ""})
         async for index, choice in self._read():
-            if choice.has_failed:
-                error = {"message": "generation failed", "type": "generation_failed"}
+            if choice.failure:
+                code = choice.failure
+                error = {"message": code.replace("_", " "), "type": code, "code": code}
                 yield _event({"error": error})
                 break
             piece = choice.text.release(is_last=choice.reason is not None)
@@ -248,6 +259,7 @@ class Answering:
             emit=partial(self._emit, index),
             bias=question.bias,
             likeliest=question.likeliest or 0,
+            recalled=self._version.recalled,
         )
 
     def _emit(self, index: int, event: Event) -> None:
@@ -263,7 +275,7 @@ class Answering:
                 continue  # made before the engine knew that a stop text was met
             choice.take(event)
             yield index, choice
-            if choice.has_failed:
+            if choice.failure:
                 return
 
     def _whole_choice(self, index: int, choice: _Choice) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class FinishReason(StrEnum):
     STOP = "stop"
     LENGTH = "length"
     CANCELLED = "cancelled"
+    RECALLED = "recalled"
     ERROR = "error"
 
 
@@ -77,6 +78,7 @@ class Job:
         bias: What is added to the log-probabilities of single tokens before choosing.
         likeliest: How many of the likeliest tokens are handed out with each token.
         is_cancelled: Set by the requester to stop early.
+        recalled: Set when the version may not go on answering.
     """
 
     law: NextTokenLaw
@@ -89,6 +91,7 @@ class Job:
     bias: Mapping[int, float] = field(default_factory=dict)
     likeliest: int = 0
     is_cancelled: threading.Event = field(default_factory=threading.Event)
+    recalled: threading.Event = field(default_factory=threading.Event)
 
 
 class Engine:
@@ -198,10 +201,9 @@ class _Batch:
         job = self._jobs[row]
         if self._finished[row]:
             return job.pad_id
-        if job.is_cancelled.is_set():
-            return self._finish(row, FinishReason.CANCELLED)
-        if torch.isnan(log_probs_V).any():
-            return self._finish(row, FinishReason.ERROR)
+        interruption = _interruption(job, log_probs_V)
+        if interruption is not None:
+            return self._finish(row, interruption)
         try:
             chosen_B = choose_tokens(
                 _biased(log_probs_V, job.bias)[None],
@@ -229,6 +231,15 @@ class _Batch:
         self._finished[row] = True
         self._jobs[row].emit(reason)
         return self._jobs[row].pad_id
+
+
+def _interruption(job: Job, log_probs_V: Tensor) -> FinishReason | None:
+    """Return why a job may not go on, if so."""
+    if job.is_cancelled.is_set():
+        return FinishReason.CANCELLED
+    if job.recalled.is_set():
+        return FinishReason.RECALLED
+    return FinishReason.ERROR if torch.isnan(log_probs_V).any() else None
 
 
 def _biased(log_probs_V: Tensor, bias: Mapping[int, float]) -> Tensor:

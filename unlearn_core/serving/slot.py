@@ -12,7 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from unlearn_core.errors import OffsetRequiredError
@@ -31,12 +31,14 @@ class ServedVersion:
         sequence: Sequence of the offset's manifest, `NO_OFFSET` for the base alone.
         version: Registered version, empty for the base alone.
         manifest: Digest of the manifest, empty for the base alone.
+        recalled: Set when running answers of this version must end at once.
     """
 
     law: NextTokenLaw
     sequence: int
     version: str
     manifest: str
+    recalled: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
 class Slot:
@@ -46,12 +48,20 @@ class Slot:
         base: The law before any offset.
         requires_offset: Whether the base alone may never answer.
         clock: Tells when a pointer has expired.
+        drain_seconds: Longest that an answer goes on after its version was replaced;
+            None for as long as it takes.
     """
 
     def __init__(
-        self, base: NextTokenLaw, *, requires_offset: bool, clock: Clock
+        self,
+        base: NextTokenLaw,
+        *,
+        requires_offset: bool,
+        clock: Clock,
+        drain_seconds: float | None = None,
     ) -> None:
         self._lock = threading.Lock()
+        self._drain_seconds = drain_seconds
         self._clock = clock
         self._current = ServedVersion(
             law=base, sequence=NO_OFFSET, version="", manifest=""
@@ -60,6 +70,7 @@ class Slot:
         self._minimum: int | None = NO_OFFSET + 1 if requires_offset else None
         self._expires_at: datetime | None = None
         self._in_flight: Counter[int] = Counter()
+        self._running: Counter[threading.Event] = Counter()
 
     @property
     def current(self) -> ServedVersion:
@@ -96,9 +107,26 @@ class Slot:
             self._expires_at = expires_at or self._expires_at
 
     def swap(self, version: ServedVersion) -> None:
-        """Make a version the one that new requests get."""
+        """Make a version the one that new requests get; the old one drains.
+
+        Running answers keep the old version. They end by themselves, or after
+        `drain_seconds` if there is such a limit; its weights are free afterwards.
+        """
         with self._lock:
-            self._current = version
+            old, self._current = self._current, version
+        if self._drain_seconds:
+            # The timer holds the event only, never the weights.
+            timer = threading.Timer(self._drain_seconds, old.recalled.set)
+            timer.daemon = True
+            timer.start()
+        elif self._drain_seconds is not None:
+            old.recalled.set()
+
+    def recall(self) -> None:
+        """End all running answers at once."""
+        with self._lock:
+            for event in self._running:
+                event.set()
 
     def check(self) -> None:
         """Make sure that a request may be answered now.
@@ -127,9 +155,12 @@ class Slot:
             self.check()
             version = self._current
             self._in_flight[version.sequence] += 1
+            self._running[version.recalled] += 1
         try:
             yield version
         finally:
             with self._lock:
                 self._in_flight[version.sequence] -= 1
                 self._in_flight += Counter()  # drops zero counts
+                self._running[version.recalled] -= 1
+                self._running += Counter()

@@ -7,10 +7,12 @@ Numbered steps of one look:
 3. raise the minimum, even if the version itself cannot be fetched yet;
 4. if another version is wanted: fetch it into a content-addressed folder;
 5. check the bundle completely and compare it with the pointer;
-6. load it beside the running one, warm it up, check that its law is finite;
+6. load it beside the running one, warm it up with the `probes`;
 7. swap.
 
-Any refusal keeps the last good version and is reported by its code. The base alone
+A pointer that withdraws its version ends at step 3, with every running answer.
+Any refusal keeps the last good version and is reported by its code; what was refused is
+fetched again after longer and longer waits. The base alone
 may answer only after the registry said that nothing was ever published. Two pointers
 survive a restart: the highest one seen, which sets the minimum, and the one that was
 served, which is loaded again and is the least that may answer. If one of them cannot be
@@ -38,10 +40,13 @@ from unlearn_core.errors import (
     UnlearnError,
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
+from unlearn_core.serving.backoff import Backoff
+from unlearn_core.serving.probes import probe
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 
 SEEN_POINTER = "seen-pointer.dsse.json"
@@ -71,6 +76,7 @@ class Watcher:
         sources: Registry, trusted keys, artifact key.
         cache: Folder for fetched bundles and the highest pointer seen.
         poll_seconds: Time between looks.
+        backoff: Says when a refused bundle is tried again.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Watcher:
         sources: Sources,
         cache: Path,
         poll_seconds: float,
+        backoff: Backoff | None = None,
     ) -> None:
         self._slot = slot
         self._base = base
@@ -89,6 +96,7 @@ class Watcher:
         self._sources = sources
         self._cache = cache
         self._poll_seconds = poll_seconds
+        self._backoff = backoff or Backoff(first_seconds=poll_seconds)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self.last_error = ""
@@ -144,8 +152,23 @@ class Watcher:
     def _follow(self, pointer: ServingPointer) -> None:
         # Step 3.
         self._slot.require(pointer.minimum_sequence, expires_at=pointer.expires_at)
+        if pointer.is_withdrawal:
+            self._slot.recall()
+            _LOG.warning("version_withdrawn", sequence=pointer.sequence)
+            return
         if self._slot.current.manifest == pointer.manifest:
             return
+        self._backoff.check(pointer.manifest)
+        try:
+            version = self._load(pointer)
+        except IntegrityError as error:
+            self._backoff.refused(pointer.manifest, error)
+            raise
+        # Step 7.
+        self._slot.swap(version)
+        _LOG.info("version_swapped", version=version.version, sequence=version.sequence)
+
+    def _load(self, pointer: ServingPointer) -> ServedVersion:
         # Steps 4 and 5.
         bundle = self._fetch(pointer)
         # Step 6.
@@ -160,30 +183,29 @@ class Watcher:
             version=pointer.version,
             manifest=bundle.manifest_digest,
         )
-        self._warm_up(version)
-        # Step 7.
-        self._slot.swap(version)
-        _LOG.info("version_swapped", version=version.version, sequence=version.sequence)
+        probe(
+            version.law,
+            base=PlainLaw(self._base.model),
+            tokenizer=self._base.tokenizer,
+        )
+        return version
 
     def _fetch(self, pointer: ServingPointer) -> OpenedBundle:
         folder = self._cache / BUNDLES / pointer.manifest.removeprefix("sha256:")
-        if not folder.is_dir():
-            with TemporaryDirectory(dir=self._cache) as name:
-                fresh = Path(name) / "bundle"
-                fresh.mkdir()
-                self._sources.registry.download(
-                    self._base_model, pointer.version, fresh
-                )
-                opened = self._check(fresh, pointer)
-                folder.parent.mkdir(exist_ok=True)
-                fresh.rename(folder)
-                return opened
-        try:
-            return self._check(folder, pointer)
-        except IntegrityError:
-            # The cached copy was damaged: fetch it again next time.
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+        if folder.is_dir():
+            try:
+                return self._check(folder, pointer)
+            except IntegrityError:
+                # The cached copy was damaged: it is fetched again.
+                shutil.rmtree(folder, ignore_errors=True)
+        with TemporaryDirectory(dir=self._cache) as name:
+            fresh = Path(name) / "bundle"
+            fresh.mkdir()
+            self._sources.registry.download(self._base_model, pointer.version, fresh)
+            opened = self._check(fresh, pointer)
+            folder.parent.mkdir(exist_ok=True)
+            fresh.rename(folder)
+            return opened
 
     def _check(self, folder: Path, pointer: ServingPointer) -> OpenedBundle:
         bundle = open_bundle(
@@ -201,16 +223,6 @@ class Watcher:
             raise ManifestInvalidError(problem="sequence")
         bundle.manifest.check_not_older_than(self._slot.current.sequence)
         return bundle
-
-    def _warm_up(self, version: ServedVersion) -> None:
-        """Run one short forward pass; a law that is not finite is refused."""
-        ids_BT = torch.tensor(
-            [[self._base.tokenizer.end_id]], device=version.law.device
-        )
-        with torch.inference_mode():
-            laws_BTV = version.law(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))
-        if torch.isnan(laws_BTV).any():
-            raise ManifestInvalidError(problem="the law is not finite")
 
     def _open(self, envelope: bytes) -> ServingPointer:
         payload = self._sources.opener.open(envelope, payload_type=POINTER_TYPE)

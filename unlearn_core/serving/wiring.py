@@ -43,6 +43,7 @@ def build_service(settings: Settings) -> InferenceService:
         PlainLaw(base.model),
         requires_offset=serving.requires_offset,
         clock=SystemClock(),
+        drain_seconds=serving.swap_drain_seconds,
     )
     return InferenceService(
         replica=serving.replica,

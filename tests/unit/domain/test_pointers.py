@@ -25,6 +25,18 @@ def test_the_written_form_is_fixed() -> None:
     assert ServingPointer.from_json(pointer(2).to_json()) == pointer(2)
 
 
+def test_a_withdrawal_leaves_nothing_that_may_answer() -> None:
+    later = NOW + timedelta(minutes=1)
+    withdrawal = pointer(2).withdrawn(issued_at=later, expires_at=later)
+    assert (withdrawal.sequence, withdrawal.minimum_sequence) == (2, 3)
+    assert withdrawal.is_withdrawal
+    assert not pointer(2).is_withdrawal
+    withdrawal.check_follows(pointer(2))
+    with pytest.raises(DowngradeRefusedError):
+        pointer(2).check_follows(withdrawal)
+    assert ServingPointer.from_json(withdrawal.to_json()) == withdrawal
+
+
 @pytest.mark.parametrize("missing", pointer().to_json())
 def test_a_pointer_without_one_of_its_fields_is_refused(missing: str) -> None:
     raw = {

@@ -417,6 +417,23 @@ def becomes_idle(service: InferenceService) -> bool:
 
 
 @pytest.mark.parametrize("stream", [False, True])
+def test_an_answer_of_a_recalled_version_says_so(
+    service: InferenceService, *, stream: bool
+) -> None:
+    version = served(1)
+    version.recalled.set()
+    service.slot.swap(version)
+    with TestClient(create_app(service)) as client:
+        answer = client.post("/v1/completions", json=TEXT | {"stream": stream})
+    if stream:
+        body = json.loads(answer.text.split("\n\n")[0].removeprefix("data: "))
+    else:
+        body = answer.json()
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert body["error"]["code"] == "version_recalled"
+
+
+@pytest.mark.parametrize("stream", [False, True])
 def test_a_full_queue_is_answered_with_the_time_to_wait(
     service: InferenceService, *, stream: bool
 ) -> None:

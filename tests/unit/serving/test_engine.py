@@ -368,3 +368,14 @@ def test_likeliest_tokens_come_in_order_and_a_bias_does_not_change_them() -> Non
     assert token.token_id == third
     assert token.log_prob == pytest.approx(float(law_V[third]), abs=1e-4)
     assert [item[0] for item in token.likeliest] == law_V.topk(3).indices.tolist()
+
+
+def test_an_answer_of_a_recalled_version_ends_before_its_next_token(
+    engine: Engine,
+) -> None:
+    requester = Requester(sampling=Sampling(maximum_tokens=100))
+    job = requester.job()
+    requester.on_token = job.recalled.set
+    engine.submit(job)
+    assert requester.ended.wait(WAIT_SECONDS)
+    assert (len(requester.tokens), requester.reason) == (1, FinishReason.RECALLED)

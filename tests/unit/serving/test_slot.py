@@ -162,3 +162,52 @@ def test_leases_and_swaps_from_many_threads_keep_count() -> None:
     assert Counter(version.sequence for version in seen).total() == 800
     assert (slot.oldest_in_flight, slot.in_flight) == (None, 0)
     assert leased(slot) == 4
+
+
+# Answers of a version that was replaced or withdrawn.
+
+
+@pytest.mark.parametrize(
+    ("drain_seconds", "is_recalled"), [(None, False), (3600.0, False), (0.0, True)]
+)
+def test_answers_of_a_replaced_version_drain_as_long_as_they_may(
+    drain_seconds: float | None, *, is_recalled: bool
+) -> None:
+    slot = Slot(
+        VERSIONS[0].law,
+        requires_offset=False,
+        clock=MemoryClock(NOW),
+        drain_seconds=drain_seconds,
+    )
+    first, second = served(1), served(2)
+    slot.swap(first)
+    slot.swap(second)
+    assert first.recalled.is_set() is is_recalled
+    assert not second.recalled.is_set()
+
+
+def test_the_time_to_drain_ends_by_itself() -> None:
+    slot = Slot(
+        VERSIONS[0].law,
+        requires_offset=False,
+        clock=MemoryClock(NOW),
+        drain_seconds=0.01,
+    )
+    first = served(1)
+    slot.swap(first)
+    slot.swap(served(2))
+    assert first.recalled.wait(5)
+
+
+def test_a_recall_reaches_running_answers_of_every_version() -> None:
+    slot = new_slot()
+    slot.require(1, expires_at=TOMORROW)
+    first, second = served(1), served(2)
+    slot.swap(first)
+    with slot.lease():
+        slot.swap(second)
+        with slot.lease():
+            slot.recall()
+    assert first.recalled.is_set()
+    assert second.recalled.is_set()
+    assert not slot._running

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 from support.domain import BASE_MODEL, NOW, digest
-from support.serving import ServingWorld, tiny_model
+from support.serving import NEVER_SECONDS, ServingWorld, tiny_model
 
+from unlearn_core.adapters.memory.delivery import MemoryRegistry
 from unlearn_core.adapters.memory.signing import MemoryNotary
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
@@ -18,6 +19,7 @@ from unlearn_core.modeling.bundles import MANIFEST_FILE, MANIFEST_TYPE, PAIR_FIL
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.serving.app import InferenceService
+from unlearn_core.serving.backoff import Backoff
 from unlearn_core.serving.watcher import (
     BUNDLES,
     SEEN_POINTER,
@@ -295,7 +297,7 @@ def test_a_pair_whose_law_is_not_finite_is_refused_by_the_warm_up(
     assert (look(replica), answers(replica)) == ("manifest_invalid", None)
 
 
-def test_a_refused_version_is_served_as_soon_as_it_is_repaired(
+def test_a_refused_version_is_served_when_it_was_repaired_and_is_tried_again(
     world: ServingWorld,
 ) -> None:
     replica = started(world)
@@ -307,6 +309,8 @@ def test_a_refused_version_is_served_as_soon_as_it_is_repaired(
     stored[PAIR_FILE] = whole[:-1]
     assert look(replica) == "digest_mismatch"
     stored[PAIR_FILE] = whole
+    # As if the wait were over.
+    replica.watcher._backoff = Backoff(first_seconds=1)
     assert (look(replica), answers(replica)) == ("", 2)
 
 
@@ -533,4 +537,67 @@ def test_an_unexpected_failure_keeps_the_last_good_version_and_the_thread(
         assert look(replica) == "unexpected_error"
     # The pointer that was seen demands the second version.
     assert answers(replica) is None
+    assert (look(replica), answers(replica)) == ("", 2)
+
+
+# What was refused is not fetched at every look.
+
+
+def test_a_refused_bundle_is_fetched_again_only_after_a_wait(
+    world: ServingWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replica = started(world)
+    world.publish(world.register(1, spoil=spoil_weights))
+    fetched: list[str] = []
+    download = MemoryRegistry.download
+
+    def counted(
+        self: MemoryRegistry, base_model: str, version: str, folder: Path
+    ) -> None:
+        fetched.append(version)
+        download(self, base_model, version, folder)
+
+    monkeypatch.setattr(MemoryRegistry, "download", counted)
+    codes = [look(replica) for _ in range(5)]
+    assert (codes, fetched) == (["digest_mismatch"] * 5, ["1"])
+    world.promote(2)
+    assert (look(replica), answers(replica)) == ("", 2)
+    assert fetched == ["1", "2"]
+
+
+def test_looks_are_spread_so_that_replicas_do_not_ask_all_at_once(
+    world: ServingWorld,
+) -> None:
+    watcher = world.replica().watcher
+    pauses = [watcher._pause() / NEVER_SECONDS for _ in range(200)]
+    assert 0.8 <= min(pauses) < 0.85
+    assert 1.15 < max(pauses) <= 1.2
+
+
+# A withdrawal is a signed statement of its own.
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_withdrawn_version_ends_its_answers_and_nothing_answers_until_the_next(
+    world: ServingWorld, *, restarts: bool
+) -> None:
+    replica = started(world)
+    pointer = world.promote(1)
+    replica.watcher.look()
+    world.clock.move(timedelta(seconds=1))
+    now = world.clock.now()
+    with replica.slot.lease() as version:
+        world.publish(
+            pointer.withdrawn(issued_at=now, expires_at=now + timedelta(hours=1))
+        )
+        assert look(replica) == ""
+        assert version.recalled.is_set()
+    assert answers(replica) is None
+    # The pointer before the withdrawal does not bring the version back.
+    world.publish(pointer)
+    if restarts:
+        replica = started(world)
+    assert (look(replica), answers(replica)) == ("downgrade_refused", None)
+    world.clock.move(timedelta(seconds=1))
+    world.publish(replace(world.register(2), minimum_sequence=2))
     assert (look(replica), answers(replica)) == ("", 2)
