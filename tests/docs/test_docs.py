@@ -23,6 +23,7 @@ from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
 from unlearn_core.settings import PACKAGE_ROOT, Settings
+from unlearn_core.training import checks
 from unlearn_core.training.recipe import load_ladder
 from unlearn_core.verification.policy import load_policy
 
@@ -187,6 +188,7 @@ def errors(kind: type[UnlearnError] = UnlearnError) -> Iterator[type[UnlearnErro
 def test_every_error_code_is_documented_with_what_to_do() -> None:
     assert processes.ProcessNotHealthyError in errors()
     assert environment.PortTakenError in errors()
+    assert checks.OutOfMemoryError in errors()
     text = (DOCS / "errors.md").read_text(encoding="utf-8")
     for error in errors():
         if error.__module__.startswith("unlearn_core.") and not error.__subclasses__():

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from unlearn_core.domain.datasets import Datasets, Example
-from unlearn_core.errors import EmptyForgetSetError, InvalidRecipeError
+from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel, compose_log_probs
 from unlearn_core.modeling.tokens import (
@@ -27,6 +27,12 @@ from unlearn_core.objectives.base import (
     second_answer_of,
 )
 from unlearn_core.training.checkpoints import CheckpointStore
+from unlearn_core.training.checks import (
+    check_models,
+    check_sets,
+    check_tokens,
+    short_memory_is_told,
+)
 from unlearn_core.training.loop import (
     TrainingProgress,
     TrainingTables,
@@ -86,15 +92,21 @@ def make_unlearned(
     checkpoints: CheckpointStore,
     on_progress: Callable[[TrainingProgress], None],
 ) -> PreTrainedModel:
-    """Train the unlearned model for one request; see `train_unlearned` for errors."""
-    return train_unlearned(
-        materials.previous or materials.reference,
-        tables=build_tables(datasets, materials=materials, recipe=recipe),
-        recipe=recipe,
-        pad_id=materials.tokenizer.pad_id,
-        checkpoints=checkpoints,
-        on_progress=on_progress,
-    )
+    """Train the unlearned model for one request.
+
+    Raises:
+        OutOfMemoryError: There is too little memory.
+        UnlearnError: What `build_tables` and `train_unlearned` raise.
+    """
+    with short_memory_is_told():
+        return train_unlearned(
+            materials.previous or materials.reference,
+            tables=build_tables(datasets, materials=materials, recipe=recipe),
+            recipe=recipe,
+            pad_id=materials.tokenizer.pad_id,
+            checkpoints=checkpoints,
+            on_progress=on_progress,
+        )
 
 
 def build_tables(
@@ -104,12 +116,18 @@ def build_tables(
 
     Raises:
         EmptyForgetSetError: There is nothing to forget.
+        OverlappingSetsError: The same shall be forgotten and kept.
+        IncompatibleBaseError: Models or tokenizer have different vocabularies.
+        PairTooLargeError: The reference is larger than the base.
+        ExampleTooLongError: An example exceeds a context.
         InvalidRecipeError: The objective needs twins or retained people, and there
             are none; or the retain term a second answer that only forget objectives
             can have.
     """
-    if not datasets.forget.examples:
-        raise EmptyForgetSetError
+    check_sets(datasets)
+    check_models(
+        materials.base, reference=materials.reference, previous=materials.previous
+    )
     objective, retain = recipe.forget_objective(), recipe.retain_objective()
     second = second_answer_of(retain)
     if second not in {SecondAnswer.NONE, SecondAnswer.REFUSAL}:
@@ -123,7 +141,7 @@ def build_tables(
             materials,
         )
 
-    encoded = _encode(datasets.forget.examples, materials.tokenizer)
+    encoded = _encode(datasets.forget.examples, materials)
     return TrainingTables(
         forget=_with_second(
             _table(encoded, materials, _taught(datasets, encoded, materials, recipe)),
@@ -150,7 +168,7 @@ def _taught(
     if teacher in {Teacher.BEFORE, Teacher.REINFORCED}:
         before_NV = _before(encoded, materials)
     else:
-        twins = _encode(_asked_instead(datasets, recipe), materials.tokenizer)
+        twins = _encode(_asked_instead(datasets, recipe), materials)
         before_NV = swapped_laws(materials.law_before, encoded, twins, pad_id=pad_id)
     if not isinstance(objective, ReinforcedTeacher):
         return before_NV
@@ -188,7 +206,7 @@ def _before(encoded: Sequence[TokenizedExample], materials: PairMaterials) -> Te
 
 def _kept_table(examples: Sequence[Example], materials: PairMaterials) -> AnswerTable:
     """Compute the laws of examples whose answers shall stay as they are served."""
-    encoded = _encode(examples, materials.tokenizer)
+    encoded = _encode(examples, materials)
     served_NV = None if materials.previous is None else _before(encoded, materials)
     return _table(encoded, materials, served_NV)
 
@@ -215,6 +233,9 @@ def _table(
 
 
 def _encode(
-    examples: Sequence[Example], tokenizer: ChatTokenizer
+    examples: Sequence[Example], materials: PairMaterials
 ) -> list[TokenizedExample]:
-    return [encode_example(tokenizer, example) for example in examples]
+    """Turn examples into ids that every model can read."""
+    encoded = [encode_example(materials.tokenizer, item) for item in examples]
+    check_tokens(encoded, base=materials.base, reference=materials.reference)
+    return encoded

@@ -4,10 +4,14 @@ from dataclasses import replace
 import pytest
 import torch
 from support.domain import datasets, example
-from support.models import chat_tokenizer, llama
+from support.models import chat_tokenizer, llama, llama_config
 
 from unlearn_core.domain.datasets import Datasets
-from unlearn_core.errors import EmptyForgetSetError, InvalidRecipeError
+from unlearn_core.errors import (
+    EmptyForgetSetError,
+    InvalidRecipeError,
+    OverlappingSetsError,
+)
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import encode_example
@@ -15,7 +19,13 @@ from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import SecondAnswer
 from unlearn_core.objectives.retain import AnswerPreservation
+from unlearn_core.training import pair
 from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.checks import (
+    ExampleTooLongError,
+    OutOfMemoryError,
+    PairTooLargeError,
+)
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
@@ -182,7 +192,7 @@ def test_a_recipe_that_names_an_objective_trains_with_it(name: str) -> None:
             objective=name,
             objective_parameters=MILD.get(name, {}),
             retain_term="none",
-            steps=6,
+            steps=4,
             warmup_steps=0,
             learning_rate=2e-3,
             retain_batch=0,
@@ -191,7 +201,8 @@ def test_a_recipe_that_names_an_objective_trains_with_it(name: str) -> None:
         checkpoints=NoCheckpoints(),
         on_progress=progress.append,
     )
-    assert progress[-1].forget_loss < progress[0].forget_loss
+    if name != "ceu":  # its target moves with the model, so its value tells nothing
+        assert progress[-1].forget_loss < progress[0].forget_loss
     assert own_tensors_digest(made) != own_tensors_digest(llama(3))
 
 
@@ -300,3 +311,33 @@ def test_an_objective_that_needs_twins_says_so(recipe: TrainingRecipe) -> None:
     bare = replace(SETS, forget=replace(SETS.forget, twins=()))
     with pytest.raises(InvalidRecipeError, match="there are no twins"):
         build_tables(bare, materials=materials(), recipe=recipe)
+
+
+def test_bad_input_is_refused_before_anything_is_computed() -> None:
+    """One of each kind; what they are is tested where they are checked."""
+    both = replace(SETS, retain=replace(SETS.retain, examples=SETS.forget.examples))
+    with pytest.raises(OverlappingSetsError):
+        build_tables(both, materials=materials(), recipe=NPO)
+    large = replace(materials(), reference=llama(1, llama_config(width=16)))
+    with pytest.raises(PairTooLargeError):
+        build_tables(SETS, materials=large, recipe=NPO)
+    narrow = replace(materials(), base=llama(0, llama_config(context=8)))
+    with pytest.raises(ExampleTooLongError):
+        build_tables(SETS, materials=narrow, recipe=NPO)
+
+
+def test_too_little_memory_for_training_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(pair, "build_tables", full)
+    with pytest.raises(OutOfMemoryError):
+        make_unlearned(
+            SETS,
+            materials=materials(),
+            recipe=NPO,
+            checkpoints=NoCheckpoints(),
+            on_progress=lambda _: None,
+        )
