@@ -69,10 +69,12 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
 
     @app.get("/request", include_in_schema=False)
     def form() -> Response:
+        """Show the empty form."""
         return _page("form.html", fields=FIELDS, problems={})
 
     @app.post("/request", include_in_schema=False)
     async def send(request: Request) -> Response:
+        """Take in a form; lead to its status page."""
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
             return _page("missing.html", HTTPStatus.FORBIDDEN)
         try:
@@ -91,6 +93,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
 
     @app.get("/status/{token}", include_in_schema=False)
     def status(token: str) -> Response:
+        """Show where a request stands."""
         try:
             found = web.desk.requests.get(links.read(token))
         except UnknownRequestError:
@@ -99,6 +102,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
 
     @app.get("/style.css", include_in_schema=False)
     def style() -> Response:
+        """Return the style sheet."""
         text = (PAGES / "style.css").read_text(encoding="utf-8")
         return Response(text, media_type="text/css", headers=dict(HEADERS))
 
