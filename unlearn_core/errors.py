@@ -11,23 +11,19 @@ The groups say who has to act::
     |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError
     |-- IntegrityError          the auditor
     |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
-    |       ManifestInvalidError, IncompatibleBaseError, DowngradeRefusedError,
-    |       LineageConflictError, CertificateInvalidError, SealBrokenError,
+    |       SealBrokenError, ManifestInvalidError, IncompatibleBaseError,
+    |       DowngradeRefusedError, LineageConflictError, CertificateInvalidError,
     |       IllegalTransitionError, CommitmentBrokenError
     `-- DependencyError         the operator
-            SettingsError, SourceUnreadableError, SourceChangedError,
+            SettingsError, SourceUnreadableError, SourceChangedError, StorageError,
             DatabaseUnavailableError, SchemaOutdatedError, RegistryUnavailableError,
-            OrchestratorUnavailableError, ServingUnavailableError, StorageError,
-            KeyMissingError, KeyDestroyedError, LeaseBusyError, LeaseLostError,
-            ModelUnavailableError, TrainingDivergedError, OffsetRequiredError,
-            UnexpectedError
+            OrchestratorUnavailableError, ServingUnavailableError, KeyMissingError,
+            KeyDestroyedError, LeaseBusyError, LeaseLostError, ModelUnavailableError,
+            TrainingDivergedError, OffsetRequiredError, UnexpectedError
 
-Rules:
-
-- An error is built from named *facts* only: numbers, digests, identifiers, configured
-  names. No fact is ever a personal value, so an error may be logged and shown.
-- ``code`` is stable; programs match on it, not on the text.
-- ``next_step`` tells a person what to do now.
+An error is built from named *facts* only: numbers, digests, configured names, never a
+personal value, so it may be logged and shown. ``code`` is stable, programs match on
+it; ``next_step`` tells a person what to do now.
 """
 
 from typing import ClassVar
@@ -38,11 +34,7 @@ SafeFact = str | int | float | UUID | None
 
 
 class UnlearnError(Exception):
-    """Base of all errors raised on purpose.
-
-    Args:
-        **facts: Non-personal details that end up in the text.
-    """
+    """Base of all errors raised on purpose; its facts end up in the text."""
 
     code: ClassVar[str] = "unlearn_error"
     summary: ClassVar[str] = "unlearn could not continue"
