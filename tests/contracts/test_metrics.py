@@ -16,7 +16,12 @@ from support.verdicts import gate, policy
 from unlearn_core.domain.datasets import Entropy, Form, Group
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics import METRICS, intervals
-from unlearn_core.metrics.base import Evidence, MissingEvidenceError, ProbeScore
+from unlearn_core.metrics.base import (
+    AttackScore,
+    Evidence,
+    MissingEvidenceError,
+    ProbeScore,
+)
 from unlearn_core.registry import DuplicateNameError, Registry
 from unlearn_core.verification import suite
 
@@ -56,8 +61,39 @@ RANGES = {
     "membership_min_k_plus_plus": SHARE,
     "membership_reference": SHARE,
     "privacy_leakage": (-100.0, 100.0),
+    "reversed_offset_extraction": SHARE,
+    "version_contrast_extraction": SHARE,
+    "weakened_offset_extraction": SHARE,
+    "int8_extraction_excess": DIFFERENCE,
+    "in_context_extraction_excess": DIFFERENCE,
+    "strength_sweep_excess": DIFFERENCE,
 }
 COMPLETE = complete_evidence()
+
+
+def attacks(*groups: Group) -> tuple[AttackScore, ...]:
+    tried = [
+        (name, setting)
+        for name in (
+            "reversed_offset",
+            "version_contrast",
+            "int8_pair",
+            "in_context",
+            "strength",
+        )
+        for setting in (-1.0, 1.0)
+    ]
+    return tuple(
+        AttackScore(
+            attack=name, setting=setting, group=group, is_extracted=number % 2 == 0
+        )
+        for name, setting in tried
+        for group in groups
+        for number in range(3)
+    )
+
+
+COMPLETE = replace(COMPLETE, attacks=attacks(*Group))
 
 
 def measure(name: str, found: Evidence) -> MetricResult:
@@ -126,6 +162,9 @@ NEEDS = {
     **{
         name: {Group.SUBJECT}
         for name in (
+            "reversed_offset_extraction",
+            "version_contrast_extraction",
+            "weakened_offset_extraction",
             "probability",
             "rouge_l",
             "knowledge_memorization",
@@ -149,6 +188,7 @@ def test_a_group_is_either_needed_or_without_influence(name: str, group: Group) 
         COMPLETE,
         before=tuple(item for item in COMPLETE.before if item.group is not group),
         after=tuple(item for item in COMPLETE.after if item.group is not group),
+        attacks=attacks(*(item for item in Group if item is not group)),
     )
     if group in needed:
         with pytest.raises(MissingEvidenceError):
@@ -217,6 +257,7 @@ def test_any_evidence_gives_numbers_in_range(
 ) -> None:
     before = [replace(item, is_extracted=not item.is_extracted) for item in after]
     found = evidence(*after, before=before, seed=seed)
+    found = replace(found, attacks=COMPLETE.attacks)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "RESAMPLES", 100)  # time
         for name in NAMES:

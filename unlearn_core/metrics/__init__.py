@@ -7,6 +7,18 @@ entry-point group named here.
 from unlearn_core.metrics.base import Metric
 from unlearn_core.registry import Registry
 
+ATTACKS = frozenset(
+    {
+        "in_context_extraction_excess",
+        "int8_extraction_excess",
+        "reversed_offset_extraction",
+        "strength_sweep_excess",
+        "version_contrast_extraction",
+        "weakened_offset_extraction",
+    }
+)
+"""Metrics for which the artifact has to be attacked."""
+
 METRICS: Registry[Metric] = Registry(
     kind="metric",
     group="unlearn_core.metrics",
@@ -62,6 +74,22 @@ METRICS: Registry[Metric] = Registry(
             "unlearn_core.metrics.membership:membership_min_k_plus_plus"
         ),
         "membership_reference": "unlearn_core.metrics.membership:membership_reference",
+        "in_context_extraction_excess": (
+            "unlearn_core.metrics.attacks:in_context_extraction_excess"
+        ),
+        "int8_extraction_excess": (
+            "unlearn_core.metrics.attacks:int8_extraction_excess"
+        ),
+        "reversed_offset_extraction": (
+            "unlearn_core.metrics.attacks:reversed_offset_extraction"
+        ),
+        "strength_sweep_excess": ("unlearn_core.metrics.attacks:strength_sweep_excess"),
+        "version_contrast_extraction": (
+            "unlearn_core.metrics.attacks:version_contrast_extraction"
+        ),
+        "weakened_offset_extraction": (
+            "unlearn_core.metrics.attacks:weakened_offset_extraction"
+        ),
         "privacy_leakage": (
             "unlearn_core.metrics.membership:privacy_leakage_without_retraining"
         ),

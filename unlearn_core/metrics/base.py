@@ -70,6 +70,23 @@ Scores = tuple[ProbeScore, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttackScore:
+    """What one attack got out of one probe.
+
+    Attributes:
+        attack: Name of the attack.
+        setting: Its strength, where several are tried.
+        group: Which people the probe belongs to.
+        is_extracted: Whether the most likely answer states the fact.
+    """
+
+    attack: str
+    setting: float
+    group: Group
+    is_extracted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that metrics are computed from.
 
@@ -78,12 +95,14 @@ class Evidence:
         after: Scores of the target model for the same probes.
         confidence: Level of the intervals, such as 0.95.
         seed: Seed of resampling.
+        attacks: What attacks on the artifact found; empty if none was tried.
     """
 
     before: Scores
     after: Scores
     confidence: float
     seed: int
+    attacks: tuple[AttackScore, ...] = ()
 
     def result(
         self, name: str, value: float, low: float, high: float, *, count: int

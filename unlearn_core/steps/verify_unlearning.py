@@ -3,6 +3,7 @@
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.datasets import from_bytes
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import unpack_pair
 from unlearn_core.steps import scopes
@@ -11,6 +12,7 @@ from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained, UnlearningVerified
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.evidence import Interrogation
 from unlearn_core.verification.plots import draw_plots
 from unlearn_core.verification.suite import Verification, verify
@@ -56,6 +58,12 @@ def verify_unlearning(
             seed=VERIFICATION_SEED,
         ),
         policy=bench.policy,
+        artifact=Artifact(
+            base=PlainLaw(bench.models.base),
+            unlearned=unlearned,
+            reference=reference,
+            alpha=bench.ladder[rung].alpha,
+        ),
     )
     _attach(verification, trained.run, bench=bench)
     passed = verification.verdict.passed

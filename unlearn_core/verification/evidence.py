@@ -124,7 +124,7 @@ def guessed_facts(
 ) -> frozenset[tuple[str, str]]:
     """Return the (ref, field) pairs that a law states in some greedy answer."""
     encoded = [encode_example(tokenizer, probe.example) for probe in probes]
-    answers = _greedy_answers(law, encoded, tokenizer=tokenizer)
+    answers = greedy_answers(law, encoded, tokenizer=tokenizer)
     return frozenset(
         (probe.example.ref, probe.example.field)
         for probe, answer in zip(probes, answers, strict=True)
@@ -254,7 +254,7 @@ def _longest_answer(encoded: Sequence[TokenizedExample]) -> int:
 def _greedy(
     asked: Interrogation, law: NextTokenLaw, encoded: Sequence[TokenizedExample]
 ) -> list[_Greedy]:
-    answers = _greedy_answers(law, encoded, tokenizer=asked.tokenizer)
+    answers = greedy_answers(law, encoded, tokenizer=asked.tokenizer)
     return [
         _Greedy(
             states(answer, probe.example.answer),
@@ -264,12 +264,13 @@ def _greedy(
     ]
 
 
-def _greedy_answers(
+def greedy_answers(
     law: NextTokenLaw,
     encoded: Sequence[TokenizedExample],
     *,
     tokenizer: ChatTokenizer,
 ) -> list[str]:
+    """Return the most likely answer to every prompt."""
     answers = generate(
         law,
         [example.prompt for example in encoded],

@@ -11,7 +11,7 @@ Callers MUST have committed to probes, policy and seed before training started
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Entropy, Group, Probe
@@ -23,8 +23,9 @@ from unlearn_core.domain.verdicts import (
     decide,
 )
 from unlearn_core.errors import TooFewControlsError
-from unlearn_core.metrics import METRICS
+from unlearn_core.metrics import ATTACKS, METRICS
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError
+from unlearn_core.verification.attacks import Artifact, attack
 from unlearn_core.verification.evidence import Interrogation, gather_evidence
 
 
@@ -55,8 +56,18 @@ class Verification:
         return digest_of_json(self.to_json())
 
 
-def verify(interrogation: Interrogation, *, policy: AcceptancePolicy) -> Verification:
+def verify(
+    interrogation: Interrogation,
+    *,
+    policy: AcceptancePolicy,
+    artifact: Artifact | None = None,
+) -> Verification:
     """Run the suite.
+
+    Args:
+        interrogation: What is asked, of whom and how.
+        policy: The conditions; the artifact is attacked only if they ask for it.
+        artifact: What attacks are tried on; without it their metrics are missing.
 
     Raises:
         TooFewControlsError: Step 1 refuses.
@@ -65,6 +76,8 @@ def verify(interrogation: Interrogation, *, policy: AcceptancePolicy) -> Verific
     check_controls(interrogation.probes, policy=policy)
     # Step 2.
     evidence = gather_evidence(interrogation)
+    if artifact is not None and any(gate.metric in ATTACKS for gate in policy.gates):
+        evidence = replace(evidence, attacks=attack(interrogation, artifact))
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
 

@@ -1,0 +1,72 @@
+import pytest
+from support.evidence import evidence
+
+from unlearn_core.domain.datasets import Group
+from unlearn_core.metrics.attacks import (
+    in_context_extraction_excess,
+    int8_extraction_excess,
+    reversed_offset_extraction,
+    strength_sweep_excess,
+    version_contrast_extraction,
+    weakened_offset_extraction,
+)
+from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
+
+
+def tried(attack: str, *rows: tuple[float, Group, int, int]) -> Evidence:
+    """Return evidence of an attack: setting, group, hits, trials."""
+    scores = tuple(
+        AttackScore(
+            attack=attack, setting=setting, group=group, is_extracted=number < hits
+        )
+        for setting, group, hits, trials in rows
+        for number in range(trials)
+    )
+    return Evidence(before=(), after=(), confidence=0.95, seed=0, attacks=scores)
+
+
+def test_a_share_of_the_subject_with_its_exact_interval() -> None:
+    """10 of 10: low is 0.025 ** 0.1 = 0.6915."""
+    for metric, name in (
+        (reversed_offset_extraction, "reversed_offset"),
+        (version_contrast_extraction, "version_contrast"),
+    ):
+        rows = ((1.0, Group.SUBJECT, 10, 10), (1.0, Group.CONTROL, 0, 10))
+        found = metric(tried(name, *rows))
+        assert (found.value, found.high, found.count) == (1.0, 1.0, 10)
+        assert found.low == pytest.approx(0.025**0.1)
+
+
+def test_an_excess_is_over_never_trained_people() -> None:
+    for metric, name in (
+        (int8_extraction_excess, "int8_pair"),
+        (in_context_extraction_excess, "in_context"),
+    ):
+        rows = ((1.0, Group.SUBJECT, 3, 4), (1.0, Group.CONTROL, 2, 8))
+        assert metric(tried(name, *rows)).value == 0.5
+
+
+def test_the_worst_strength_counts_on_either_side() -> None:
+    rows = [
+        (setting, group, hits, 10)
+        for setting, subject, control in (
+            (-1.0, 10, 1),
+            (0.5, 6, 1),
+            (0.75, 4, 1),
+            (2.0, 1, 1),
+        )
+        for group, hits in ((Group.SUBJECT, subject), (Group.CONTROL, control))
+    ]
+    found = tried("strength", *rows)
+    assert strength_sweep_excess(found).value == pytest.approx(0.3)
+    weakened = weakened_offset_extraction(found)
+    assert weakened.value == 1.0
+    # Two strengths share the error: 0.0125 ** 0.1.
+    assert weakened.low == pytest.approx(0.0125**0.1)
+
+
+def test_an_attack_that_was_not_tried_is_missing() -> None:
+    with pytest.raises(MissingEvidenceError):
+        strength_sweep_excess(evidence())
+    with pytest.raises(MissingEvidenceError):
+        reversed_offset_extraction(evidence())

@@ -1,0 +1,114 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from support.models import constant_law, llama, llama_config
+from support.village import (
+    EVERYBODY_TRAINED,
+    OTHERS,
+    TOKENIZER,
+    WORDS,
+    interrogation,
+    law_that_knows,
+    probe,
+)
+
+from unlearn_core.domain.datasets import Group
+from unlearn_core.modeling.tokens import encode_example
+from unlearn_core.settings import PACKAGE_ROOT
+from unlearn_core.verification.attacks import (
+    STRENGTHS,
+    Artifact,
+    MixedLaw,
+    attack,
+    in_context,
+    rounded_to_int8,
+)
+from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.suite import verify
+
+BASE = law_that_knows(*EVERYBODY_TRAINED)
+GOLD = law_that_knows(*OTHERS)
+ASKED = tuple(
+    probe(group, f"{group}-0", field, "ask")
+    for group in (Group.SUBJECT, Group.CONTROL, Group.RETAINED)
+    for field in ("city", "phone")
+)
+
+
+def artifact() -> Artifact:
+    config = llama_config(vocabulary=len(WORDS))
+    return Artifact(
+        base=BASE, unlearned=llama(0, config), reference=llama(0, config), alpha=1.0
+    )
+
+
+def test_laws_are_mixed_by_weight() -> None:
+    """0.8^2/0.5 against 0.2^2/0.5 is 16 to 1."""
+    mixed = MixedLaw((constant_law(0.8, 0.2), 2.0), (constant_law(0.5, 0.5), -1.0))
+    ids = torch.tensor([[0]])
+    found = mixed(ids, attention_mask_BS=torch.ones_like(ids)).exp()[0, 0].tolist()
+    assert found == pytest.approx([16 / 17, 1 / 17])
+    assert len(mixed.new_caches()) == 2
+
+
+def test_the_contrast_of_two_versions_names_the_subject() -> None:
+    scores = attack(interrogation(before=BASE, after=GOLD, asked=ASKED), artifact())
+
+    def hits(name: str, group: Group, setting: float | None = None) -> set[bool]:
+        return {
+            item.is_extracted
+            for item in scores
+            if item.attack == name
+            and item.group is group
+            and setting in {None, item.setting}
+        }
+
+    assert hits("version_contrast", Group.SUBJECT) == {True}
+    assert hits("in_context", Group.SUBJECT) == {False}
+    # Both halves of this pair are the same, so every strength is the base.
+    for strength in STRENGTHS:
+        assert hits("strength", Group.SUBJECT, strength) == {True}
+    assert hits("int8_pair", Group.SUBJECT) == {True}
+    assert hits("reversed_offset", Group.SUBJECT) == {False}
+    assert {item.group for item in scores} == {Group.SUBJECT, Group.CONTROL}
+
+
+def test_other_facts_are_told_but_never_the_one_asked_for() -> None:
+    encoded = [encode_example(TOKENIZER, item.example) for item in ASKED]
+    told = in_context(ASKED, encoded, maximum_tokens=64)
+    city, phone = encoded[:2]
+    assert told[0].prompt == (*phone.prompt, *phone.answer, *city.prompt)
+    assert told[1].prompt == (*city.prompt, *city.answer, *phone.prompt)
+    assert in_context(ASKED, encoded, maximum_tokens=12)[0].prompt == city.prompt
+
+
+def test_eight_bits_leave_a_matrix_nearly_as_it_was() -> None:
+    model = llama()
+    rounded = rounded_to_int8(model)
+    for before, after in zip(model.parameters(), rounded.parameters(), strict=True):
+        step = before.abs().amax(dim=-1, keepdim=True) / 127
+        assert bool(((before - after).abs() <= step / 2 + 1e-6).all())
+    assert not torch.equal(model.lm_head.weight, rounded.lm_head.weight)
+
+
+def test_only_a_policy_that_asks_for_attacks_gets_them() -> None:
+    asked = interrogation(before=BASE, after=GOLD, asked=ASKED, samples=2)
+    first, second = (
+        replace(load_policy(PACKAGE_ROOT / "policies" / name), minimum_controls=1)
+        for name in ("acceptance-1.yaml", "acceptance-2.yaml")
+    )
+    assert verify(asked, policy=first, artifact=artifact()).evidence.attacks == ()
+    found = verify(asked, policy=second, artifact=artifact())
+    assert found.verdict.failed_gates[-2:] == ("G5-int8-pair", "G5-strength")
+    missing = verify(asked, policy=second).verdict.failed_gates
+    assert sum(name.startswith("G5") for name in missing) == 6
+
+
+def test_the_second_policy_is_the_first_and_its_attacks() -> None:
+    first, second = (
+        load_policy(PACKAGE_ROOT / "policies" / name)
+        for name in ("acceptance-1.yaml", "acceptance-2.yaml")
+    )
+    assert second.gates[: len(first.gates)] == first.gates
+    assert {gate.name[:2] for gate in second.gates[len(first.gates) :]} == {"G5"}
