@@ -66,6 +66,19 @@ def verify_unlearning(
         ),
     )
     _attach(verification, trained.run, bench=bench)
+    return _result(verification, rung=rung)
+
+
+def _attach(verification: Verification, run: str, *, bench: Workbench) -> None:
+    """Leave report and pictures with the tracked run, and finish it."""
+    report = canonical_json(verification.to_json())
+    for name, picture in draw_plots(verification, policy=bench.policy).items():
+        bench.runs.attach(run, f"verification/{name}", picture)
+    bench.runs.attach(run, "verification/report.json", report)
+    bench.runs.finish(run, succeeded=verification.verdict.passed)
+
+
+def _result(verification: Verification, *, rung: int) -> UnlearningVerified:
     passed = verification.verdict.passed
     return UnlearningVerified(
         stage=Stage.UNLEARNING_VERIFIED if passed else Stage.UNLEARNING_REJECTED,
@@ -76,12 +89,3 @@ def verify_unlearning(
         results=[result.to_json() for result in verification.results],
         report=verification.digest,
     )
-
-
-def _attach(verification: Verification, run: str, *, bench: Workbench) -> None:
-    """Leave report and pictures with the tracked run, and finish it."""
-    report = canonical_json(verification.to_json())
-    for name, picture in draw_plots(verification, policy=bench.policy).items():
-        bench.runs.attach(run, f"verification/{name}", picture)
-    bench.runs.attach(run, "verification/report.json", report)
-    bench.runs.finish(run, succeeded=verification.verdict.passed)
