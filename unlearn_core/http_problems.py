@@ -100,11 +100,12 @@ def install(app: FastAPI, *, names: frozenset[str]) -> None:
 
     @app.exception_handler(UnlearnError)
     async def known(_request: Request, error: UnlearnError) -> JSONResponse:
+        """Answer an error of ours with its code and next step."""
         return refusal(error)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        # Only where, never what: the offending value may be personal.
+        """Say only where, never what: the offending value may be personal."""
         places = {_place(item["loc"], names=names) for item in error.errors()}
         where = tuple(sorted(places))
         return problem(
@@ -116,6 +117,7 @@ def install(app: FastAPI, *, names: frozenset[str]) -> None:
 
     @app.exception_handler(HTTPException)
     async def plain(_request: Request, error: HTTPException) -> JSONResponse:
+        """Answer with the meaning of the status alone."""
         status = HTTPStatus(error.status_code)
         answer = problem(status, code="http_error", detail=status.phrase)
         answer.headers.update(error.headers or {})
