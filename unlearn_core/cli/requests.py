@@ -20,6 +20,8 @@ from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import InvalidIdentifierError
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import Submission, receive_request
+from unlearn_core.steps.resume_requests import grant_attempts
+from unlearn_core.wiring import Office
 
 app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
 
@@ -62,21 +64,28 @@ def list_(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def retry(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
-    """Order another round of training for an escalated request.
+    """Order another round for a request that is stuck.
 
-    Change the recipe or the policy first: the same ladder will be climbed again.
+    Escalated: it is trained again; change the recipe or the policy first.
+
+    Attempts exhausted: it is tried as often again; repair the cause first.
     """
-    desk = office()
+    desk, key = office(), RequestId(request_id)
+    if not grant_attempts(key, ledger=desk.store):
+        _train_again(desk, key)
+    show(_row(desk.store.get(key)), as_json=as_json)
+
+
+def _train_again(desk: Office, request_id: RequestId) -> None:
     lease = desk.leases.acquire(
         str(request_id),
         holder=f"{socket.gethostname()}-{os.getpid()}",
         ttl=timedelta(seconds=30),
     )
     try:
-        desk.store.advance(RequestId(request_id), Stage.RETRIED, {}, lease=lease)
+        desk.store.advance(request_id, Stage.RETRIED, {}, lease=lease)
     finally:
         desk.leases.release(lease)
-    show(_row(desk.store.get(RequestId(request_id))), as_json=as_json)
 
 
 def _read(file: Path) -> Submission:

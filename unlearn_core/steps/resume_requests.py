@@ -22,6 +22,7 @@ from unlearn_core.observability import EventLog
 WORK_STARTED = "work_started"
 RUN_LOST = "run_lost"
 ATTEMPTS_EXHAUSTED = "attempts_exhausted"
+ATTEMPTS_GRANTED = "attempts_granted"
 PATIENCE = timedelta(minutes=10)
 
 _LOG = EventLog("watchdog")
@@ -59,9 +60,9 @@ def resume_requests(post: WatchPost) -> tuple[RequestId, ...]:
 def _ask(request: ErasureRequest, post: WatchPost) -> bool:
     entries = tuple(post.ledger.entries(request.request_id))
     events = Counter(entry.event for entry in entries)
-    started = events[WORK_STARTED]
-    if started >= post.maximum_attempts:
-        if not events[ATTEMPTS_EXHAUSTED]:
+    started, granted = events[WORK_STARTED], events[ATTEMPTS_GRANTED]
+    if started >= post.maximum_attempts * (1 + granted):
+        if events[ATTEMPTS_EXHAUSTED] <= granted:
             post.ledger.note(
                 ATTEMPTS_EXHAUSTED,
                 {"attempts": started},
@@ -81,3 +82,16 @@ def _ask(request: ErasureRequest, post: WatchPost) -> bool:
             RUN_LOST, {"attempt": attempt - 1}, request_id=request.request_id
         )
     return True
+
+
+def grant_attempts(request_id: RequestId, *, ledger: ports.Ledger) -> bool:
+    """Let a request whose attempts are exhausted be tried as often again.
+
+    Returns:
+        Whether they were exhausted; otherwise nothing is recorded.
+    """
+    events = Counter(entry.event for entry in ledger.entries(request_id))
+    is_exhausted = events[ATTEMPTS_EXHAUSTED] > events[ATTEMPTS_GRANTED]
+    if is_exhausted:
+        ledger.note(ATTEMPTS_GRANTED, {}, request_id=request_id)
+    return is_exhausted

@@ -9,6 +9,7 @@ from unlearn_core.steps.resume_requests import (
     PATIENCE,
     WORK_STARTED,
     WatchPost,
+    grant_attempts,
     resume_requests,
 )
 
@@ -118,6 +119,23 @@ def test_after_the_last_attempt_nothing_is_asked_and_it_is_said_once(
     ]
     [entry] = controller.entries(request_id, "attempts_exhausted")
     assert entry.payload == {"attempts": 3}
+
+
+def test_a_person_may_grant_as_many_attempts_again(controller: Controller) -> None:
+    request_id = controller.receive()
+    assert not grant_attempts(request_id, ledger=controller.store)
+    for _ in range(MAXIMUM):
+        _work_and_die(controller, request_id)
+    resume_requests(_post(controller))
+
+    assert grant_attempts(request_id, ledger=controller.store)
+    assert not grant_attempts(request_id, ledger=controller.store)
+
+    for _ in range(MAXIMUM):
+        assert resume_requests(_post(controller)) == (request_id,)
+        _work_and_die(controller, request_id)
+    assert [resume_requests(_post(controller)) for _ in range(2)] == [()] * 2
+    assert len(controller.entries(request_id, "attempts_exhausted")) == 2
 
 
 def test_one_exhausted_request_does_not_hold_up_another(

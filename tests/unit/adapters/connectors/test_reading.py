@@ -23,7 +23,7 @@ PLAIN = b"one\ntwo\n"
         (PLAIN, ""),
         (b"", ""),
         (b"\x1f", ""),
-        (gzip.compress(PLAIN), "gzip"),
+        (gzip.compress(PLAIN, mtime=0), "gzip"),
         (zstandard(PLAIN), "zstd"),
     ],
 )
