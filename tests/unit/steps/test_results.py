@@ -39,7 +39,16 @@ def test_every_stage_that_a_step_reaches_has_a_result() -> None:
         Stage.UNLEARNING_VERIFIED,
         Stage.UNLEARNING_REJECTED,
     }
-    without_a_step = {Stage.RECEIVED, Stage.RETRIED, Stage.OVERTAKEN}
+    by_a_person = {
+        Stage.APPROVED,
+        Stage.DECLINED,
+        Stage.GIVEN_UP,
+        Stage.ON_HOLD,
+        Stage.RELEASED,
+        Stage.RETRIED,
+        Stage.WITHDRAWN,
+    }
+    without_a_result = {Stage.RECEIVED, Stage.OVERTAKEN}
 
-    assert fixed | chosen | without_a_step == set(Stage)
+    assert fixed | chosen | by_a_person | without_a_result == set(Stage)
     assert not fixed & chosen
