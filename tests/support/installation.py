@@ -50,7 +50,7 @@ LENIENT_POLICY = {
     "version": "lenient",
     "confidence": 0.95,
     "samples_per_probe": 1,
-    "minimum_controls": 19,
+    "minimum_controls": 39,
     "gates": [
         {
             "name": "anything",
