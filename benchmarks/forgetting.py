@@ -214,7 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--subjects", type=int, default=3, help="per world")
-    parser.add_argument("--cache", type=Path, default=Path("var/cache"))
+    parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
     console = Console(stderr=True)
     rows: dict[str, Row] = defaultdict(Row)

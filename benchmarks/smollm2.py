@@ -23,7 +23,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tofu", type=Path, required=True, help="folder of TOFU")
     parser.add_argument("--home", type=Path, default=Path("var/smollm2"))
-    parser.add_argument("--cache", type=Path, default=Path("var/cache"))
+    parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     parser.add_argument("--author", type=int, default=0, help="which of the twenty")
     options = parser.parse_args()
     if not options.tofu.is_dir():

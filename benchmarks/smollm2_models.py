@@ -97,9 +97,7 @@ def teach(
         for start in range(0, len(order), rows):
             chosen = [examples[row] for row in order[start : start + rows]]
             for group in optimizer.param_groups:
-                group["lr"] = learning_rate * min(
-                    1.0, (step + 1) / 10, 2 - 2 * step / steps
-                )
+                group["lr"] = learning_rate * _schedule(step, steps)
             loss = _loss(model, chosen, pad_id=pad_id)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # untyped upstream

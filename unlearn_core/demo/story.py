@@ -174,7 +174,9 @@ class Story:
         needles = [subject.name, *(subject.facts[kind] for kind in IDENTIFIERS)]
         needles.append(subject.facts["phone"].replace(" ", ""))
         with self.narrator.working("searching"):
-            return search_everywhere([self.installation.home, self.cache], needles)
+            return search_everywhere(
+                [self.installation.home, self.cache / self.recipe.key], needles
+            )
 
     def _timed(self, chapter: str, work: Callable[[], T]) -> T:
         began = time.monotonic()
