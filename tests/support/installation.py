@@ -93,6 +93,7 @@ class Running:
                 "identity_token": token.reveal(),
                 "contact": subject.facts["email"],
             },
+            timeout=30,
         )
         answer.raise_for_status()
         return RequestId(UUID(answer.json()["request_id"]))
