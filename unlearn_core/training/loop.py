@@ -1,11 +1,13 @@
-"""The training loop of the ``delta`` scheme.
+"""The training loop, and the losses of the ``delta`` scheme.
 
 Legend: N answer positions, V vocabulary.
 
-The unlearned model starts as a copy of the reference (or of the unlearned model in
-service) and is trained through the ensemble: the loss is taken on the composed law,
-the gradient reaches the unlearned model alone. The base and the reference enter as
-cached laws and are not resident in the loop.
+`optimise` trains a copy of a small model on whatever losses a `Stepper` gives it.
+`train_unlearned` gives it those of ``delta``: the unlearned model starts as a copy of
+the reference (or of the unlearned model in service) and is trained through the
+ensemble. The loss is taken on the composed law, the gradient reaches the unlearned
+model alone. The base and the reference enter as cached laws and are not resident in
+the loop.
 """
 
 import copy
@@ -14,6 +16,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -29,7 +32,7 @@ from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import frozen
 from unlearn_core.objectives.base import AnswerLaws
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
-from unlearn_core.training.duals import retain_weight_of
+from unlearn_core.training.duals import RetainWeight, retain_weight_of
 from unlearn_core.training.passes import small_laws
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable
@@ -70,6 +73,16 @@ class TrainingProgress:
     seconds: float
 
 
+class Stepper(Protocol):
+    """Draws the batch of a step and computes its three losses."""
+
+    retain_weight: RetainWeight
+
+    def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return forget, retain and stranger loss of a step, before weighting."""
+        ...
+
+
 def train_unlearned(
     start: PreTrainedModel,
     *,
@@ -98,15 +111,47 @@ def train_unlearned(
         TrainingDivergedError: A loss or a gradient is not a number.
     """
     _check(start, tables)
+    return optimise(
+        start,
+        lambda model: _Stepper(model, tables=tables, recipe=recipe, pad_id=pad_id),
+        recipe=recipe,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+
+
+def optimise(
+    start: PreTrainedModel,
+    stepper_of: Callable[[PreTrainedModel], Stepper],
+    *,
+    recipe: TrainingRecipe,
+    checkpoints: CheckpointStore,
+    on_progress: Callable[[TrainingProgress], None],
+) -> PreTrainedModel:
+    """Train a copy of a small model on the losses of a stepper.
+
+    Args:
+        start: Where training starts; left unchanged.
+        stepper_of: Gives the losses of a model's steps.
+        recipe: Steps, learning rate and the like.
+        checkpoints: Where the state is kept; a kept one is continued.
+        on_progress: Called after every step.
+
+    Returns:
+        The trained model, frozen.
+
+    Raises:
+        TrainingDivergedError: A loss or a gradient is not a number.
+    """
     # In evaluation mode: dropout would make the pair differ before it is trained,
     # and a resumed run differ from an unbroken one.
     model = copy.deepcopy(start).train(mode=False).requires_grad_(requires_grad=True)
     optimizer = _optimizer(model, recipe)
-    retain_weight = retain_weight_of(recipe)
+    stepper = stepper_of(model)
+    retain_weight = stepper.retain_weight
     state = TrainingState(model, optimizer, retain_weight)
     saved = checkpoints.load()
     first = state.unpack(saved) if saved else 0
-    stepper = _Stepper(model, tables=tables, recipe=recipe, pad_id=pad_id)
     began = time.monotonic()
     for step in range(first, recipe.steps):
         rate = _learning_rate(recipe, step)
@@ -196,7 +241,7 @@ def _learning_rate(recipe: TrainingRecipe, step: int) -> float:
 
 
 class _Stepper:
-    """Draws the batch of a step and computes its three losses."""
+    """The losses of the ensemble."""
 
     def __init__(
         self,
@@ -214,6 +259,7 @@ class _Stepper:
             (tables.retain, recipe.retain_batch),
             (tables.strangers, recipe.stranger_batch),
         )
+        self.retain_weight = retain_weight_of(recipe)
         self._forget = recipe.forget_objective()
         self._retain = recipe.retain_objective()
 
