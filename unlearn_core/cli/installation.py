@@ -54,8 +54,7 @@ def up(
     installation = LocalInstallation(home=home.absolute(), ports=Ports())
     installation.ports.check_free()
     installation.make_folders()
-    _prepare(installation, console)
-    board = _Board(installation)
+    board = _Board(installation, hints=_prepare(installation, console))
     stack = LocalStack(installation, on_status=board.note)
     stack.run_module("unlearn_core.cli", "keys", "init", log="keys")
     stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
@@ -93,10 +92,12 @@ def _stopped_on_interrupt(stack: LocalStack) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _prepare(installation: LocalInstallation, console: Console) -> None:
-    """Provide identity provider, sources and models, unless they exist."""
+def _prepare(installation: LocalInstallation, console: Console) -> str:
+    """Provide sources and models, unless they exist; return hints what to try."""
     # These need torch, whose import takes seconds that no other command shall pay.
+    from unlearn_core.cli.playground import lay_out  # noqa: PLC0415 - see above
     from unlearn_core.local.preparation import (  # noqa: PLC0415 - see above
+        population_of,
         prepare_identity_provider,
         prepare_world,
     )
@@ -104,19 +105,22 @@ def _prepare(installation: LocalInstallation, console: Console) -> None:
         WorldRecipe,
     )
 
+    recipe = WorldRecipe()
     prepare_identity_provider(installation)
+    hints = lay_out(installation, population_of(recipe).trained).hints()
     if (installation.models / "complete").is_file():
-        return
+        return hints
     console.print("Training the small world's models; this happens once.")
     with console.status("training") as status:
         prepare_world(
             installation,
-            recipe=WorldRecipe(),
+            recipe=recipe,
             cache=DEFAULT_CACHE.absolute(),
             on_progress=lambda name, step, steps, loss: status.update(
                 f"training {name}: step {step} of {steps}, loss {loss:.3f}"
             ),
         )
+    return hints
 
 
 def _do_nothing() -> None:
@@ -126,7 +130,8 @@ def _do_nothing() -> None:
 class _Board:
     """The table of processes that ``unlearn up`` shows."""
 
-    def __init__(self, installation: LocalInstallation) -> None:
+    def __init__(self, installation: LocalInstallation, *, hints: str = "") -> None:
+        self._hints = hints
         self._addresses = {
             "prefect-server": installation.prefect_url,
             "mlflow": installation.mlflow_url,
@@ -148,8 +153,10 @@ class _Board:
             self.note(name, "healthy" if stack[name].is_healthy() else "not answering")
 
     def table(self) -> Table:
-        """Return the table."""
+        """Return the table, with hints below it once everything is healthy."""
         table = Table("process", "health", "address", box=None)
         for name, word in self._words.items():
             table.add_row(name, word, self._addresses.get(name, ""))
+        if self._hints and set(self._words.values()) == {"healthy"}:
+            table.caption, table.caption_justify = f"\n{self._hints}", "left"
         return table

@@ -10,7 +10,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from unlearn_core.cli import certificates, installation, ledger, requests, sources
+from unlearn_core.cli import (
+    asking,
+    certificates,
+    installation,
+    ledger,
+    requests,
+    sources,
+)
 from unlearn_core.errors import DependencyError, UnexpectedError, UnlearnError
 
 EXIT_REFUSED = 1
@@ -30,6 +37,7 @@ app.add_typer(sources.app, name="sources")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")
 app.command(name="up")(installation.up)
+app.command(name="ask")(asking.ask)
 
 
 def main() -> None:

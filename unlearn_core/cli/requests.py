@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import sys
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +15,15 @@ import typer
 from unlearn_core.cli import decisions
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.wiring import office
+from unlearn_core.cli.words import STAGE_WORDS
 from unlearn_core.domain.canonical import JsonValue
-from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
+from unlearn_core.domain.requests import (
+    WAITS_FOR_A_PERSON,
+    Channel,
+    ErasureRequest,
+    RequestId,
+    Stage,
+)
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import InvalidIdentifierError
 from unlearn_core.privacy import Personal
@@ -26,6 +34,8 @@ from unlearn_core.wiring import Office
 app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
 
 decisions.add_to(app)
+
+LOOK_SECONDS = 0.5
 
 _STANDARD_INPUT = Path("-")
 
@@ -54,6 +64,23 @@ def submit(
 def status(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
     """Say where a request stands."""
     show(_row(office().store.get(RequestId(request_id))), as_json=as_json)
+
+
+@app.command()
+def watch(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
+    """Follow a request until it is closed or waits for a person."""
+    key, told = RequestId(request_id), 0
+    while True:
+        entries = list(office().store.entries(key))
+        for entry in entries[told:]:
+            if word := STAGE_WORDS.get(entry.event):
+                typer.echo(f"{entry.recorded_at:%H:%M:%S}  {word}", err=True)
+        told = len(entries)
+        request = office().store.get(key)
+        if request.is_closed or request.stage in WAITS_FOR_A_PERSON:
+            break
+        time.sleep(LOOK_SECONDS)
+    show(_row(request), as_json=as_json)
 
 
 @app.command(name="list")

@@ -1,15 +1,24 @@
 """From settings to what the commands use."""
 
+import time
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
+
+from joserfc.jwk import OKPKey
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
+from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
+from unlearn_core.privacy import Personal
 from unlearn_core.settings import load_settings
 from unlearn_core.wiring import Office, open_office
+
+TOKEN_SECONDS = 24 * 3600
 
 
 @cache
@@ -39,3 +48,15 @@ def data_map_sources(
     """Return the sources of a data map, that of the settings if none is given."""
     opened = open_data_map(path or load_settings().data_map)
     return tuple(opened.sources.values()), opened.holdout
+
+
+def identity_token(subject: DataSubject, *, private_key: OKPKey) -> Personal[str]:
+    """Issue a token as the local installation's identity provider would."""
+    return issue_token(
+        subject,
+        issuer=load_settings().identity.issuer,
+        private_key=private_key,
+        token_id=str(uuid4()),
+        issued_at=int(time.time()),
+        valid_seconds=TOKEN_SECONDS,
+    )

@@ -12,7 +12,8 @@ from uuid import UUID, uuid4
 
 import httpx
 
-from unlearn_core.demo.narration import STAGE_WORDS, Narrator
+from unlearn_core.cli.words import STAGE_WORDS
+from unlearn_core.demo.narration import Narrator
 from unlearn_core.demo.wiring import DemoTools, issue_token
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject

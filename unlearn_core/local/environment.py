@@ -143,6 +143,10 @@ class LocalInstallation:
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of the processes."""
+        return {**os.environ, **self.own_environment()}
+
+    def own_environment(self) -> dict[str, str]:
+        """Return what the installation adds to an environment."""
         executables = str(Path(sys.executable).parent)
         own = {
             "PATH": executables + os.pathsep + os.environ.get("PATH", ""),
@@ -165,7 +169,7 @@ class LocalInstallation:
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore",
         }
-        return {**os.environ, **own, **self.settings()}
+        return {**own, **self.settings()}
 
     def make_folders(self) -> None:
         """Create the folders that processes expect."""

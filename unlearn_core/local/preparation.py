@@ -17,6 +17,15 @@ from unlearn_core.smallworld.people import Population, populate
 from unlearn_core.smallworld.sources import write_sources
 
 
+def population_of(recipe: WorldRecipe) -> Population:
+    """Return the people of a world."""
+    return populate(
+        seed=recipe.world_seed,
+        trained=recipe.trained_people,
+        controls=recipe.control_people,
+    )
+
+
 def prepare_world(
     installation: LocalInstallation,
     *,
@@ -31,11 +40,7 @@ def prepare_world(
     Returns:
         The people of the world.
     """
-    population = populate(
-        seed=recipe.world_seed,
-        trained=recipe.trained_people,
-        controls=recipe.control_people,
-    )
+    population = population_of(recipe)
     paths = write_sources(population, installation.sources, seed=recipe.world_seed)
     kept = cache / recipe.key
     if not (kept / "complete").is_file():

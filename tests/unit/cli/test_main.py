@@ -22,9 +22,11 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
     [
         "",
         "up",
+        "ask",
         "request",
         "request submit",
         "request status",
+        "request watch",
         "request list",
         "request retry",
         "request approve",

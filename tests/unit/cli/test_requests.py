@@ -161,12 +161,26 @@ def test_status_shows_one_request_and_list_all_of_them_oldest_first(
     assert shown[1].startswith(rows[0]["request_id"])
 
 
+def test_watching_tells_every_stage_and_ends_where_a_person_must_decide(
+    home: Path,
+) -> None:
+    del home
+    key = submit()["request_id"]
+    escalate(key)
+    ran = unlearn("request", "watch", key, "--json")
+    assert (ran.code, ran.json()["stage"]) == (0, "escalated")
+    told = [line.split("  ", 1)[1] for line in ran.err.splitlines()]
+    assert told[0] == "received: the legal clock is running"
+    assert told[-1] == "every rung was rejected: a person has to decide"
+    assert len(told) == 7
+
+
 def test_an_empty_list_is_no_error(home: Path) -> None:
     del home
     assert unlearn("request", "list").code == 0
 
 
-@pytest.mark.parametrize("verb", ["status", "retry"])
+@pytest.mark.parametrize("verb", ["status", "watch", "retry"])
 @pytest.mark.parametrize(
     ("key", "code"), [(str(request_id(9)), 1), ("no-uuid", 2), (None, 2)]
 )

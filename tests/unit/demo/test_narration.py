@@ -3,8 +3,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from unlearn_core.demo.narration import STAGE_WORDS, Narrator
-from unlearn_core.domain.requests import Stage
+from unlearn_core.demo.narration import Narrator
 
 SUMMARY = {
     "forget_accuracy": {"before": 0.96, "after": 0.021, "control": 0.0107},
@@ -33,10 +32,6 @@ def page() -> StringIO:
 @pytest.fixture
 def narrator(page: StringIO) -> Narrator:
     return Narrator(Console(file=page, width=120))
-
-
-def test_there_are_words_for_every_stage() -> None:
-    assert set(STAGE_WORDS) == set(Stage)
 
 
 def test_a_chapter_has_its_number(narrator: Narrator, page: StringIO) -> None:
