@@ -30,6 +30,8 @@ from unlearn_core.modeling.bundles import open_bundle, write_bundle
 from unlearn_core.modeling.weights import own_tensors_digest, pack_pair
 from unlearn_core.ports import RegisteredVersion
 
+pytestmark = pytest.mark.integration
+
 Look = Callable[[], None]
 
 

@@ -16,6 +16,8 @@ from unlearn_core.local.processes import (
     ProcessPlan,
 )
 
+pytestmark = pytest.mark.integration
+
 # A child and its own child, which holds a pipe open for as long as it lives.
 FAMILY = """
     import subprocess, sys
