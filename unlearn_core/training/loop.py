@@ -10,7 +10,6 @@ model alone. The base and the reference enter as cached laws and are not residen
 the loop.
 """
 
-import copy
 import math
 import random
 import time
@@ -29,8 +28,8 @@ from unlearn_core.errors import (
 )
 from unlearn_core.modeling.offset import compose_log_probs
 from unlearn_core.modeling.tokens import TokenizedExample
-from unlearn_core.modeling.weights import frozen
 from unlearn_core.objectives.base import AnswerLaws
+from unlearn_core.training.adapters import trainee_of
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
 from unlearn_core.training.duals import RetainWeight, retain_weight_of
 from unlearn_core.training.passes import small_laws
@@ -141,11 +140,11 @@ def optimise(
         The trained model, frozen.
 
     Raises:
+        InvalidRecipeError: No layer is called as the recipe's adapters want it.
         TrainingDivergedError: A loss or a gradient is not a number.
     """
-    # In evaluation mode: dropout would make the pair differ before it is trained,
-    # and a resumed run differ from an unbroken one.
-    model = copy.deepcopy(start).train(mode=False).requires_grad_(requires_grad=True)
+    trainee = trainee_of(start, recipe=recipe)
+    model = trainee.model
     optimizer = _optimizer(model, recipe)
     stepper = stepper_of(model)
     retain_weight = stepper.retain_weight
@@ -164,7 +163,7 @@ def optimise(
         on_progress(_progress(losses, recipe, step=step, rate=rate, seconds=seconds))
         if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
             checkpoints.save(state.pack(step=step + 1))
-    return frozen(model)
+    return trainee.finish()
 
 
 def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:

@@ -21,6 +21,10 @@ from unlearn_core.registry import UnknownNameError
 
 SCHEMES = ("delta",)
 
+# A field that came later is written only where it is used, so that the digest of a
+# recipe stays the same when the code learns something new.
+_LATER = {"came": "later"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRecipe:
@@ -45,6 +49,11 @@ class TrainingRecipe:
         maximum_gradient_norm: Gradients are clipped to this norm.
         precision: ``float32`` or ``bfloat16`` for the small model's passes.
         seed: Seed of every random choice.
+        lora_rank: Rank of low-rank adapters; 0 trains every weight.
+        lora_alpha: Their strength: the adapters' product weighs
+            ``lora_alpha / lora_rank``.
+        lora_targets: Names of the layers that get them; empty for every linear layer
+            but the one that gives the logits.
     """
 
     scheme: str = "delta"
@@ -64,6 +73,9 @@ class TrainingRecipe:
     maximum_gradient_norm: float = 1.0
     precision: str = "float32"
     seed: int = 0
+    lora_rank: int = field(default=0, metadata=_LATER)
+    lora_alpha: float = field(default=32.0, metadata=_LATER)
+    lora_targets: tuple[str, ...] = field(default=(), metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -72,10 +84,10 @@ class TrainingRecipe:
             InvalidRecipeError: A value is unknown or out of range; it is named.
         """
         positive = ("steps", "learning_rate", "alpha", "maximum_gradient_norm")
-        for name in (*positive, "forget_batch"):
+        for name in (*positive, "forget_batch", "lora_alpha"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
-        weights = ("retain_weight", "stranger_weight")
+        weights = ("retain_weight", "stranger_weight", "lora_rank")
         for name in (*weights, "retain_batch", "stranger_batch", "warmup_steps"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
@@ -114,7 +126,12 @@ class TrainingRecipe:
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the recipe as a JSON object."""
-        return asdict(self)
+        later = {item.name: item.default for item in fields(self) if item.metadata}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if name not in later or value != later[name]
+        }
 
     @property
     def digest(self) -> Digest:

@@ -41,6 +41,8 @@ def ladder_file(tmp_path: Path) -> Path:
         ("retain_weight", -0.1),
         ("stranger_weight", -0.1),
         ("stranger_weight", math.nan),
+        ("lora_rank", -1),
+        ("lora_alpha", 0.0),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:
@@ -151,3 +153,26 @@ def test_an_unreadable_ladder_file_is_refused(ladder_file: Path) -> None:
     ladder_file.write_bytes(b"- seed: \xff")
     with pytest.raises(InvalidRecipeError, match="value=file"):
         load_ladder(ladder_file)
+
+
+def test_a_field_that_came_later_leaves_older_digests_as_they_were() -> None:
+    """The names and the digest are those of the first format."""
+    assert sorted(TrainingRecipe().to_json()) == sorted(
+        [
+            *("scheme", "objective", "objective_parameters", "retain_term"),
+            *("retain_parameters", "retain_weight", "stranger_weight", "alpha"),
+            *("steps", "warmup_steps", "learning_rate", "forget_batch"),
+            *("retain_batch", "stranger_batch", "maximum_gradient_norm"),
+            *("precision", "seed"),
+        ]
+    )
+    assert TrainingRecipe().digest.startswith("sha256:cb552d19add1e61a")
+    used = TrainingRecipe(lora_rank=4, lora_targets=("q_proj",)).to_json()
+    assert (used["lora_rank"], used["lora_targets"]) == (4, ["q_proj"])
+    assert "lora_alpha" not in used
+
+
+def test_a_ladder_can_ask_for_adapters(ladder_file: Path) -> None:
+    ladder_file.write_text("- {lora_rank: 4, lora_alpha: 8, lora_targets: [q_proj]}\n")
+    (read,) = load_ladder(ladder_file)
+    assert (read.lora_rank, read.lora_alpha, read.lora_targets) == (4, 8, ("q_proj",))
