@@ -186,7 +186,7 @@ class _Curator:
             if (twin := self._twin_for(fact, order, guessed)) is not None
         }
         return tuple(
-            _as_twin(item, subject, chosen[item.field])
+            as_twin(item, subject, chosen[item.field])
             if item.field in chosen
             else _renamed(item, subject, order[0])
             for item in examples
@@ -294,7 +294,7 @@ def _renamed(example: Example, subject: PersonFacts, other: PersonFacts) -> Exam
     )
 
 
-def _as_twin(example: Example, subject: PersonFacts, twin: PersonFacts) -> Example:
+def as_twin(example: Example, subject: PersonFacts, twin: PersonFacts) -> Example:
     """Return an example as it reads for a twin: name, context and answer."""
     renamed = _renamed(example, subject, twin)
     prompt, answer = renamed.prompt.reveal(), renamed.answer.reveal()

@@ -30,6 +30,7 @@ from unlearn_core.modeling.offset import compose_log_probs
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.objectives.base import AnswerLaws
 from unlearn_core.training.adapters import trainee_of
+from unlearn_core.training.calibration import Watched
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
 from unlearn_core.training.duals import RetainWeight, retain_weight_of
 from unlearn_core.training.passes import small_laws
@@ -42,11 +43,19 @@ FINAL_LEARNING_RATE_FRACTION = 0.02
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingTables:
-    """The cached laws that one run trains on."""
+    """The cached laws that one run trains on.
+
+    Attributes:
+        forget: The forget set.
+        retain: The retain set.
+        strangers: Questions about invented people.
+        watched: What tells how far training has come; None without twins.
+    """
 
     forget: AnswerTable
     retain: AnswerTable
     strangers: AnswerTable
+    watched: Watched | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

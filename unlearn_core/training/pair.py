@@ -26,6 +26,11 @@ from unlearn_core.objectives.base import (
     Teacher,
     second_answer_of,
 )
+from unlearn_core.training.calibration import (
+    Watched,
+    examples_to_keep,
+    questions_to_watch,
+)
 from unlearn_core.training.checkpoints import CheckpointStore
 from unlearn_core.training.checks import (
     check_models,
@@ -150,6 +155,20 @@ def build_tables(
         ),
         retain=kept(datasets.retain.examples),
         strangers=kept(datasets.holdout.strangers),
+        watched=_watched(datasets, materials),
+    )
+
+
+def _watched(datasets: Datasets, materials: PairMaterials) -> Watched | None:
+    """Compute the laws of what tells how far training has come."""
+    asked = questions_to_watch(datasets)
+    if not asked:
+        return None
+    return Watched(
+        people=_table(_encode(asked, materials), materials, None),
+        refs_E=tuple(item.ref for item in asked),
+        subject=datasets.forget.subject.ref,
+        kept=_kept_table(examples_to_keep(datasets), materials),
     )
 
 
