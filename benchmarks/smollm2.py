@@ -39,6 +39,7 @@ def main() -> int:
         "UNLEARN_ACCEPTANCE_POLICY": str(HERE / "acceptance-text-1.yaml"),
         "UNLEARN_RECIPE": str(HERE / "smollm2_ladder.yaml"),
         "UNLEARN_SERVING__THREADS": "0",
+        "UNLEARN_MODEL__PRECISION": "bfloat16",
     }
     # Libraries read these when they are imported, so they are set before.
     os.environ.update(installation.environment() | own)

@@ -38,15 +38,13 @@ def tell(
     world.write_sources(installation.sources)
     prepare_identity_provider(installation)
     stack = LocalStack(installation)
-    try:
+    with stack.stopped_at_the_end():
         narrator.step(2, "The services start.")
         stack.run_module("unlearn_core.cli", "keys", "init", log="keys")
         stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
         stack.start()
         started = time.monotonic()
         summary = _forget(world.taught[author], installation, narrator)
-    finally:
-        stack.stop()
     seconds = {
         "models": taught - began,
         "services": started - taught,

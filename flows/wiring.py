@@ -72,6 +72,7 @@ class Station:
                 base=settings.model.base,
                 reference=settings.model.reference,
                 device=settings.model.device,
+                precision=settings.model.precision,
             ),
             pseudonymiser=office.keys.pseudonymiser(),
             sources=data_map.sources,

@@ -36,6 +36,9 @@ class ModelSettings(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="Where tensors live."
     )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Precision of the base model's passes."
+    )
 
 
 class KeySettings(BaseModel):

@@ -85,6 +85,9 @@ class _History(DynamicCache):
     def batch_repeat_interleave(self, repeats: int) -> None:
         self.rows = [row for row in self.rows for _ in range(repeats)]
 
+    def batch_select_indices(self, indices: Tensor) -> None:
+        self.rows = [self.rows[index] for index in indices.tolist()]
+
 
 Table = Callable[[tuple[int, ...]], Sequence[float] | Floats]
 """Log-probabilities of the next token, given every token before it."""

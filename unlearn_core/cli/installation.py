@@ -1,9 +1,8 @@
 """``unlearn keys``, ``unlearn database`` and ``unlearn up``."""
 
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +21,6 @@ database = typer.Typer(help="The database schema.", no_args_is_help=True)
 DEFAULT_HOME = Path("var/local")
 DEFAULT_CACHE = Path("var/cache")
 LOOK_SECONDS = 1.0
-ENDINGS = (signal.SIGINT, signal.SIGTERM)
 
 
 @keys.command(name="init")
@@ -59,8 +57,9 @@ def up(
     stack.run_module("unlearn_core.cli", "keys", "init", log="keys")
     stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
     with (
+        suppress(KeyboardInterrupt),
         Live(board.table(), console=console, auto_refresh=False) as live,
-        _stopped_on_interrupt(stack),
+        stack.stopped_at_the_end(),
     ):
         board.on_change = lambda: live.update(board.table(), refresh=True)
         stack.start()
@@ -68,28 +67,6 @@ def up(
             time.sleep(LOOK_SECONDS)
             stack.tend()
             board.check(stack)
-
-
-@contextmanager
-def _stopped_on_interrupt(stack: LocalStack) -> Iterator[None]:
-    """Stop the processes at the end, whatever ends it; a signal is a normal end.
-
-    A signal interrupts even the start. Further signals are ignored while the
-    processes are being stopped, which takes a bounded time.
-    """
-    kept = {
-        number: signal.signal(number, signal.default_int_handler) for number in ENDINGS
-    }
-    try:
-        yield
-    except KeyboardInterrupt:
-        return
-    finally:
-        for number in ENDINGS:
-            signal.signal(number, signal.SIG_IGN)
-        stack.stop()
-        for number, handler in kept.items():
-            signal.signal(number, handler)
 
 
 def _prepare(installation: LocalInstallation, console: Console) -> str:

@@ -77,13 +77,10 @@ class Story:
         population = self._timed("base_model", self._world)
         subject = population.trained[self.subject_number]
         stack = LocalStack(self.installation)
-        try:
+        with stack.stopped_at_the_end():
             self.narrator.step(2, "The services start.")
             self._timed("services", lambda: self._start(stack))
             summary = self._with_services(subject, population)
-        finally:
-            with self.narrator.working("stopping the services"):
-                stack.stop()
         self.narrator.step(8, "Everything that was written is searched.")
         search = self._timed("search", lambda: self._search(subject))
         summary |= {

@@ -1,8 +1,10 @@
 """Starts, watches and stops the parts of a local installation."""
 
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from unlearn_core.local.environment import HOST, LocalInstallation
@@ -14,6 +16,7 @@ from unlearn_core.local.processes import (
 
 START_SECONDS = 90.0
 WORK_POOL = "unlearn"
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 OnStatus = Callable[[str, str], None]
 """Called with the name of a process and a word about it."""
@@ -75,6 +78,27 @@ class LocalStack:
         for name, process in reversed(self._processes.items()):
             process.stop()
             self._on_status(name, "stopped")
+
+    @contextmanager
+    def stopped_at_the_end(self) -> Iterator[None]:
+        """Stop all processes when the work ends, whatever ends it.
+
+        A request to end and a closed terminal count as Ctrl-C, even during the start.
+        Further signals are ignored while the processes are being stopped, which takes
+        a bounded time.
+        """
+        kept = {
+            number: signal.signal(number, signal.default_int_handler)
+            for number in ENDINGS
+        }
+        try:
+            yield
+        finally:
+            for number in ENDINGS:
+                signal.signal(number, signal.SIG_IGN)
+            self.stop()
+            for number, handler in kept.items():
+                signal.signal(number, handler)
 
     def tend(self) -> None:
         """Start again what has died."""

@@ -15,6 +15,9 @@ from torch import Tensor
 
 from unlearn_core.modeling.laws import NextTokenLaw
 
+WORTH_COMPACTING = 0.75
+"""Share of unfinished rows from which on the finished ones are dropped."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
@@ -66,6 +69,14 @@ class Decoder:
         self._lengths_B = self._lengths_B.repeat_interleave(times)
         self.log_probs_BV = self.log_probs_BV.repeat_interleave(times, dim=0)
 
+    def keep(self, rows_B: Tensor) -> None:
+        """Go on with some rows only; the others' caches are freed."""
+        for cache in self._caches:
+            cache.batch_select_indices(rows_B)
+        self._mask_BS = self._mask_BS[rows_B]
+        self._lengths_B = self._lengths_B[rows_B]
+        self.log_probs_BV = self.log_probs_BV[rows_B]
+
     def advance(self, tokens_B: Tensor) -> None:
         """Append one token to every row and compute the law after it."""
         ones_B1 = torch.ones_like(self._mask_BS[:, :1])
@@ -109,7 +120,7 @@ def generate(
     pad_id: int,
     seed: int,
     samples: int = 1,
-    rows_at_once: int = 512,
+    rows_at_once: int = 256,
 ) -> list[list[int]]:
     """Continue prompts.
 
@@ -140,15 +151,21 @@ def generate(
 def _continue(
     decoder: Decoder, sampling: Sampling, *, end_id: int, generator: torch.Generator
 ) -> list[list[int]]:
-    columns: list[Tensor] = []
-    ended_B: Tensor | None = None
-    for _ in range(sampling.maximum_tokens):
+    answers: list[list[int]] = [[] for _ in decoder.log_probs_BV]
+    rows, ended = list(range(len(answers))), set[int]()
+    for remaining in reversed(range(sampling.maximum_tokens)):
         tokens_B = choose_tokens(decoder.log_probs_BV, sampling, generator=generator)
-        columns.append(tokens_B)
-        is_end_B = tokens_B == end_id
-        ended_B = is_end_B if ended_B is None else ended_B | is_end_B
-        if bool(ended_B.all()) or len(columns) == sampling.maximum_tokens:
+        for row, token in zip(rows, tokens_B.tolist(), strict=True):
+            if token == end_id:
+                ended.add(row)
+            elif row not in ended:
+                answers[row].append(token)
+        going = [place for place, row in enumerate(rows) if row not in ended]
+        if not going or not remaining:
             break
+        if len(going) <= WORTH_COMPACTING * len(rows):
+            places_B = torch.tensor(going, device=tokens_B.device)
+            decoder.keep(places_B)
+            tokens_B, rows = tokens_B[places_B], [rows[place] for place in going]
         decoder.advance(tokens_B)
-    rows = torch.stack(columns, dim=1).tolist()
-    return [row[: row.index(end_id)] if end_id in row else row for row in rows]
+    return answers

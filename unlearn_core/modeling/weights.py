@@ -34,6 +34,10 @@ from unlearn_core.modeling.tokens import TransformersTokenizer
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
 TOKENIZER_FILE = "tokenizer.json"
+PRECISIONS: Mapping[str, torch.dtype] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+}
 
 # What the library raises, in one place or another, for a wrong configuration.
 _UNREADABLE = (
@@ -113,14 +117,16 @@ def load_tokenizer(directory: Path) -> TransformersTokenizer:
     return tokenizer
 
 
-def load_language_model(directory: Path, *, device: torch.device) -> LanguageModel:
+def load_language_model(
+    directory: Path, *, device: torch.device, dtype: torch.dtype = torch.float32
+) -> LanguageModel:
     """Load model, tokenizer and identity from a model directory.
 
     Raises:
         ModelUnavailableError: Something is missing or unreadable.
     """
     return LanguageModel(
-        model=load_model(directory, device=device),
+        model=load_model(directory, device=device, dtype=dtype),
         tokenizer=load_tokenizer(directory),
         identity=identity_of(directory),
     )

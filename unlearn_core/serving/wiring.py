@@ -10,7 +10,11 @@ from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.modeling.laws import PlainLaw
-from unlearn_core.modeling.weights import choose_device, load_language_model
+from unlearn_core.modeling.weights import (
+    PRECISIONS,
+    choose_device,
+    load_language_model,
+)
 from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.engine import Engine
@@ -37,7 +41,9 @@ def build_service(settings: Settings) -> InferenceService:
         torch.set_num_threads(serving.threads)
     keys = KeyDirectory(settings.keys.directory)
     base = load_language_model(
-        settings.model.base, device=choose_device(settings.model.device)
+        settings.model.base,
+        device=choose_device(settings.model.device),
+        dtype=PRECISIONS[settings.model.precision],
     )
     slot = Slot(
         PlainLaw(base.model),

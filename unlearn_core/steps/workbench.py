@@ -17,6 +17,7 @@ from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
+    PRECISIONS,
     choose_device,
     identity_of,
     load_model,
@@ -34,12 +35,21 @@ class ModelShelf:
         base: Directory of the base model.
         reference: Directory of the frozen small model.
         device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``float32`` or ``bfloat16``, of the base model's passes.
     """
 
-    def __init__(self, *, base: Path, reference: Path, device: str) -> None:
+    def __init__(
+        self,
+        *,
+        base: Path,
+        reference: Path,
+        device: str,
+        precision: str = "float32",
+    ) -> None:
         self._base = base
         self._reference = reference
         self._device = device
+        self._precision = precision
 
     @cached_property
     def device(self) -> torch.device:
@@ -59,7 +69,9 @@ class ModelShelf:
     @cached_property
     def base(self) -> PreTrainedModel:
         """Return the base model."""
-        return load_model(self._base, device=self.device)
+        return load_model(
+            self._base, device=self.device, dtype=PRECISIONS[self._precision]
+        )
 
     @cached_property
     def reference(self) -> PreTrainedModel:

@@ -190,6 +190,15 @@ def test_a_repeated_prompt_is_the_prompt_asked_again() -> None:
     torch.testing.assert_close(decoder.log_probs_BV, expected, rtol=0, atol=1e-5)
 
 
+def test_rows_that_are_kept_go_on_as_if_they_were_alone() -> None:
+    law = offset_law()
+    decoder = Decoder(law, [[7, 19, 4], [200], [31, 5]], pad_id=PAD)
+    decoder.keep(torch.tensor([2, 0]))
+    decoder.advance(torch.tensor([11, 12]))
+    expected = Decoder(law, [[31, 5, 11], [7, 19, 4, 12]], pad_id=PAD).log_probs_BV
+    torch.testing.assert_close(decoder.log_probs_BV, expected, rtol=0, atol=1e-5)
+
+
 @given(
     st.lists(st.floats(-20, 20), min_size=2, max_size=8),
     st.floats(0.05, 1.0),
