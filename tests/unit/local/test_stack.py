@@ -1,3 +1,4 @@
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,25 @@ def test_parts_are_stopped_in_the_opposite_order(
         ("prefect-server", "stopped"),
     ]
     assert not any(stack[name].is_alive for name in stack.names())
+
+
+@pytest.mark.parametrize("number", stack_module.ENDINGS)
+def test_any_signal_that_ends_the_work_stops_the_parts_first(
+    stack: LocalStack, number: signal.Signals
+) -> None:
+    before = signal.getsignal(number)
+    stack.start("intake")
+    with pytest.raises(KeyboardInterrupt), stack.stopped_at_the_end():
+        signal.raise_signal(number)
+    assert not stack["intake"].is_alive
+    assert signal.getsignal(number) == before
+
+
+def test_parts_are_stopped_when_the_work_fails(stack: LocalStack) -> None:
+    stack.start("intake")
+    with pytest.raises(LookupError), stack.stopped_at_the_end():
+        raise LookupError
+    assert not stack["intake"].is_alive
 
 
 def test_only_what_has_died_is_started_again(stack: LocalStack, events: Events) -> None:

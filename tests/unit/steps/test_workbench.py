@@ -2,6 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from support.models import llama
 from support.steps import Controller, tiny_shelf
 
 from unlearn_core.errors import LeaseLostError, ModelUnavailableError
@@ -40,6 +42,17 @@ def test_the_shelf_loads_a_model_when_it_is_needed_and_once() -> None:
         _ = shelf.base
     assert shelf.device.type == "cpu"
     assert tiny_shelf().base is tiny_shelf().base
+
+
+def test_only_the_base_is_loaded_in_the_precision_asked_for(tmp_path: Path) -> None:
+    llama(0).save_pretrained(tmp_path)
+
+    shelf = ModelShelf(
+        base=tmp_path, reference=tmp_path, device="cpu", precision="bfloat16"
+    )
+
+    assert shelf.base.dtype is torch.bfloat16
+    assert shelf.reference.dtype is torch.float32
 
 
 def test_the_digest_of_the_reference_is_that_of_its_weights() -> None:
