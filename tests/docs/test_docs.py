@@ -10,6 +10,7 @@ from importlib import import_module
 from importlib.metadata import distribution, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from pydantic import BaseModel, SecretStr
@@ -24,6 +25,8 @@ from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
 from unlearn_core.settings import PACKAGE_ROOT, Settings
 from unlearn_core.training import checks
+from unlearn_core.training.masks import MASKS
+from unlearn_core.training.optimizers import OPTIMIZERS
 from unlearn_core.training.recipe import load_ladder
 from unlearn_core.verification.policy import load_policy
 
@@ -36,7 +39,13 @@ PAGES = sorted(
     ]
     + [path for path in (ROOT / "README.md",) if path.is_file()]
 )
-REGISTERED = [*FORGET_OBJECTIVES, *RETAIN_TERMS, *METRICS]
+TRAINED_WITH: tuple[Registry[Any], ...] = (
+    FORGET_OBJECTIVES,
+    RETAIN_TERMS,
+    OPTIMIZERS,
+    MASKS,
+)
+REGISTERED = [*(name for group in TRAINED_WITH for name in group), *METRICS]
 
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
@@ -109,11 +118,14 @@ def test_every_page_of_the_catalogue_belongs_to_a_registered_name() -> None:
     assert pages - {"README"} == set(REGISTERED)
 
 
-@pytest.mark.parametrize("name", [*FORGET_OBJECTIVES, *RETAIN_TERMS])
-def test_a_page_names_every_hyperparameter_with_its_default(name: str) -> None:
-    registry = FORGET_OBJECTIVES if name in FORGET_OBJECTIVES else RETAIN_TERMS
+@pytest.mark.parametrize(
+    ("group", "name"), [(group, name) for group in TRAINED_WITH for name in group]
+)
+def test_a_page_names_every_hyperparameter_with_its_default(
+    group: Registry[Any], name: str
+) -> None:
     text = (DOCS / "catalogue" / f"{name}.md").read_text(encoding="utf-8")
-    kind: object = registry.get(name)
+    kind: object = group.get(name)
     assert is_dataclass(kind)
     for field in fields(kind):
         assert f"| `{field.name}` | {field.default} |" in text

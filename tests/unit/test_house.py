@@ -15,6 +15,8 @@ import pytest
 from unlearn_core import errors
 from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
+from unlearn_core.training.masks import MASKS
+from unlearn_core.training.optimizers import OPTIMIZERS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
@@ -223,7 +225,9 @@ def test_every_unit_test_file_belongs_to_a_module() -> None:
     assert strays == []
 
 
-@pytest.mark.parametrize("name", [*FORGET_OBJECTIVES, *RETAIN_TERMS, *METRICS])
+@pytest.mark.parametrize(
+    "name", [*FORGET_OBJECTIVES, *RETAIN_TERMS, *OPTIMIZERS, *MASKS, *METRICS]
+)
 def test_every_registered_name_has_a_page(name: str) -> None:
     page = ROOT / "docs" / "catalogue" / f"{name}.md"
     assert page.is_file()

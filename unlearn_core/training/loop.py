@@ -13,8 +13,8 @@ the loop.
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -33,12 +33,16 @@ from unlearn_core.training.adapters import trainee_of
 from unlearn_core.training.calibration import Watched
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
 from unlearn_core.training.duals import RetainWeight, retain_weight_of
+from unlearn_core.training.optimizers.base import Curved
 from unlearn_core.training.passes import small_laws
 from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.selection import answering, choose_weights
 from unlearn_core.training.targets import AnswerTable
 
 CHECKPOINT_EVERY_STEPS = 50
 FINAL_LEARNING_RATE_FRACTION = 0.02
+EVIDENCE_EXAMPLES = 512
+"""How many examples of a set a parameter mask looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +153,17 @@ def optimise(
         The trained model, frozen.
 
     Raises:
-        InvalidRecipeError: No layer is called as the recipe's adapters want it.
+        InvalidRecipeError: No layer is called as the recipe's adapters want it, the
+            mask does not fit the model, or mask or optimiser asks for what the
+            stepper cannot show.
         TrainingDivergedError: A loss or a gradient is not a number.
     """
     trainee = trainee_of(start, recipe=recipe)
     model = trainee.model
-    optimizer = _optimizer(model, recipe)
     stepper = stepper_of(model)
+    # Before a checkpoint is read: a resumed run has its mask from the same start.
+    choose_weights(model, stepper, recipe.parameter_mask())
+    optimizer = _optimizer(model, recipe)
     retain_weight = stepper.retain_weight
     state = TrainingState(model, optimizer, retain_weight)
     saved = checkpoints.load()
@@ -163,6 +171,7 @@ def optimise(
     began = time.monotonic()
     for step in range(first, recipe.steps):
         rate = _learning_rate(recipe, step)
+        _show_curvature(optimizer, stepper, step=step)
         losses = stepper.losses(step)
         weights = (1.0, retain_weight.value, recipe.stranger_weight)
         total = _total(losses, weights, step=step)
@@ -176,9 +185,17 @@ def optimise(
 
 
 def _optimizer(model: PreTrainedModel, recipe: TrainingRecipe) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.98), weight_decay=0.0
-    )
+    trained = [item for item in model.parameters() if item.requires_grad]
+    return recipe.optimizer_recipe().build(trained, learning_rate=recipe.learning_rate)
+
+
+def _show_curvature(
+    optimizer: torch.optim.Optimizer, stepper: Stepper, *, step: int
+) -> None:
+    """Let an optimiser that follows the curvature renew its estimate, when due."""
+    if isinstance(optimizer, Curved) and step % optimizer.curvature_every == 0:
+        drawn_loss, positions = answering(stepper, "optimizer").drawn_loss(step)
+        optimizer.observe(drawn_loss, positions=positions)
 
 
 def _progress(
@@ -273,32 +290,69 @@ class _Stepper:
 
     def losses(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return forget, retain and stranger loss of a step."""
+        forget, *kept = (
+            term(laws) if laws else torch.zeros((), device=self._model.device)
+            for laws, term in zip(
+                self._step_laws(step),
+                (self._forget, self._retain, self._retain),
+                strict=True,
+            )
+        )
+        return forget, kept[0], kept[1]
+
+    def drawn_loss(self, step: int) -> tuple[Tensor, int]:
+        """Return the loss of tokens that the served law itself draws in a step."""
+        served_NV = torch.cat(
+            [laws.served_NV for laws in self._step_laws(step) if laws is not None]
+        )
+        generator = torch.Generator(served_NV.device)
+        generator.manual_seed(
+            random.Random(f"{self._recipe.seed}-{step}").getrandbits(32)
+        )
+        drawn_N1 = served_NV.detach().exp().multinomial(1, generator=generator)
+        return -served_NV.gather(-1, drawn_N1).mean(), len(served_NV)
+
+    def answer_losses(self, *, retained: bool) -> Iterator[Tensor]:
+        """Yield parts of the mean negative log-probability of true answers."""
+        table, size = self._parts[int(retained)]
+        alone = replace(table, second=None)
+        rows = range(0, len(table), 1 + len(table) // (EVIDENCE_EXAMPLES + 1))
+        positions = int(table.counts_E[list(rows)].sum())
+        for begin in range(0, len(rows), max(1, size)):
+            some = rows[begin : begin + max(1, size)]
+            small_NV = self._small_laws(_examples(alone, some))
+            laws = self._laws(alone, some, small_NV)
+            yield -laws.label_log_probs(laws.served_NV).sum() / positions
+
+    def _step_laws(self, step: int) -> list[AnswerLaws | None]:
+        """Return the laws of a step's batch; None for a part without examples."""
         rng = random.Random(f"{self._recipe.seed}-{step}")
         chosen = [
             rng.sample(range(len(table)), min(size, len(table)))
             for table, size in self._parts
         ]
-        small_NV = small_laws(
-            self._model,
+        small_NV = self._small_laws(
             [
                 item
                 for (table, _), rows in zip(self._parts, chosen, strict=True)
                 for item in _examples(table, rows)
-            ],
+            ]
+        )
+        found: list[AnswerLaws | None] = []
+        begin = 0
+        for (table, _), rows in zip(self._parts, chosen, strict=True):
+            laws = self._laws(table, rows, small_NV[begin:]) if rows else None
+            begin += _positions(laws) if laws else 0
+            found.append(laws)
+        return found
+
+    def _small_laws(self, examples: Sequence[TokenizedExample]) -> Tensor:
+        return small_laws(
+            self._model,
+            examples,
             pad_id=self._pad_id,
             precision=self._recipe.precision,
         )
-        values: list[Tensor] = []
-        begin = 0
-        for (table, _), rows in zip(self._parts, chosen, strict=True):
-            if not rows:
-                values.append(small_NV.new_zeros(()))
-                continue
-            laws = self._laws(table, rows, small_NV[begin:])
-            begin += _positions(laws)
-            term = self._retain if values else self._forget
-            values.append(term(laws))
-        return values[0], values[1], values[2]
 
     def _laws(
         self, table: AnswerTable, rows: Sequence[int], small_NV: Tensor

@@ -18,6 +18,10 @@ from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import ForgetObjective, RetainTerm
 from unlearn_core.registry import UnknownNameError
+from unlearn_core.training.masks import MASKS
+from unlearn_core.training.masks.base import ParameterMask
+from unlearn_core.training.optimizers import OPTIMIZERS
+from unlearn_core.training.optimizers.base import OptimizerRecipe
 
 SCHEMES = ("delta",)
 
@@ -42,7 +46,7 @@ class TrainingRecipe:
         alpha: Offset strength, in training and in serving.
         steps: Optimiser steps.
         warmup_steps: Steps of linear warm-up; a half cosine follows.
-        learning_rate: Peak learning rate of AdamW.
+        learning_rate: Peak learning rate of the optimiser.
         forget_batch: Forget examples per step.
         retain_batch: Retain examples per step.
         stranger_batch: Stranger examples per step.
@@ -54,6 +58,10 @@ class TrainingRecipe:
             ``lora_alpha / lora_rank``.
         lora_targets: Names of the layers that get them; empty for every linear layer
             but the one that gives the logits.
+        optimizer: Name of the optimiser.
+        optimizer_parameters: Its hyperparameters.
+        mask: Name of the parameter mask: which weights are trained.
+        mask_parameters: Its hyperparameters.
     """
 
     scheme: str = "delta"
@@ -76,6 +84,12 @@ class TrainingRecipe:
     lora_rank: int = field(default=0, metadata=_LATER)
     lora_alpha: float = field(default=32.0, metadata=_LATER)
     lora_targets: tuple[str, ...] = field(default=(), metadata=_LATER)
+    optimizer: str = field(default="adamw", metadata=_LATER)
+    optimizer_parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata=_LATER
+    )
+    mask: str = field(default="all", metadata=_LATER)
+    mask_parameters: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -99,6 +113,8 @@ class TrainingRecipe:
             raise InvalidRecipeError(value="precision")
         self.forget_objective()
         self.retain_objective()
+        self.optimizer_recipe()
+        self.parameter_mask()
 
     def forget_objective(self) -> ForgetObjective:
         """Build the forget objective.
@@ -124,13 +140,37 @@ class TrainingRecipe:
         except (UnknownNameError, TypeError, ValueError):
             raise InvalidRecipeError(value="retain_term") from None
 
+    def optimizer_recipe(self) -> OptimizerRecipe:
+        """Return the optimiser's hyperparameters.
+
+        Raises:
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
+        """
+        try:
+            return OPTIMIZERS.get(self.optimizer)(**self.optimizer_parameters)
+        except (UnknownNameError, TypeError, ValueError):
+            raise InvalidRecipeError(value="optimizer") from None
+
+    def parameter_mask(self) -> ParameterMask:
+        """Build the parameter mask.
+
+        Raises:
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
+        """
+        try:
+            return MASKS.get(self.mask)(**self.mask_parameters)
+        except (UnknownNameError, TypeError, ValueError):
+            raise InvalidRecipeError(value="mask") from None
+
     def to_json(self) -> dict[str, JsonValue]:
         """Return the recipe as a JSON object."""
-        later = {item.name: item.default for item in fields(self) if item.metadata}
+        later = {item.name: item for item in fields(self) if item.metadata}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in asdict(self).items()
-            if name not in later or value != later[name]
+            if name not in later or value not in (later[name].default, {})
         }
 
     @property

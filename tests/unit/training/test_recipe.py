@@ -56,6 +56,10 @@ def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) 
         ({"objective": "npo", "objective_parameters": {"gamma": 1.0}}, "objective"),
         ({"objective": "npo", "objective_parameters": {"beta": 0.0}}, "objective"),
         ({"retain_parameters": {"beta": 1.0}}, "retain_term"),
+        ({"optimizer": "nobody"}, "optimizer"),
+        ({"optimizer": "sophia", "optimizer_parameters": {"gamma": 0.0}}, "optimizer"),
+        ({"mask": "nobody"}, "mask"),
+        ({"mask": "wagle", "mask_parameters": {"share": 2.0}}, "mask"),
     ],
 )
 def test_a_hyperparameter_that_cannot_work_is_refused(
@@ -170,6 +174,9 @@ def test_a_field_that_came_later_leaves_older_digests_as_they_were() -> None:
     used = TrainingRecipe(lora_rank=4, lora_targets=("q_proj",)).to_json()
     assert (used["lora_rank"], used["lora_targets"]) == (4, ["q_proj"])
     assert "lora_alpha" not in used
+    used = TrainingRecipe(optimizer="sophia", mask_parameters={}).to_json()
+    assert used["optimizer"] == "sophia"
+    assert not {"optimizer_parameters", "mask", "mask_parameters"} & set(used)
 
 
 def test_a_ladder_can_ask_for_adapters(ladder_file: Path) -> None:

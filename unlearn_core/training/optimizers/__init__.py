@@ -1,0 +1,16 @@
+"""Optimisers: how a gradient becomes a change of the unlearned model.
+
+Third parties add more through the entry-point group named here.
+"""
+
+from unlearn_core.registry import Registry
+from unlearn_core.training.optimizers.base import OptimizerRecipe
+
+OPTIMIZERS: Registry[type[OptimizerRecipe]] = Registry(
+    kind="optimiser",
+    group="unlearn_core.optimizers",
+    builtins={
+        "adamw": "unlearn_core.training.optimizers.adamw:AdamW",
+        "sophia": "unlearn_core.training.optimizers.sophia:Sophia",
+    },
+)
