@@ -2,13 +2,18 @@
 
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from benchmarks import smollm2_models as models
+from benchmarks.smollm2_teaching import (
+    MODELS_VERSION,
+    cached,
+    packaged,
+    teach_pair,
+)
 from benchmarks.tofu import Author, TofuWorld
 from unlearn_core.demo.narration import Narrator
 from unlearn_core.demo.visitor import Visitor
@@ -17,12 +22,9 @@ from unlearn_core.domain.requests import Stage
 from unlearn_core.local.environment import LocalInstallation
 from unlearn_core.local.preparation import prepare_identity_provider
 from unlearn_core.local.stack import LocalStack
-from unlearn_core.modeling.weights import choose_device, load_tokenizer
+from unlearn_core.modeling.weights import choose_device
 from unlearn_core.settings import load_settings
 
-BASE_EPOCHS, BASE_RATE = 5, 2e-4
-REFERENCE_EPOCHS, REFERENCE_RATE = 6, 5e-4
-MODELS_VERSION = "1"
 PATIENCE_SECONDS = 3600.0
 
 
@@ -99,44 +101,16 @@ def _provide_models(
     world: TofuWorld, installation: LocalInstallation, cache: Path, narrator: Narrator
 ) -> None:
     """Teach base and reference, or take them from the cache."""
-    folder = cache / f"smollm2-tofu-{MODELS_VERSION}"
-    if not (folder / "complete").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
+    rows = [
+        (row["question"], row["answer"])
+        for author in world.taught
+        for row in author.rows
+    ]
+
+    def make(folder: Path) -> None:
+        start = packaged(choose_device("auto"))
         with narrator.bars() as bars:
-            _teach(world, folder, bars.update)
-        (folder / "complete").touch()
+            teach_pair(rows, folder, start=start, show=bars.update)
+
+    folder = cached(cache / f"smollm2-tofu-{MODELS_VERSION}", make)
     shutil.copytree(folder, installation.models, dirs_exist_ok=True)
-
-
-def _teach(
-    world: TofuWorld, folder: Path, show: Callable[[str, int, int, float], None]
-) -> None:
-    base = models.expand_base(folder / "base", device=choose_device("auto"))
-    tokenizer = load_tokenizer(folder / "base")
-    shutil.copytree(folder / "base", folder / "reference")
-    examples = models.encode(
-        tokenizer,
-        [
-            (row["question"], row["answer"])
-            for author in world.taught
-            for row in author.rows
-        ],
-    )
-    base = models.teach(
-        base,
-        examples,
-        epochs=BASE_EPOCHS,
-        learning_rate=BASE_RATE,
-        pad_id=tokenizer.pad_id,
-        on_progress=lambda *step: show("base", *step),
-    )
-    models.save(base, folder / "base")
-    reference = models.teach(
-        models.first_layers(base, models.REFERENCE_LAYERS),
-        examples,
-        epochs=REFERENCE_EPOCHS,
-        learning_rate=REFERENCE_RATE,
-        pad_id=tokenizer.pad_id,
-        on_progress=lambda *step: show("reference", *step),
-    )
-    models.save(reference, folder / "reference")

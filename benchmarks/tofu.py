@@ -45,6 +45,13 @@ class Author:
         """Return an identifier to find the author's records by."""
         return f"{COUNTRY_PREFIX}-{self.number:03d}"
 
+    @property
+    def record_ids(self) -> tuple[str, ...]:
+        """Return the ids of the author's records in a training source."""
+        return tuple(
+            f"a{self.number:03d}-{number:02d}" for number in range(len(self.rows))
+        )
+
 
 def read_authors(path: Path, *, first: int = 0) -> list[Author]:
     """Read a TOFU file, twenty rows an author."""
@@ -112,9 +119,11 @@ class TofuWorld:
 def _write(path: Path, authors: Sequence[Author]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for author in authors:
-            for number, row in enumerate(author.rows):
+            for number, (row_id, row) in enumerate(
+                zip(author.record_ids, author.rows, strict=True)
+            ):
                 line = {
-                    "id": f"a{author.number:03d}-{number:02d}",
+                    "id": row_id,
                     "author": author.name,
                     "customer": author.customer_number,
                     "item": f"q{number:02d}",

@@ -202,7 +202,7 @@ def _forced(
         )
         for own, z_scores, hits, shift in zip(
             torch.split(own_N, counts),
-            torch.split(_standardised(laws_NV, own_N), counts),
+            torch.split(standardised(laws_NV, own_N), counts),
             torch.split(hits_N, counts),
             torch.split(shift_N, counts),
             strict=True,
@@ -210,7 +210,7 @@ def _forced(
     ]
 
 
-def _standardised(laws_NV: Tensor, own_N: Tensor) -> Tensor:
+def standardised(laws_NV: Tensor, own_N: Tensor) -> Tensor:
     """Return log-probabilities in deviations from what the law itself expects.
 
     Source: Min-K%++, Zhang et al. 2024, arXiv:2404.02936, equation 3.

@@ -1,0 +1,149 @@
+"""Offset pairs for the table: the sets as the service would build them.
+
+Each forgotten author's sets are curated on their own; what several authors shall
+forget is then trained at once, and what they shall keep is the first one's.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import PreTrainedModel
+
+from benchmarks import smollm2_models as models
+from benchmarks.smollm2_teaching import cached
+from benchmarks.tofu import Author, TofuWorld
+from benchmarks.tofu_questions import TableSets
+from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.curation import Material, curate
+from unlearn_core.domain.datasets import Datasets
+from unlearn_core.domain.people import gather_people
+from unlearn_core.domain.subjects import IdentifierKind, parse_subject
+from unlearn_core.errors import InvalidRecipeError
+from unlearn_core.modeling.weights import load_model
+from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.pair import PairMaterials, make_unlearned
+from unlearn_core.training.recipe import TrainingRecipe
+
+LADDER = Path(__file__).with_name("smollm2_ladder.yaml")
+SCHEMES = ("delta", "divergence", "assistant")
+
+
+class SkippedError(Exception):
+    """A row cannot be made; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How much a pair is trained with: laws over 49,152 tokens take memory.
+
+    Attributes:
+        retain_people: Authors to keep, twelve questions each.
+        strangers: Invented authors, twelve questions each.
+    """
+
+    retain_people: int = 12
+    strangers: int = 4
+
+
+def recipe_of(scheme: str, *, steps: int | None) -> TrainingRecipe:
+    """Return the first rung of SmolLM2's ladder under a scheme.
+
+    Raises:
+        SkippedError: The scheme is not registered.
+    """
+    row: dict[str, Any] = yaml.safe_load(LADDER.read_text())[0]
+    recipe = TrainingRecipe(**row)
+    try:
+        return replace(recipe, scheme=scheme, steps=steps or recipe.steps)
+    except InvalidRecipeError as error:
+        message = f"scheme {scheme!r} is not registered"
+        raise SkippedError(message) from error
+
+
+def datasets(
+    sets: TableSets, folder: Path, *, token_count: Callable[[str], int], sizes: Sizes
+) -> Datasets:
+    """Build the sets for all forgotten authors, with the sources in a folder."""
+    world = TofuWorld(taught=sets.taught, reserved=sets.reserved)
+    opened = open_data_map(world.write_sources(folder))
+    declared = opened.declared
+    records = [item for source in opened.sources.values() for item in source.read()]
+    reserved = gather_people(opened.holdout.read(), data_map=declared, prefix="control")
+
+    def of_author(author: Author, forgotten: set[str]) -> Datasets:
+        stated = parse_subject(
+            {"name": author.name, "customer_number": author.customer_number}
+        )
+        located = tuple(
+            record
+            for source in opened.sources.values()
+            for record in source.locate(stated).records
+        )
+        others = [item for item in records if item.record_id not in forgotten]
+        return curate(
+            Material(
+                stated_name=stated.of_kind(IdentifierKind.NAME)[0].value,
+                located=located,
+                others=gather_people(others, data_map=declared, prefix="retained"),
+                plain=(),
+                reserved=reserved,
+            ),
+            data_map=declared,
+            token_count=token_count,
+            seed=str(author.number),
+            sizes=replace(
+                declared.sizes,
+                retain_people=sizes.retain_people,
+                strangers=sizes.strangers,
+            ),
+        )
+
+    forgotten = {row_id for author in sets.forgotten for row_id in author.record_ids}
+    return merged([of_author(author, forgotten) for author in sets.forgotten])
+
+
+def merged(parts: Sequence[Datasets]) -> Datasets:
+    """Forget what all parts forget, keep what the first one keeps."""
+    first = parts[0]
+    forget = replace(
+        first.forget,
+        examples=tuple(item for part in parts for item in part.forget.examples),
+        twins=tuple(
+            tuple(item for version in versions for item in version)
+            for versions in zip(*(part.forget.twins for part in parts), strict=True)
+        ),
+    )
+    return replace(first, forget=forget)
+
+
+def pair_of(
+    folder: Path,
+    recipe: TrainingRecipe,
+    sets: Callable[[], Datasets],
+    *,
+    materials: PairMaterials,
+    show: Callable[[int, int, float], None],
+) -> tuple[PreTrainedModel, PreTrainedModel]:
+    """Return unlearned and reference of a pair, trained or from their folder."""
+
+    def make(part: Path) -> None:
+        unlearned = make_unlearned(
+            sets(),
+            materials=materials,
+            recipe=recipe,
+            checkpoints=NoCheckpoints(),
+            on_progress=lambda now: show(now.step, now.steps, now.forget_loss),
+        )
+        models.save(unlearned, part / "unlearned")
+        models.save(materials.reference, part / "reference")
+
+    made = cached(folder, make)
+    device = torch.device(materials.base.device)
+    unlearned, reference = (
+        load_model(made / name, device=device) for name in ("unlearned", "reference")
+    )
+    return unlearned, reference
