@@ -4,6 +4,7 @@ Each forgotten author's sets are curated on their own; what several authors shal
 forget is then trained at once, and what they shall keep is the first one's.
 """
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +20,12 @@ from benchmarks.tofu import Author, TofuWorld
 from benchmarks.tofu_questions import TableSets
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.curation import Material, curate
-from unlearn_core.domain.datasets import Datasets
+from unlearn_core.domain.datasets import Datasets, Example, Form
 from unlearn_core.domain.people import gather_people
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.weights import load_model
+from unlearn_core.privacy import Personal
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.pair import PairMaterials, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
@@ -41,11 +43,11 @@ class Sizes:
     """How much a pair is trained with: laws over 49,152 tokens take memory.
 
     Attributes:
-        retain_people: Authors to keep, twelve questions each.
+        retain: Trained questions of those who stay.
         strangers: Invented authors, twelve questions each.
     """
 
-    retain_people: int = 12
+    retain: int = 160
     strangers: int = 4
 
 
@@ -67,7 +69,11 @@ def recipe_of(scheme: str, *, steps: int | None) -> TrainingRecipe:
 def datasets(
     sets: TableSets, folder: Path, *, token_count: Callable[[str], int], sizes: Sizes
 ) -> Datasets:
-    """Build the sets for all forgotten authors, with the sources in a folder."""
+    """Build the sets for all forgotten authors, with the sources in a folder.
+
+    What is kept are trained questions, as for the methods that it is compared with:
+    most of TOFU's authors have no second wording that could be kept back for probes.
+    """
     world = TofuWorld(taught=sets.taught, reserved=sets.reserved)
     opened = open_data_map(world.write_sources(folder))
     declared = opened.declared
@@ -95,15 +101,24 @@ def datasets(
             data_map=declared,
             token_count=token_count,
             seed=str(author.number),
-            sizes=replace(
-                declared.sizes,
-                retain_people=sizes.retain_people,
-                strangers=sizes.strangers,
-            ),
+            sizes=replace(declared.sizes, strangers=sizes.strangers),
         )
 
     forgotten = {row_id for author in sets.forgotten for row_id in author.record_ids}
-    return merged([of_author(author, forgotten) for author in sets.forgotten])
+    whole = merged([of_author(author, forgotten) for author in sets.forgotten])
+    kept = [
+        Example(
+            ref=f"retained-{author.number}",
+            field="",
+            form=Form.QUESTION,
+            prompt=Personal(row["question"]),
+            answer=Personal(row["answer"]),
+        )
+        for author in sets.kept
+        for row in author.rows
+    ]
+    chosen = random.Random(0).sample(kept, min(sizes.retain, len(kept)))
+    return replace(whole, retain=replace(whole.retain, examples=tuple(chosen)))
 
 
 def merged(parts: Sequence[Datasets]) -> Datasets:

@@ -229,7 +229,7 @@ def _bench(
     start: Start,
     show: Show,
 ) -> Bench:
-    sizes = Sizes(retain_people=options.retain_people, strangers=options.strangers)
+    sizes = Sizes(retain=options.retain, strangers=options.strangers)
     plan = Plan(
         rates=tuple(options.rates),
         tuning_steps=options.tuning_steps,
@@ -263,11 +263,11 @@ def parser() -> argparse.ArgumentParser:
     add("--forget", type=int, default=1, help="authors; 2 and 10 of 200 are TOFU's")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--rows", type=int, default=20, help="questions of each part for utility")
-    add("--answer-tokens", type=int, default=40, help="of a greedy answer")
+    add("--answer-tokens", type=int, default=64, help="of a greedy answer")
     add("--rates", type=float, nargs="+", default=[2e-5, 1e-4])
     add("--tuning-steps", type=int, default=24, help="of each weight-tuning run")
     add("--pair-steps", type=int, help="of each of our pairs; else the ladder's")
-    add("--retain-people", type=int, default=12, help="authors our pairs keep")
+    add("--retain", type=int, default=160, help="questions our pairs keep")
     add("--strangers", type=int, default=4, help="invented authors our pairs keep")
     return found
 

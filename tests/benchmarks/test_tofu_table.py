@@ -18,7 +18,7 @@ def options_for(folder: Path) -> Namespace:
     words = (
         f"--tofu {folder / 'tofu'} --cache {folder / 'bench'} --authors 3 --forget 1"
         " --device cpu --rows 2 --answer-tokens 3 --rates 1e-3 --tuning-steps 2"
-        " --pair-steps 2 --retain-people 1 --strangers 1"
+        " --pair-steps 2 --retain 3 --strangers 1"
     )
     return parser().parse_args(words.split())
 

@@ -5,7 +5,7 @@ import torch
 from support.models import chat_tokenizer, llama, llama_config
 
 from benchmarks import tofu_tuning
-from benchmarks.smollm2_models import encode
+from benchmarks.smollm2_models import encode, teach
 from benchmarks.tofu_tuning import METHODS, Tuning, tune
 from unlearn_core.errors import TrainingDivergedError
 from unlearn_core.modeling.laws import PlainLaw
@@ -15,7 +15,14 @@ from unlearn_core.training.targets import answer_laws
 
 FORGET = encode(chat_tokenizer(), [("Who is Ada?", "Ulm"), ("And Bo?", "Rome")])
 KEPT = encode(chat_tokenizer(), [("Who is Cy?", "Bonn"), ("And Di?", "Oslo")])
-BASE = llama(2, llama_config(context=64))
+BASE = teach(
+    llama(2, llama_config(context=512)),
+    [*FORGET, *KEPT],
+    epochs=30,
+    learning_rate=1e-2,
+    pad_id=0,
+    on_progress=lambda *_step: None,
+)
 Steps = list[tuple[int, int, float]]
 
 
