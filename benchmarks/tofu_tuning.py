@@ -186,9 +186,9 @@ def _steering(
         with torch.no_grad():
             wanted_ND = _hidden(base, kept, layer=layer, pad_id=pad_id)
         own_ND = _hidden(model, kept, layer=layer, pad_id=pad_id)
-        return (steered_ND - aim_D).square().mean() + (
-            own_ND - wanted_ND
-        ).square().mean()
+        mean_square = torch.nn.functional.mse_loss
+        steering = mean_square(steered_ND, aim_D.expand_as(steered_ND))
+        return steering + mean_square(own_ND, wanted_ND)
 
     return losses
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from support.tofu import start_tiny, write_tofu
 from transformers import PreTrainedModel
 
-from benchmarks.tofu_table import best_rows, parser, run, table_of
+from benchmarks.tofu_table import Row, best_rows, parser, run, table_of
 
 METHODS = ("graddiff", "npo", "simnpo", "rmu", "undial")
 
@@ -57,7 +57,7 @@ def test_a_killed_run_is_continued_with_the_same_numbers(tmp_path: Path) -> None
 
 
 def test_a_method_shows_its_best_rate() -> None:
-    rows = [
+    rows: list[Row] = [
         {"name": "npo", "variant": "2e-05", "aggregate": 0.1},
         {"name": "npo", "variant": "0.0001", "aggregate": 0.4},
         {"name": "rmu", "variant": "0.0001", "skipped": "diverged"},
