@@ -106,7 +106,13 @@ def datasets(
 
     forgotten = {row_id for author in sets.forgotten for row_id in author.record_ids}
     whole = merged([of_author(author, forgotten) for author in sets.forgotten])
-    kept = [
+    kept = _some_kept(sets, sizes.retain)
+    return replace(whole, retain=replace(whole.retain, examples=kept))
+
+
+def _some_kept(sets: TableSets, count: int) -> tuple[Example, ...]:
+    """Draw trained questions about those who stay."""
+    every = [
         Example(
             ref=f"retained-{author.number}",
             field="",
@@ -117,8 +123,7 @@ def datasets(
         for author in sets.kept
         for row in author.rows
     ]
-    chosen = random.Random(0).sample(kept, min(sizes.retain, len(kept)))
-    return replace(whole, retain=replace(whole.retain, examples=tuple(chosen)))
+    return tuple(random.Random(0).sample(every, min(count, len(every))))
 
 
 def merged(parts: Sequence[Datasets]) -> Datasets:
