@@ -83,12 +83,16 @@ class PlainLaw:
     ) -> Tensor:
         """Return the model's float32 log-probabilities."""
         cache = caches[0] if caches else None
+        # A list of positions makes a compact copy. For the view that a number makes,
+        # a bf16 head on the CPU copies its weights once per row (docs/log.md).
+        width = input_ids_BT.shape[1]
+        kept_T = torch.arange(width - 1 if last_only else 0, width, device=self.device)
         output = self.model(
             input_ids=input_ids_BT,
             attention_mask=attention_mask_BS,
             position_ids=position_ids_BT,
             past_key_values=cache,
             use_cache=cache is not None,
-            logits_to_keep=1 if last_only else 0,
+            logits_to_keep=kept_T,
         )
         return torch.log_softmax(output.logits.float(), dim=-1)
