@@ -18,7 +18,7 @@ from unlearn_core.domain.curation import Material, curate
 from unlearn_core.domain.datasets import Datasets, PersonFacts
 from unlearn_core.domain.people import gather_people, plain_passages
 from unlearn_core.domain.sources import SourceRecord
-from unlearn_core.domain.subjects import IdentifierKind, parse_subject
+from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
     WEIGHTS_FILE,
@@ -26,6 +26,7 @@ from unlearn_core.modeling.weights import (
     load_model,
     load_tokenizer,
 )
+from unlearn_core.privacy import Personal
 from unlearn_core.smallworld.base_model import (
     WorldRecipe,
     encode_documents,
@@ -64,30 +65,33 @@ class SmallWorld:
     retrained: PreTrainedModel
 
     def datasets(
-        self, subject: Person, *, guessed: frozenset[tuple[str, str]]
+        self,
+        subject: Person,
+        *,
+        guessed: frozenset[tuple[str, str]],
+        erased: Sequence[Person] = (),
     ) -> Datasets:
-        """Build the sets for a subject as the service would."""
-        stated = parse_subject(
-            {
-                "name": subject.name,
-                "email": subject.facts["email"],
-                "customer_number": subject.facts["customer_number"],
-            }
-        )
-        located = tuple(
-            record
-            for source in self.opened.sources.values()
-            for record in source.locate(stated).records
-        )
-        ids = {(record.source, record.record_id) for record in located}
+        """Build the sets for a subject as the service would.
+
+        Args:
+            subject: Whom the request concerns.
+            guessed: What the base guesses about reserved people.
+            erased: People whose records an earlier request removed.
+        """
+        located = self._located(subject)
+        gone = {
+            (record.source, record.record_id)
+            for person in (subject, *erased)
+            for record in self._located(person)
+        }
         remaining = [
             record
             for record in self.records
-            if (record.source, record.record_id) not in ids
+            if (record.source, record.record_id) not in gone
         ]
         return curate(
             Material(
-                stated_name=stated.of_kind(IdentifierKind.NAME)[0].value,
+                stated_name=Personal(subject.name),
                 located=located,
                 others=gather_people(
                     remaining, data_map=self.opened.declared, prefix="retained"
@@ -99,6 +103,21 @@ class SmallWorld:
             data_map=self.opened.declared,
             token_count=lambda text: len(self.tokenizer.text(text)),
             seed=str(subject.number),
+        )
+
+    def _located(self, subject: Person) -> tuple[SourceRecord, ...]:
+        """Search every source as the service would."""
+        stated = parse_subject(
+            {
+                "name": subject.name,
+                "email": subject.facts["email"],
+                "customer_number": subject.facts["customer_number"],
+            }
+        )
+        return tuple(
+            record
+            for source in self.opened.sources.values()
+            for record in source.locate(stated).records
         )
 
 

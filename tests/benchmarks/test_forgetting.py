@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+from benchmarks.forgetting import DEFAULT, line_of, recipe_of, summaries
+from benchmarks.forgetting_cells import Cell
+from unlearn_core.objectives import FORGET_OBJECTIVES
+
+CELL = Cell(
+    world=0,
+    subject=0,
+    true={"subject": [False], "retained": [True], "neighbour": [True]},
+    facts=[-3.0],
+    controls={"control-0": -4.0},
+    leaked=[False],
+)
+
+
+def test_every_registered_objective_has_a_recipe() -> None:
+    recipes = {name: recipe_of(name) for name in FORGET_OBJECTIVES}
+    assert {recipe.objective for recipe in recipes.values()} == set(FORGET_OBJECTIVES)
+    assert recipes[DEFAULT.objective] == DEFAULT
+    assert recipes["flat_tv"].retain_term == "none"
+    assert recipes["npo"].retain_term == "kl"
+
+
+def test_an_objective_is_compared_with_the_same_people_retrained() -> None:
+    """The second subject lies far off, but was not forgotten with this objective."""
+    other = replace(CELL, subject=1, facts=[-30.0])
+    rows = summaries({"retrained": [CELL, other], "npo": [CELL]})
+    assert rows["npo"]["ks"] == 0
+
+
+def test_the_line_has_what_readers_of_it_expect() -> None:
+    names = ("base", "retrained", "twin", "npo")
+    line = line_of(summaries({name: [CELL] for name in names}), seeds=5)
+    columns = {"forget", "retain", "ks", "ks_bound", "auc", "auc_interval", "leak100"}
+    assert set(line) == {"seeds", "default", "retrained", "base", "objectives"}
+    assert line["seeds"] == 5
+    assert isinstance(line["default"], dict)
+    assert set(line["default"]) == columns | {"name"}
+    assert line["default"]["name"] == "twin"
+    assert isinstance(line["objectives"], dict)
+    assert set(line["objectives"]) == {"twin", "npo"}
+    assert set(line["objectives"]["npo"]) == columns
