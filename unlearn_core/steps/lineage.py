@@ -9,7 +9,6 @@ from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import (
     DowngradeRefusedError,
-    IncompatibleBaseError,
     LineageConflictError,
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
@@ -86,7 +85,8 @@ def read_lineage(*, bench: Workbench) -> Lineage:
         materials=PairMaterials(
             base=bench.models.base,
             tokenizer=bench.models.tokenizer,
-            reference=bench.models.reference,
+            # The pair's own: its offset means nothing beside another reference.
+            reference=latest.reference if latest else bench.models.reference,
             previous=latest.unlearned if latest else None,
             previous_alpha=latest.manifest.alpha if latest else 1.0,
         ),
@@ -131,7 +131,7 @@ CANDIDATE = "candidate"
 def _open(version: str, *, bench: Workbench) -> OpenedBundle:
     with TemporaryDirectory() as folder:
         bench.registry.download(bench.terms.base_model, version, Path(folder))
-        opened = open_bundle(
+        return open_bundle(
             Path(folder),
             base_model=bench.terms.base_model,
             identity=bench.models.identity,
@@ -140,7 +140,3 @@ def _open(version: str, *, bench: Workbench) -> OpenedBundle:
             sealer=bench.sealer,
             device=bench.models.device,
         )
-    if opened.manifest.reference != bench.models.reference_digest:
-        # Its offset means nothing beside another reference.
-        raise IncompatibleBaseError(part="reference")
-    return opened

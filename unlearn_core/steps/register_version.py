@@ -115,7 +115,7 @@ def _manifest(
         vocabulary_size=bench.models.base.config.vocab_size,
         alpha=recipe.alpha,
         scheme=recipe.scheme,
-        objective=recipe.objective,
+        objective=recipe.trained_for,
         recipe=recipe.digest,
         policy=bench.policy.digest,
         verdict=Digest(verified.report),

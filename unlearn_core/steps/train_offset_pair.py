@@ -1,4 +1,4 @@
-"""Train: make the unlearned model of one rung of the recipe ladder."""
+"""Train: make the offset pair of one rung of the recipe ladder."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.loop import TrainingProgress
-from unlearn_core.training.pair import make_unlearned
+from unlearn_core.training.schemes.base import make_pair
 
 RUN_STARTED = "training_run_started"
 LOG_EVERY_STEPS = 5
@@ -36,7 +36,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     commit_round(request_id, sealed, bench=bench)
     sequence = lineage.next_sequence
     run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
-    unlearned = make_unlearned(
+    pair = make_pair(
         from_bytes(sealed),
         materials=lineage.materials,
         recipe=recipe,
@@ -47,14 +47,14 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         ),
         on_progress=_Reporter(bench, run),
     )
-    pair = pack_pair(unlearned=unlearned, reference=bench.models.reference)
+    packed = pack_pair(unlearned=pair.unlearned, reference=pair.reference)
     bench.check_lease()
-    bench.custody.put(scope, scopes.pair(rung), pair)
+    bench.custody.put(scope, scopes.pair(rung), packed)
     return Trained(
         rung=rung,
         run=run,
         recipe=recipe.digest,
-        unlearned=digest_of(pair),
+        unlearned=digest_of(packed),
         sequence=sequence,
         previous=lineage.latest_digest,
     )

@@ -11,7 +11,6 @@ from transformers import PreTrainedModel
 
 from unlearn_core import ports
 from unlearn_core.domain.artifacts import ModelIdentity
-from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.data_map import DataMap
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.verdicts import AcceptancePolicy
@@ -22,7 +21,6 @@ from unlearn_core.modeling.weights import (
     identity_of,
     load_model,
     load_tokenizer,
-    own_tensors_digest,
 )
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.training.recipe import RecipeLadder
@@ -77,11 +75,6 @@ class ModelShelf:
     def reference(self) -> PreTrainedModel:
         """Return the frozen small model."""
         return load_model(self._reference, device=self.device)
-
-    @cached_property
-    def reference_digest(self) -> Digest:
-        """Return the digest of the frozen small model's weights."""
-        return own_tensors_digest(self.reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

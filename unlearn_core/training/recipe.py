@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -22,12 +23,15 @@ from unlearn_core.training.masks import MASKS
 from unlearn_core.training.masks.base import ParameterMask
 from unlearn_core.training.optimizers import OPTIMIZERS
 from unlearn_core.training.optimizers.base import OptimizerRecipe
+from unlearn_core.training.schemes import SCHEMES
 
-SCHEMES = ("delta",)
+if TYPE_CHECKING:
+    from unlearn_core.training.schemes.base import Scheme
 
 # A field that came later is written only where it is used, so that the digest of a
 # recipe stays the same when the code learns something new.
 _LATER = {"came": "later"}
+_DEFAULT_OBJECTIVE = "twin"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +39,8 @@ class TrainingRecipe:
     """One way to train an offset pair.
 
     Attributes:
-        scheme: How the pair comes about; ``delta`` trains the unlearned model
-            through the ensemble.
-        objective: Name of the forget objective.
+        scheme: Name of the scheme: how the pair comes about.
+        objective: Name of the forget objective, for a scheme that minds it.
         objective_parameters: Its hyperparameters.
         retain_term: Name of the retain term.
         retain_parameters: Its hyperparameters.
@@ -62,10 +65,11 @@ class TrainingRecipe:
         optimizer_parameters: Its hyperparameters.
         mask: Name of the parameter mask: which weights are trained.
         mask_parameters: Its hyperparameters.
+        scheme_parameters: Hyperparameters of the scheme.
     """
 
     scheme: str = "delta"
-    objective: str = "twin"
+    objective: str = _DEFAULT_OBJECTIVE
     objective_parameters: Mapping[str, float] = field(default_factory=dict)
     retain_term: str = "log_ratio"
     retain_parameters: Mapping[str, float] = field(default_factory=dict)
@@ -90,6 +94,9 @@ class TrainingRecipe:
     )
     mask: str = field(default="all", metadata=_LATER)
     mask_parameters: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
+    scheme_parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata=_LATER
+    )
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -107,14 +114,33 @@ class TrainingRecipe:
                 raise InvalidRecipeError(value=name)
         if self.alpha > MAXIMUM_ALPHA:
             raise InvalidRecipeError(value="alpha")
-        if self.scheme not in SCHEMES:
-            raise InvalidRecipeError(value="scheme")
         if self.precision not in {"float32", "bfloat16"}:
             raise InvalidRecipeError(value="precision")
         self.forget_objective()
         self.retain_objective()
         self.optimizer_recipe()
         self.parameter_mask()
+        if self.pair_scheme().objective and self.objective != _DEFAULT_OBJECTIVE:
+            raise InvalidRecipeError(
+                value="objective", problem="the scheme has an objective of its own"
+            )
+
+    @property
+    def trained_for(self) -> str:
+        """Return the name of the objective in force: the scheme's own, if any."""
+        return self.pair_scheme().objective or self.objective
+
+    def pair_scheme(self) -> "Scheme":
+        """Build the scheme.
+
+        Raises:
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
+        """
+        try:
+            return SCHEMES.get(self.scheme)(**self.scheme_parameters)
+        except (UnknownNameError, TypeError, ValueError):
+            raise InvalidRecipeError(value="scheme") from None
 
     def forget_objective(self) -> ForgetObjective:
         """Build the forget objective.

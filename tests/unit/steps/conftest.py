@@ -17,7 +17,7 @@ from unlearn_core.steps import (
     train_offset_pair,
     verify_unlearning,
 )
-from unlearn_core.training.pair import make_unlearned
+from unlearn_core.training.schemes.base import make_pair
 from unlearn_core.verification import suite
 from unlearn_core.verification.evidence import gather_evidence
 from unlearn_core.verification.plots import draw_plots
@@ -40,14 +40,14 @@ def _remembered(
     return remember
 
 
-_TRAINED = _remembered(make_unlearned, by=lambda recipe, **_: recipe.digest)
+_TRAINED = _remembered(make_pair, by=lambda recipe, **_: recipe.digest)
 _QUESTIONED = _remembered(gather_evidence, by=lambda **_: None)
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train and question once, draw nothing, wait for nothing."""
-    monkeypatch.setattr(train_offset_pair, "make_unlearned", _TRAINED)
+    monkeypatch.setattr(train_offset_pair, "make_pair", _TRAINED)
     monkeypatch.setattr(suite, "gather_evidence", _QUESTIONED)
     monkeypatch.setattr(verify_unlearning, "draw_plots", lambda *_, **__: {})
     monkeypatch.setattr(confirm_serving, "POLL_SECONDS", 0.0)
@@ -56,7 +56,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unhurried(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train, question and draw for real."""
-    monkeypatch.setattr(train_offset_pair, "make_unlearned", make_unlearned)
+    monkeypatch.setattr(train_offset_pair, "make_pair", make_pair)
     monkeypatch.setattr(suite, "gather_evidence", gather_evidence)
     monkeypatch.setattr(verify_unlearning, "draw_plots", draw_plots)
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from unlearn_core.modeling import bundles
 from unlearn_core.modeling.bundles import read_manifest
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.ports import RegisteredVersion
+from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.register_version import register_version
 from unlearn_core.steps.workbench import Workbench
 
@@ -58,6 +60,29 @@ def test_the_manifest_binds_the_pair_to_everything_it_was_verified_with(
     [erasure] = manifest.erasures
     assert erasure.request_id == str(request_id)
     assert erasure.forget_set == built.payload["forget_set"]
+
+
+def test_a_scheme_that_trains_the_reference_side_registers_its_own_reference(
+    controller: Controller,
+) -> None:
+    """And the next version finds it there, whatever the shelf holds."""
+    request_id = controller.receive()
+    recipe = replace(RECIPE, scheme="assistant")
+    bench = replace(controller.bench(request_id), ladder=(recipe,))
+    work_until(Stage.PROMOTED, request_id, bench=bench)
+
+    manifest, _ = _manifest(controller)
+    materials = read_lineage(bench=bench).materials
+
+    assert (manifest.scheme, manifest.objective) == (
+        "assistant",
+        "cross_entropy_uniform",
+    )
+    assert manifest.recipe == recipe.digest
+    assert manifest.reference != own_tensors_digest(tiny_shelf().reference)
+    assert own_tensors_digest(materials.reference) == manifest.reference
+    assert materials.previous is not None
+    assert own_tensors_digest(materials.previous) == manifest.unlearned
 
 
 def test_the_version_is_marked_as_verified_and_not_yet_served(

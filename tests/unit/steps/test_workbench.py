@@ -7,7 +7,6 @@ from support.models import llama
 from support.steps import Controller, tiny_shelf
 
 from unlearn_core.errors import LeaseLostError, ModelUnavailableError
-from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.steps.workbench import ModelShelf
 
 
@@ -53,9 +52,3 @@ def test_only_the_base_is_loaded_in_the_precision_asked_for(tmp_path: Path) -> N
 
     assert shelf.base.dtype is torch.bfloat16
     assert shelf.reference.dtype is torch.float32
-
-
-def test_the_digest_of_the_reference_is_that_of_its_weights() -> None:
-    shelf = tiny_shelf()
-
-    assert shelf.reference_digest == own_tensors_digest(shelf.reference)

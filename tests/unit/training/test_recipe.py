@@ -20,7 +20,7 @@ def ladder_file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("scheme", "assistant"),
+        ("scheme", "nobody"),
         ("precision", "float16"),
         ("objective", "nobody"),
         ("retain_term", "nobody"),

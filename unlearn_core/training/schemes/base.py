@@ -1,0 +1,133 @@
+"""What a scheme is given and what it returns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from transformers import PreTrainedModel
+
+from unlearn_core.domain.datasets import Datasets, Example
+from unlearn_core.modeling.tokens import TokenizedExample, encode_example
+from unlearn_core.training.checkpoints import CheckpointStore
+from unlearn_core.training.checks import (
+    check_models,
+    check_sets,
+    check_tokens,
+    short_memory_is_told,
+)
+from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.pair import PairMaterials
+from unlearn_core.training.recipe import TrainingRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetPair:
+    """Two frozen small models whose difference is the offset.
+
+    Attributes:
+        unlearned: What is added to the base.
+        reference: What is taken away from it; of the same shape.
+    """
+
+    unlearned: PreTrainedModel
+    reference: PreTrainedModel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairTask:
+    """One pair to be made.
+
+    Attributes:
+        datasets: What to forget, what to keep, who is a stranger.
+        materials: The base, and the pair or the small model to begin with.
+        recipe: What is trained and how.
+        checkpoints: Where the state is kept; a kept one is continued.
+        on_progress: Called after every step.
+    """
+
+    datasets: Datasets
+    materials: PairMaterials
+    recipe: TrainingRecipe
+    checkpoints: CheckpointStore
+    on_progress: Callable[[TrainingProgress], None]
+
+
+class Scheme(Protocol):
+    """Makes a pair; a frozen dataclass of hyperparameters.
+
+    Attributes:
+        objective: What the pair is trained for, as the manifest names it; None for the
+            recipe's own objective. Only such a scheme minds the recipe's objective and
+            retain term.
+    """
+
+    objective: ClassVar[str | None]
+
+    def __call__(self, task: PairTask) -> OffsetPair:
+        """Return the trained pair.
+
+        Raises:
+            TrainingDivergedError: A loss or a gradient is not a number.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedSets:
+    """The three sets as token ids that every model can read."""
+
+    forget: tuple[TokenizedExample, ...]
+    retain: tuple[TokenizedExample, ...]
+    strangers: tuple[TokenizedExample, ...]
+
+
+def make_pair(
+    datasets: Datasets,
+    *,
+    materials: PairMaterials,
+    recipe: TrainingRecipe,
+    checkpoints: CheckpointStore,
+    on_progress: Callable[[TrainingProgress], None],
+) -> OffsetPair:
+    """Make the pair for one request by the scheme of the recipe.
+
+    Raises:
+        OutOfMemoryError: There is too little memory.
+        UnlearnError: Sets, models and recipe do not fit together, or training fails.
+    """
+    task = PairTask(
+        datasets=datasets,
+        materials=materials,
+        recipe=recipe,
+        checkpoints=checkpoints,
+        on_progress=on_progress,
+    )
+    with short_memory_is_told():
+        return recipe.pair_scheme()(task)
+
+
+def encoded_sets(task: PairTask) -> EncodedSets:
+    """Check and encode the sets of a scheme that trains small models by themselves.
+
+    Raises:
+        EmptyForgetSetError: There is nothing to forget.
+        OverlappingSetsError: The same shall be forgotten and kept.
+        IncompatibleBaseError: Models or tokenizer have different vocabularies.
+        PairTooLargeError: The reference is larger than the base.
+        ExampleTooLongError: An example exceeds a context.
+    """
+    materials, datasets = task.materials, task.datasets
+    base, reference = materials.base, materials.reference
+    check_sets(datasets)
+    check_models(base, reference=reference, previous=materials.previous)
+
+    def encoded(examples: Sequence[Example]) -> tuple[TokenizedExample, ...]:
+        rows = tuple(encode_example(materials.tokenizer, item) for item in examples)
+        check_tokens(rows, base=base, reference=reference)
+        return rows
+
+    return EncodedSets(
+        forget=encoded(datasets.forget.examples),
+        retain=encoded(datasets.retain.examples),
+        strangers=encoded(datasets.holdout.strangers),
+    )
