@@ -5,7 +5,7 @@ forget is then trained at once, and what they shall keep is the first one's.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,17 @@ from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.weights import load_model
 from unlearn_core.privacy import Personal
 from unlearn_core.training.checkpoints import NoCheckpoints
-from unlearn_core.training.pair import PairMaterials, make_unlearned
+from unlearn_core.training.pair import PairMaterials
 from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.schemes.base import make_pair
 
 LADDER = Path(__file__).with_name("smollm2_ladder.yaml")
-THROUGH_THE_ENSEMBLE = "delta"
-SCHEMES = (THROUGH_THE_ENSEMBLE, "divergence", "assistant")
+SCHEMES: Mapping[str, Mapping[str, Any]] = {
+    "delta": {},
+    "divergence": {"learning_rate": 5e-4, "retain_batch": 16, "retain_weight": 1.0},
+    "assistant": {"learning_rate": 5e-4, "alpha": 0.75},
+}
+"""Where a scheme's recipe differs from the first rung of SmolLM2's ladder."""
 
 
 class SkippedError(Exception):
@@ -53,22 +58,20 @@ class Sizes:
 
 
 def recipe_of(scheme: str, *, steps: int | None) -> TrainingRecipe:
-    """Return the first rung of SmolLM2's ladder under a scheme.
+    """Return the recipe of a scheme.
 
     Raises:
-        SkippedError: The scheme is not registered, or is not made here yet.
+        SkippedError: The scheme is not registered.
     """
     row: dict[str, Any] = yaml.safe_load(LADDER.read_text())[0]
-    recipe = TrainingRecipe(**row)
+    row |= {"steps": steps or row["steps"], **SCHEMES.get(scheme, {})}
+    if scheme == "divergence":
+        row["scheme_parameters"] = {"from_scratch": 0, "retain_steps": 2 * row["steps"]}
     try:
-        chosen = replace(recipe, scheme=scheme, steps=steps or recipe.steps)
+        return TrainingRecipe(scheme=scheme, **row)
     except InvalidRecipeError as error:
         message = f"scheme {scheme!r} is not registered"
         raise SkippedError(message) from error
-    if scheme != THROUGH_THE_ENSEMBLE:
-        message = f"scheme {scheme!r} is registered, but not made by this table yet"
-        raise SkippedError(message)
-    return chosen
 
 
 def datasets(
@@ -156,15 +159,15 @@ def pair_of(
     """Return unlearned and reference of a pair, trained or from their folder."""
 
     def make(part: Path) -> None:
-        unlearned = make_unlearned(
+        pair = make_pair(
             sets(),
             materials=materials,
             recipe=recipe,
             checkpoints=NoCheckpoints(),
             on_progress=lambda now: show(now.step, now.steps, now.forget_loss),
         )
-        models.save(unlearned, part / "unlearned")
-        models.save(materials.reference, part / "reference")
+        models.save(pair.unlearned, part / "unlearned")
+        models.save(pair.reference, part / "reference")
 
     made = cached(folder, make)
     device = torch.device(materials.base.device)

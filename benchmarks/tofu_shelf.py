@@ -3,9 +3,10 @@
 import copy
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import Tensor
@@ -36,7 +37,12 @@ from unlearn_core.domain.datasets import Datasets
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import TokenizedExample, TransformersTokenizer
-from unlearn_core.modeling.weights import load_model, load_tokenizer, output_head
+from unlearn_core.modeling.weights import (
+    frozen,
+    load_model,
+    load_tokenizer,
+    output_head,
+)
 from unlearn_core.training.pair import PairMaterials
 
 SUBSET_AUTHORS = 20
@@ -181,6 +187,15 @@ class Shelf:
         )
         return PairMaterials(base=base, tokenizer=self.tokenizer, reference=reference)
 
+    def _materials_for(self, scheme: str) -> PairMaterials:
+        """Divergence begins with a small model that never saw what is forgotten."""
+        if scheme != "divergence":
+            return self._materials
+        with TemporaryDirectory() as folder:
+            untaught = self._start(Path(folder))
+        small = models.first_layers(untaught, models.REFERENCE_LAYERS)
+        return replace(self._materials, reference=frozen(small))
+
     @cached_property
     def _quick_base(self) -> PreTrainedModel:
         return quick(self._materials.base)
@@ -218,7 +233,7 @@ class Shelf:
                 self._work / "models" / key,
                 recipe,
                 self._datasets,
-                materials=self._materials,
+                materials=self._materials_for(scheme),
                 show=partial(self._show, scheme),
             )
             return OffsetModel(
