@@ -25,6 +25,7 @@ from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
 from unlearn_core.settings import PACKAGE_ROOT, Settings
 from unlearn_core.training import checks
+from unlearn_core.training.combinations import COMBINATIONS
 from unlearn_core.training.masks import MASKS
 from unlearn_core.training.optimizers import OPTIMIZERS
 from unlearn_core.training.recipe import load_ladder
@@ -46,6 +47,7 @@ TRAINED_WITH: tuple[Registry[Any], ...] = (
     RETAIN_TERMS,
     OPTIMIZERS,
     MASKS,
+    COMBINATIONS,
 )
 REGISTERED = [*(name for group in TRAINED_WITH for name in group), *METRICS]
 WITHOUT_A_PLACE = ("bar", "code_unlearn", "lunar", "moextend")

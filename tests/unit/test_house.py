@@ -15,6 +15,7 @@ import pytest
 from unlearn_core import errors
 from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
+from unlearn_core.training.combinations import COMBINATIONS
 from unlearn_core.training.masks import MASKS
 from unlearn_core.training.optimizers import OPTIMIZERS
 
@@ -226,7 +227,8 @@ def test_every_unit_test_file_belongs_to_a_module() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*FORGET_OBJECTIVES, *RETAIN_TERMS, *OPTIMIZERS, *MASKS, *METRICS]
+    "name",
+    [*FORGET_OBJECTIVES, *RETAIN_TERMS, *OPTIMIZERS, *MASKS, *COMBINATIONS, *METRICS],
 )
 def test_every_registered_name_has_a_page(name: str) -> None:
     page = ROOT / "docs" / "catalogue" / f"{name}.md"

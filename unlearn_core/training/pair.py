@@ -38,6 +38,7 @@ from unlearn_core.training.checks import (
     check_tokens,
     short_memory_is_told,
 )
+from unlearn_core.training.combining import Trainings, combined
 from unlearn_core.training.loop import (
     TrainingProgress,
     TrainingTables,
@@ -103,15 +104,49 @@ def make_unlearned(
         OutOfMemoryError: There is too little memory.
         UnlearnError: What `build_tables` and `train_unlearned` raise.
     """
+    trainings = _trainings(materials, recipe)
+    combination = recipe.weight_arithmetic()
     with short_memory_is_told():
-        return train_unlearned(
+        if combination is None:
+            return trainings.train(datasets, checkpoints, on_progress)
+        check_sets(datasets)
+        return combined(
             materials.previous or materials.reference,
-            tables=build_tables(datasets, materials=materials, recipe=recipe),
-            recipe=recipe,
-            pad_id=materials.tokenizer.pad_id,
+            datasets,
+            combination,
+            trainings=trainings,
             checkpoints=checkpoints,
             on_progress=on_progress,
         )
+
+
+def _trainings(materials: PairMaterials, recipe: TrainingRecipe) -> Trainings:
+    """Return how a recipe trains from what is in service."""
+    start = materials.previous or materials.reference
+    pad_id = materials.tokenizer.pad_id
+
+    def train(
+        datasets: Datasets,
+        checkpoints: CheckpointStore,
+        on_progress: Callable[[TrainingProgress], None],
+    ) -> PreTrainedModel:
+        return train_unlearned(
+            start,
+            tables=build_tables(datasets, materials=materials, recipe=recipe),
+            recipe=recipe,
+            pad_id=pad_id,
+            checkpoints=checkpoints,
+            on_progress=on_progress,
+        )
+
+    return Trainings(
+        train=train,
+        reinforce=lambda examples, steps: reinforce(
+            start, examples, steps=steps, recipe=recipe, pad_id=pad_id
+        ),
+        encode=lambda examples: _encode(examples, materials),
+        pad_id=pad_id,
+    )
 
 
 def build_tables(

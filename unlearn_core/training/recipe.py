@@ -19,6 +19,8 @@ from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import ForgetObjective, RetainTerm
 from unlearn_core.registry import UnknownNameError
+from unlearn_core.training.combinations import COMBINATIONS
+from unlearn_core.training.combinations.base import Combination
 from unlearn_core.training.masks import MASKS
 from unlearn_core.training.masks.base import ParameterMask
 from unlearn_core.training.optimizers import OPTIMIZERS
@@ -66,6 +68,9 @@ class TrainingRecipe:
         mask: Name of the parameter mask: which weights are trained.
         mask_parameters: Its hyperparameters.
         scheme_parameters: Hyperparameters of the scheme.
+        combination: Name of the combination that makes one model of several
+            trainings; empty for one training.
+        combination_parameters: Its hyperparameters.
     """
 
     scheme: str = "delta"
@@ -97,6 +102,10 @@ class TrainingRecipe:
     scheme_parameters: Mapping[str, float] = field(
         default_factory=dict, metadata=_LATER
     )
+    combination: str = field(default="", metadata=_LATER)
+    combination_parameters: Mapping[str, float] = field(
+        default_factory=dict, metadata=_LATER
+    )
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -123,6 +132,10 @@ class TrainingRecipe:
         if self.pair_scheme().objective and self.objective != _DEFAULT_OBJECTIVE:
             raise InvalidRecipeError(
                 value="objective", problem="the scheme has an objective of its own"
+            )
+        if self.weight_arithmetic() and self.pair_scheme().objective:
+            raise InvalidRecipeError(
+                value="combination", problem="the scheme trains in its own way"
             )
 
     @property
@@ -189,6 +202,20 @@ class TrainingRecipe:
             return MASKS.get(self.mask)(**self.mask_parameters)
         except (UnknownNameError, TypeError, ValueError):
             raise InvalidRecipeError(value="mask") from None
+
+    def weight_arithmetic(self) -> Combination | None:
+        """Build the combination; None for one training.
+
+        Raises:
+            InvalidRecipeError: Its name is unknown, or a parameter is or is out of
+                range.
+        """
+        if not self.combination:
+            return None
+        try:
+            return COMBINATIONS.get(self.combination)(**self.combination_parameters)
+        except (UnknownNameError, TypeError, ValueError):
+            raise InvalidRecipeError(value="combination") from None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the recipe as a JSON object."""

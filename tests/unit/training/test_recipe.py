@@ -59,6 +59,12 @@ def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) 
         ({"optimizer": "nobody"}, "optimizer"),
         ({"optimizer": "sophia", "optimizer_parameters": {"gamma": 0.0}}, "optimizer"),
         ({"mask": "nobody"}, "mask"),
+        ({"combination": "nobody"}, "combination"),
+        ({"combination": "fusion", "scheme": "divergence"}, "combination"),
+        (
+            {"combination": "negation", "combination_parameters": {"weight": 0.0}},
+            "combination",
+        ),
         ({"mask": "wagle", "mask_parameters": {"share": 2.0}}, "mask"),
     ],
 )
