@@ -15,7 +15,8 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
-        bench-forgetting bench-schemes bench-sequential bench-tofu clean
+        bench-forgetting bench-schemes bench-sequential bench-tofu \
+        bench-ways clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,9 @@ bench-tofu: setup ## OpenUnlearning's aggregate on TOFU, continued if killed; OP
 
 bench-schemes: setup ## Compare the schemes with a retrained model, one world
 	$(BIN)/python -m benchmarks.schemes
+
+bench-ways: setup ## Compare optimisers, parameter masks and combinations, one world
+	$(BIN)/python -m benchmarks.ways
 
 bench-sequential: setup ## Sixteen requests one after another, in several ways
 	$(BIN)/python -m benchmarks.sequential

@@ -170,7 +170,8 @@ class Comparison:
         models = {RETRAINED: self.world.retrained, BASE: self.world.base}
         for name, model in models.items():
             law = PlainLaw(model)
-            yield name, self._cell(name, {}, lambda law=law: law)  # type: ignore[misc]  # a default is bound early
+            gone = {"without": len(self.world.subjects)}
+            yield name, self._cell(name, gone, lambda law=law: law)  # type: ignore[misc]  # a default is bound early
         for name, trial in trials.items():
             pair = cache(partial(self._pair, name, trial))
             for label, strength in labels_of(name, trial).items():
@@ -233,13 +234,19 @@ def labels_of(name: str, trial: Trial) -> dict[str, float | int]:
     }
 
 
-def main() -> None:
-    """Run the comparison and print table and JSON line."""
-    parser = argparse.ArgumentParser(description="Compare the schemes.")
+def compare(trials: Mapping[str, Trial], *, name: str) -> None:
+    """Read the command line, measure every trial, print table and JSON line.
+
+    Args:
+        trials: What is compared, by name.
+        name: What is compared, in one word: the folder of the cells and the field of
+            the JSON line.
+    """
+    parser = argparse.ArgumentParser(description=f"Compare the {name}.")
     parser.add_argument("--seed", type=int, default=0, help="of the world")
     parser.add_argument("--without", type=int, default=3, help="people not retrained")
     parser.add_argument("--subjects", type=int, default=1)
-    parser.add_argument("--only", nargs="*", choices=TRIALS, default=list(TRIALS))
+    parser.add_argument("--only", nargs="*", choices=trials, default=list(trials))
     parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
     console = Console(stderr=True)
@@ -256,20 +263,21 @@ def main() -> None:
                 world=world,
                 seed=options.seed,
                 subject=subject,
-                folder=options.cache / "schemes",
+                folder=options.cache / name,
                 progress=progress,
             )
-            trials = {name: TRIALS[name] for name in options.only}
-            for label, cell in comparison.cells(trials):
+            chosen = {label: trials[label] for label in options.only}
+            for label, cell in comparison.cells(chosen):
                 cells[label].append(cell)
                 console.print(label, summaries(cells)[label])
     rows = summaries(cells)
-    table = Table("", *COLUMNS, title="Schemes, compared with a retrained model")
-    for name, row in rows.items():
-        table.add_row(name, *(str(row[column]) for column in COLUMNS))
+    title = f"{name.capitalize()}, compared with a retrained model"
+    table = Table("", *COLUMNS, title=title)
+    for label, row in rows.items():
+        table.add_row(label, *(str(row[column]) for column in COLUMNS))
     console.print(table)
-    print(json.dumps({"subjects": options.subjects, "schemes": rows}))
+    print(json.dumps({"subjects": options.subjects, name: rows}))
 
 
 if __name__ == "__main__":
-    main()
+    compare(TRIALS, name="schemes")

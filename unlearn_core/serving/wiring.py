@@ -22,6 +22,14 @@ from unlearn_core.serving.slot import Slot
 from unlearn_core.serving.watcher import Sources, Watcher
 from unlearn_core.settings import Settings
 
+# What libraries read from the environment: no download, and no long wait for MLflow.
+_LIBRARIES = {
+    "HF_HUB_OFFLINE": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
 
 def build_service(settings: Settings) -> InferenceService:
     """Build the service; nothing is started yet.
@@ -29,12 +37,7 @@ def build_service(settings: Settings) -> InferenceService:
     Raises:
         UnlearnError: A model or a key is missing.
     """
-    for name, value in {
-        "HF_HUB_OFFLINE": "1",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-        "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-    }.items():
+    for name, value in _LIBRARIES.items():
         os.environ.setdefault(name, value)
     serving = settings.serving
     if serving.threads:
