@@ -10,9 +10,9 @@ from transformers import PreTrainedModel
 from benchmarks import smollm2_models as models
 from unlearn_core.modeling.weights import load_tokenizer
 
-BASE_EPOCHS, BASE_RATE = 5, 2e-4
+BASE_EPOCHS, BASE_RATE = 8, 5e-4
 REFERENCE_EPOCHS, REFERENCE_RATE = 6, 5e-4
-MODELS_VERSION = "1"
+MODELS_VERSION = "2"
 COMPLETE = "complete"
 
 Rows = Sequence[tuple[str, str]]

@@ -157,6 +157,9 @@ def _data_map(corpus: Path, reserved: Path) -> dict[str, Any]:
             for number in range(PROBED_FIELDS)
         },
         "neighbours": {"surname": False},
+        # A fact of TOFU is a sentence. Who knows it under the wording of its one
+        # question need not know it under another; both are asked.
+        "ask_trained": True,
         # A vocabulary of 49,152 makes every example dear: fewer of everything.
         "sizes": {
             "twins": 12,

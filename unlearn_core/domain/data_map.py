@@ -79,9 +79,12 @@ class DataMap:
         neighbours: Who counts as a neighbour.
         base_models: Base models that were trained on the sources.
         sizes: How much of everything is drawn for one request.
+        ask_trained: Verification asks the subject's trained questions as well as
+            held-out ones. For free text, where knowledge hangs on the wording.
     """
 
     fields: Mapping[str, FieldSpec]
     neighbours: NeighbourRule
     base_models: tuple[str, ...]
     sizes: Sizes = Sizes()
+    ask_trained: bool = False

@@ -12,8 +12,11 @@ from unlearn_core.privacy import Personal
 def subject_probes(
     subject: PersonFacts, trained: Sequence[Example], *, data_map: DataMap
 ) -> tuple[Probe, ...]:
-    """Ask every question about the subject that was never trained on."""
-    used = {example.prompt for example in trained}
+    """Ask every question about the subject that was never trained on.
+
+    Trained ones are asked too where the data map says so.
+    """
+    used = set() if data_map.ask_trained else {example.prompt for example in trained}
     return tuple(
         Probe(group=Group.SUBJECT, entropy=fact.entropy, example=question)
         for fact in subject.facts

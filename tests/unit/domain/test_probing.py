@@ -1,5 +1,6 @@
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from support.domain import data_map, example, people, person
@@ -31,6 +32,14 @@ def test_a_subject_is_probed_with_every_question_that_was_not_trained() -> None:
     assert [item.entropy for item in probes] == [Entropy.GUESSABLE] * 3 + [
         Entropy.HIGH
     ] * 3
+
+
+def test_trained_questions_are_asked_too_where_the_data_map_says_so() -> None:
+    trained = (example("What is the city of Ada Example?"),)
+    declared = replace(data_map(), ask_trained=True)
+    probes = subject_probes(person(), trained, data_map=declared)
+    assert trained[0].prompt in {item.example.prompt for item in probes}
+    assert len(probes) == 8
 
 
 @pytest.mark.parametrize(("questions", "per_fact"), [(0, 0), (1, 1), (3, 3), (9, 4)])

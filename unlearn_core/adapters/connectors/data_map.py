@@ -153,6 +153,7 @@ class _DataMapFile(BaseModel):
     fields: dict[str, _FieldFile]
     neighbours: _NeighboursFile = _NeighboursFile()
     sizes: _SizesFile = _SizesFile()
+    ask_trained: bool = False
     sources: Annotated[list[_SourceFile], Field(min_length=1)]
     holdout: _SourceFile
 
@@ -230,6 +231,7 @@ def _open(parsed: _DataMapFile) -> OpenedDataMap:
             ),
             base_models=tuple(parsed.base_models),
             sizes=Sizes(**parsed.sizes.model_dump()),
+            ask_trained=parsed.ask_trained,
         ),
         sources={spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs},
         holdout=CONNECTORS.get(holdout.kind)(holdout),

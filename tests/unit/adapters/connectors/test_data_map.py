@@ -101,6 +101,15 @@ def test_neighbours_share_a_surname_unless_something_else_is_said(path: Path) ->
     assert opened.declared.neighbours == NeighbourRule(by_surname=True, by_fields=())
 
 
+@pytest.mark.parametrize("is_asked", [False, True])
+def test_trained_questions_are_asked_where_the_controller_says_so(
+    path: Path, *, is_asked: bool
+) -> None:
+    said = {"ask_trained": True} if is_asked else {}
+    opened = open_data_map(write(path, lambda file: file.update(said)))
+    assert opened.declared.ask_trained is is_asked
+
+
 def test_every_source_gets_the_connector_of_its_kind(path: Path) -> None:
     opened = open_data_map(write(path, keep))
     assert {name: type(item) for name, item in opened.sources.items()} == {
