@@ -34,7 +34,7 @@ from rich.table import Table
 from transformers import PreTrainedModel
 
 from benchmarks.forgetting_cells import likelihoods
-from benchmarks.sequential_schemes import SCHEMES, Request, in_one_batch
+from benchmarks.sequential_schemes import SCHEMES, Request, in_one_batch, repaired
 from benchmarks.small_worlds import CPU, SmallWorld, open_world
 from unlearn_core.domain.canonical import digest_of_json
 from unlearn_core.domain.datasets import Group, Probe
@@ -162,7 +162,7 @@ class Course:
             number = len(trail.artifact_bytes)
             if self._name == BATCH:
                 requests = [self._request(place, None) for place in range(len(people))]
-                unlearned = SCHEMES["chain"](in_one_batch(requests))
+                unlearned = repaired(in_one_batch(requests))
                 new = range(len(people))
             else:
                 unlearned = SCHEMES[self._name](self._request(number, unlearned))

@@ -40,12 +40,21 @@ class Request:
 Scheme = Callable[[Request], PreTrainedModel]
 
 
+def repaired(request: Request) -> PreTrainedModel:
+    """Start from the model in service; hold people who stay to the base's own law."""
+    return _continued(request, retain_target="base")
+
+
 def chain(request: Request) -> PreTrainedModel:
-    """Start from the model in service; learn from the law that is served (today)."""
+    """Start from the model in service; hold people who stay to its law."""
+    return _continued(request, retain_target="before")
+
+
+def _continued(request: Request, *, retain_target: str) -> PreTrainedModel:
     return make_unlearned(
         request.sets,
         materials=request.materials,
-        recipe=request.recipe,
+        recipe=replace(request.recipe, retain_target=retain_target),
         checkpoints=NoCheckpoints(),
         on_progress=_in_silence,
     )
@@ -53,12 +62,11 @@ def chain(request: Request) -> PreTrainedModel:
 
 def distilled(request: Request) -> PreTrainedModel:
     """Start from the reference; the law that is served is a target like any other."""
+    recipe = replace(request.recipe, retain_target="before")
     return train_unlearned(
         request.materials.reference,
-        tables=build_tables(
-            request.sets, materials=request.materials, recipe=request.recipe
-        ),
-        recipe=request.recipe,
+        tables=build_tables(request.sets, materials=request.materials, recipe=recipe),
+        recipe=recipe,
         pad_id=request.materials.tokenizer.pad_id,
         checkpoints=NoCheckpoints(),
         on_progress=_in_silence,
@@ -70,8 +78,9 @@ def merged(request: Request) -> PreTrainedModel:
 
     Of each tensor's change only what is orthogonal to the sum is added.
     """
-    alone = chain(replace(request, materials=replace(request.materials, previous=None)))
     previous = request.materials.previous
+    by_itself = replace(request.materials, previous=None)
+    alone = chain(replace(request, materials=by_itself))
     if previous is None:
         return alone
     return frozen(
@@ -95,6 +104,7 @@ def orthogonal_part(change: Tensor, present: Tensor) -> Tensor:
 
 
 SCHEMES: Mapping[str, Scheme] = {
+    "repaired": repaired,
     "chain": chain,
     "distilled": distilled,
     "merged": merged,

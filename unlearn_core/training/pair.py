@@ -3,6 +3,9 @@
 The laws that training learns from are those of the model *as served before*: the
 base itself for the first version, base plus the previous offset for every later
 one. So what was forgotten earlier is a target like everything else that shall stay.
+People who stay may be held to the base itself (``retain_target``), so that what
+earlier versions cost them does not add up. Who became a stranger to the served model
+is not brought back: where a source may not be erased, that is an erased person.
 """
 
 from collections.abc import Callable, Sequence
@@ -46,6 +49,7 @@ from unlearn_core.training.loop import (
 )
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.reinforcement import reinforce
+from unlearn_core.training.repair import repaired
 from unlearn_core.training.second_answers import (
     refusals,
     second_answers,
@@ -182,13 +186,17 @@ def build_tables(
         )
 
     encoded = _encode(datasets.forget.examples, materials)
+    retain_table = kept(datasets.retain.examples)
     return TrainingTables(
         forget=_with_second(
             _table(encoded, materials, _taught(datasets, encoded, materials, recipe)),
             second_answers(second_answer_of(objective), datasets, seed=recipe.seed),
             materials,
         ),
-        retain=kept(datasets.retain.examples),
+        retain=repaired(retain_table, datasets.retain.examples)
+        if recipe.retain_target == "base"
+        else retain_table,
+        # Never like the base: a stranger may be called like somebody erased.
         strangers=kept(datasets.holdout.strangers),
         watched=_watched(datasets, materials),
     )

@@ -71,6 +71,9 @@ class TrainingRecipe:
         combination: Name of the combination that makes one model of several
             trainings; empty for one training.
         combination_parameters: Its hyperparameters.
+        retain_target: Whose law the retain set keeps under ``delta``: ``before`` is
+            that of the model as served before, ``base`` that of the base, so that what
+            earlier versions cost retained people is repaired and does not add up.
     """
 
     scheme: str = "delta"
@@ -106,6 +109,7 @@ class TrainingRecipe:
     combination_parameters: Mapping[str, float] = field(
         default_factory=dict, metadata=_LATER
     )
+    retain_target: str = field(default="before", metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -125,6 +129,8 @@ class TrainingRecipe:
             raise InvalidRecipeError(value="alpha")
         if self.precision not in {"float32", "bfloat16"}:
             raise InvalidRecipeError(value="precision")
+        if self.retain_target not in {"before", "base"}:
+            raise InvalidRecipeError(value="retain_target")
         self.forget_objective()
         self.retain_objective()
         self.optimizer_recipe()

@@ -81,6 +81,17 @@ def test_a_later_version_keeps_what_is_served_already() -> None:
     assert not torch.allclose(tables.strangers.target_NV, tables.strangers.base_NV)
 
 
+def test_people_who_stay_may_be_held_to_the_base_but_strangers_never() -> None:
+    """What earlier versions cost retained people is repaired, not kept."""
+    recipe = replace(TWIN, retain_target="base")
+    tables = build_tables(SETS, materials=materials(with_previous=True), recipe=recipe)
+    assert torch.equal(tables.retain.target_NV, tables.retain.base_NV)
+    today = build_tables(SETS, materials=materials(with_previous=True), recipe=TWIN)
+    assert not torch.equal(today.retain.target_NV, today.retain.base_NV)
+    torch.testing.assert_close(tables.strangers.target_NV, today.strangers.target_NV)
+    torch.testing.assert_close(tables.forget.target_NV, today.forget.target_NV)
+
+
 def law_at(prompt: str, answer: str) -> torch.Tensor:
     encoded = encode_example(TOKENIZER, example(prompt, answer))
     return answer_laws(PlainLaw(llama(0)), [encoded], pad_id=TOKENIZER.pad_id)

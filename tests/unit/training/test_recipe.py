@@ -43,6 +43,7 @@ def ladder_file(tmp_path: Path) -> Path:
         ("stranger_weight", math.nan),
         ("lora_rank", -1),
         ("lora_alpha", 0.0),
+        ("retain_target", "nobody"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:
