@@ -15,7 +15,7 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
-        bench-forgetting bench-schemes bench-sequential bench-tofu \
+        bench-forgetting bench-schemes bench-sequential bench-tofu bench-training \
         bench-ways clean
 
 help: ## List the commands
@@ -89,6 +89,9 @@ bench-ways: setup ## Compare optimisers, parameter masks and combinations, one w
 
 bench-sequential: setup ## Sixteen requests one after another, in several ways
 	$(BIN)/python -m benchmarks.sequential
+
+bench-training: setup ## What a training step costs beside plain fine-tuning
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training
 
 clean: ## Remove what demo and tests wrote, and keep trained models
 	rm -rf var/demo var/up build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -20,6 +20,7 @@ from unlearn_core.objectives.base import (
     AnswerLaws,
     ForgetObjective,
     Teacher,
+    is_mean_over_positions,
 )
 from unlearn_core.registry import DuplicateNameError, Registry, UnknownNameError
 from unlearn_core.training import recipe
@@ -65,6 +66,28 @@ def random_laws(
             examples=torch.tensor([0, 0, 0, 1, 2, 2])[order].tolist(),
         )
     )
+
+
+@pytest.mark.parametrize(
+    "objective", [item for _, item in ALL if is_mean_over_positions(item)]
+)
+def test_a_declared_mean_over_positions_is_one(objective: Objective) -> None:
+    """Each position by itself, its example by itself, and the mean of the values."""
+    laws = replace(random_laws(), second=None)
+    alone = [
+        objective(
+            replace(
+                laws,
+                served_NV=laws.served_NV[here],
+                base_NV=laws.base_NV[here],
+                target_NV=laws.target_NV[here],
+                labels_N=laws.labels_N[here],
+                example_N=laws.example_N[here],
+            )
+        )
+        for here in (slice(place, place + 1) for place in range(6))
+    ]
+    torch.testing.assert_close(torch.stack(alone).mean(), objective(laws))
 
 
 @every_objective

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.registry import Registry
 from unlearn_core.training import loop, recipe
+from unlearn_core.training.ensemble import EnsembleStepper
 from unlearn_core.training.masks import MASKS
 from unlearn_core.training.masks.base import MaskEvidence, ParameterMask
 from unlearn_core.training.optimizers import OPTIMIZERS
@@ -40,7 +41,7 @@ def mask_of(way: TrainingRecipe) -> dict[str, Tensor]:
     """Return the mask that a run of this recipe starts with."""
     model = llama(1)
     model.requires_grad_(requires_grad=True)
-    stepper = loop._Stepper(model, tables=TABLES, recipe=way, pad_id=0)
+    stepper = EnsembleStepper(model, tables=TABLES, recipe=way, pad_id=0)
     asked: list[dict[str, Tensor]] = []
 
     def ask(evidence: MaskEvidence) -> dict[str, Tensor]:
@@ -119,7 +120,7 @@ def test_a_mask_chooses_as_much_as_it_was_asked_for(name: str) -> None:
 def test_a_mask_looks_at_every_answer_once() -> None:
     """At the start the served law is the base's, so its loss is known."""
     model = llama(1)
-    stepper = loop._Stepper(model, tables=TABLES, recipe=SHORT, pad_id=0)
+    stepper = EnsembleStepper(model, tables=TABLES, recipe=SHORT, pad_id=0)
     for retained, part, rows in (
         (False, TABLES.forget, FORGET),
         (True, TABLES.retain, RETAIN),
@@ -133,7 +134,7 @@ def test_a_mask_looks_at_every_answer_once() -> None:
 
 def test_tokens_drawn_from_the_law_cost_its_entropy() -> None:
     """The mean over many draws comes close; the same step draws the same."""
-    stepper = loop._Stepper(llama(1), tables=TABLES, recipe=SHORT, pad_id=0)
+    stepper = EnsembleStepper(llama(1), tables=TABLES, recipe=SHORT, pad_id=0)
     drawn = [stepper.drawn_loss(step) for step in range(40)]
     again, positions = stepper.drawn_loss(3)
     assert float(again) == float(drawn[3][0])

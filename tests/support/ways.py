@@ -12,11 +12,8 @@ from transformers import PreTrainedModel
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
-from unlearn_core.training.loop import (
-    TrainingProgress,
-    TrainingTables,
-    train_unlearned,
-)
+from unlearn_core.training.ensemble import TrainingTables
+from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.masks.base import MaskEvidence
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable, build_table

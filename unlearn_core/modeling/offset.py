@@ -8,7 +8,9 @@ Ji et al. 2024, arXiv:2406.08607, appendix A.3)::
     log p(y|x) = log_softmax( log p_base + alpha (log p_unlearned - log p_reference) )
 
 in float32 over the whole vocabulary. `compose_log_probs` is the only place where
-it is written. The base model's parameters never change and never need gradients.
+it is written, but for training, where all of it that does not change is computed
+once: `fixed_part`, then `add_unlearned`. The base model's parameters never change and
+never need gradients.
 """
 
 import torch
@@ -42,6 +44,25 @@ def compose_log_probs(
         return base_log_probs
     offset = unlearned_log_probs - reference_log_probs
     return torch.log_softmax(base_log_probs + alpha * offset, dim=-1)
+
+
+def fixed_part(
+    base_log_probs: Tensor, reference_log_probs: Tensor, *, alpha: float
+) -> Tensor:
+    """Return what the served law owes to the two frozen models, not normalised."""
+    return base_log_probs - alpha * reference_log_probs
+
+
+def add_unlearned(fixed: Tensor, unlearned: Tensor, *, alpha: float) -> Tensor:
+    """Complete a `fixed_part` to the law of `compose_log_probs`.
+
+    Args:
+        fixed: What `fixed_part` returned, ``[..., V]``.
+        unlearned: Log-probabilities of the trained small model, or its logits: they
+            differ by a constant in each row, which the last step takes out.
+        alpha: Offset strength.
+    """
+    return torch.log_softmax(torch.add(fixed, unlearned, alpha=alpha), dim=-1)
 
 
 class OffsetModel:

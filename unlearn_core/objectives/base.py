@@ -104,7 +104,10 @@ class ForgetObjective(Protocol):
     """Says what shall happen to the answers of the forget set.
 
     An objective that compares with a second answer declares
-    ``second_answer: ClassVar[SecondAnswer]`` too; so does a retain term.
+    ``second_answer: ClassVar[SecondAnswer]`` too; so does a retain term. One whose
+    value is a mean over positions, each looked at on its own, may declare
+    ``mean_over_positions: ClassVar[bool] = True``; it is then computed a few
+    positions at a time, which is faster and takes less memory.
     """
 
     teacher: ClassVar[Teacher]
@@ -162,6 +165,11 @@ class Budgeted(Protocol):
 def second_answer_of(term: object) -> SecondAnswer:
     """Return which second answer an objective or a retain term declares."""
     return SecondAnswer(getattr(term, "second_answer", SecondAnswer.NONE))
+
+
+def is_mean_over_positions(term: object) -> bool:
+    """Tell whether an objective or a retain term declares that it is such a mean."""
+    return bool(getattr(term, "mean_over_positions", False))
 
 
 def require_positive(**values: float) -> None:

@@ -52,13 +52,11 @@ def log_ratio(
     Source: this project; the label term is the log-probability matching of its
     first pilot. See docs/catalogue/twin.md.
     """
-    weights_NV = 0.5 * (target_NV.exp() + remembered_NV.exp())
-    difference_NV = served_NV - target_NV
-    zero = torch.zeros_like
-    spread_NV = functional.huber_loss(
-        difference_NV, zero(difference_NV), reduction="none"
-    )
-    matched = (weights_NV * spread_NV).sum(-1).mean()
-    label_difference_N = difference_NV.gather(-1, labels_N[:, None])[:, 0]
-    labels = functional.huber_loss(label_difference_N, zero(label_difference_N))
-    return matched + label_weight * labels
+    weights_NV = target_NV.exp()
+    if remembered_NV is not target_NV:
+        weights_NV = weights_NV.add_(remembered_NV.exp()).mul_(0.5)
+    # The true token's term is one more weight, so nothing of size NV is made for it.
+    label_weights_N1 = weights_NV.new_full((len(labels_N), 1), label_weight)
+    weights_NV.scatter_add_(-1, labels_N[:, None], label_weights_N1)
+    spread_NV = functional.huber_loss(served_NV, target_NV, reduction="none")
+    return torch.vdot(weights_NV.flatten(), spread_NV.flatten()) / len(labels_N)

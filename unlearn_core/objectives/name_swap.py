@@ -19,6 +19,7 @@ class NameSwap:
     """Minimise KL(teacher || served) on the forget set."""
 
     teacher: ClassVar[Teacher] = Teacher.NAME_SWAP
+    mean_over_positions: ClassVar[bool] = True
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean divergence, in nats."""

@@ -38,6 +38,8 @@ class Descent:
     arXiv:2203.12817.
     """
 
+    mean_over_positions: ClassVar[bool] = True
+
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean negative log-probability of the true tokens, in nats."""
         return -laws.label_log_probs(laws.served_NV).mean()
@@ -46,6 +48,8 @@ class Descent:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KullbackLeibler:
     """Keep the whole law: KL(before || served), as in GA+KL of arXiv:2404.11045."""
+
+    mean_over_positions: ClassVar[bool] = True
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean divergence, in nats."""
@@ -61,6 +65,7 @@ class LogRatio:
     """
 
     label_weight: float = 0.1
+    mean_over_positions: ClassVar[bool] = True
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean distance."""
@@ -85,6 +90,7 @@ class DescentWithDivergence:
     """
 
     divergence_weight: float = 1.0
+    mean_over_positions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse a weight that would drive the law away.
@@ -111,6 +117,7 @@ class DescentWithEntropy:
     """
 
     entropy_weight: float = -0.25
+    mean_over_positions: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse a weight that is not a number.
@@ -163,6 +170,8 @@ class JensenShannon:
 
     Source: the retain half of JensUn, Singh et al. 2025, arXiv:2509.02820.
     """
+
+    mean_over_positions: ClassVar[bool] = True
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean Jensen-Shannon divergence, in nats."""

@@ -27,6 +27,7 @@ class TwinMatching:
 
     label_weight: float = 0.1
     teacher: ClassVar[Teacher] = Teacher.TWIN
+    mean_over_positions: ClassVar[bool] = True
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean distance."""

@@ -32,6 +32,11 @@ def bundle(pair_digest: str) -> str:
     return f"bundle-{pair_digest[-12:]}"
 
 
+def laws(commitment: str) -> str:
+    """Return the name of a kept law."""
+    return f"laws-{commitment[-24:]}"
+
+
 def checkpoint(rung: int, recipe: str, *, sequence: int) -> str:
     """Return the name of a rung's checkpoint.
 

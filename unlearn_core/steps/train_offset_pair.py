@@ -1,20 +1,29 @@
 """Train: make the offset pair of one rung of the recipe ladder."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from unlearn_core.domain.canonical import JsonValue, digest_of
+from unlearn_core.domain.canonical import (
+    Digest,
+    JsonValue,
+    digest_of,
+    digest_of_json,
+)
 from unlearn_core.domain.datasets import from_bytes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.weights import pack_pair
+from unlearn_core.observability import EventLog
 from unlearn_core.ports import Custody
 from unlearn_core.steps import scopes
 from unlearn_core.steps.commitment import commit_round
 from unlearn_core.steps.journal import recorded
-from unlearn_core.steps.lineage import read_lineage
+from unlearn_core.steps.lineage import Lineage, read_lineage
 from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training.law_cache import LawCache
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.schemes.base import make_pair
+
+_LOG = EventLog("worker")
 
 RUN_STARTED = "training_run_started"
 LOG_EVERY_STEPS = 5
@@ -38,14 +47,21 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
     pair = make_pair(
         from_bytes(sealed),
-        materials=lineage.materials,
+        materials=replace(
+            lineage.materials,
+            lookup=LawCache(
+                SealedLaws(bench.custody, scope), models=_models(lineage, bench=bench)
+            ),
+        ),
         recipe=recipe,
         checkpoints=SealedCheckpoints(
             bench.custody,
             scope,
             scopes.checkpoint(rung, recipe.digest, sequence=sequence),
         ),
-        on_progress=_Reporter(bench, run),
+        on_progress=_Reporter(bench, request_id, run),
+        on_base_done=bench.models.put_base_back,
+        report_every=LOG_EVERY_STEPS,
     )
     packed = pack_pair(unlearned=pair.unlearned, reference=pair.reference)
     bench.check_lease()
@@ -80,27 +96,69 @@ class SealedCheckpoints:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedLaws:
+    """`LawStore` in custody; names are commitments, which nobody can guess at."""
+
+    custody: Custody
+    scope: str
+
+    def load(self, key: bytes) -> bytes | None:
+        """Return what was kept under a key, if anything."""
+        name = self._name(key)
+        if not self.custody.has(self.scope, name):
+            return None
+        return self.custody.get(self.scope, name)
+
+    def save(self, key: bytes, data: bytes) -> None:
+        """Keep data under a key."""
+        self.custody.put(self.scope, self._name(key), data)
+
+    def _name(self, key: bytes) -> str:
+        return scopes.laws(self.custody.commit(self.scope, key))
+
+
+def _models(lineage: Lineage, *, bench: Workbench) -> Digest:
+    """Return the digest of all that decides the laws but text.
+
+    The manifest of the version before names its pair and its strength.
+    """
+    return digest_of_json(
+        {
+            "base": bench.models.identity.base,
+            "precision": str(bench.models.base.dtype),
+            "previous": lineage.latest_digest,
+        }
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class _Reporter:
     """Sends progress to the tracked run and stops a worker that has lost its lease."""
 
     bench: Workbench
+    request_id: RequestId
     run: str
 
     def __call__(self, progress: TrainingProgress) -> None:
-        if progress.step % LOG_EVERY_STEPS and progress.step != progress.steps:
-            return
         self.bench.check_lease()
-        self.bench.runs.log(
-            self.run,
-            {
-                "forget_loss": progress.forget_loss,
-                "retain_loss": progress.retain_loss,
-                "stranger_loss": progress.stranger_loss,
-                "learning_rate": progress.learning_rate,
-                "share_done": progress.step / progress.steps,
-            },
-            step=progress.step,
-        )
+        values = {
+            "forget_loss": progress.forget_loss,
+            "retain_loss": progress.retain_loss,
+            "stranger_loss": progress.stranger_loss,
+            "learning_rate": progress.learning_rate,
+            "share_done": progress.step / progress.steps,
+        }
+        if progress.reading is not None:
+            reading = progress.reading
+            values |= {"two_sided_gap": reading.gap, "retain_drift": reading.drift}
+            _LOG.info(
+                "training_looked_at",
+                request_id=self.request_id,
+                step=progress.step,
+                gap=round(reading.gap, 3),
+                drift=round(reading.drift, 4),
+            )
+        self.bench.runs.log(self.run, values, step=progress.step)
 
 
 def _run(request_id: RequestId, *, rung: int, sequence: int, bench: Workbench) -> str:

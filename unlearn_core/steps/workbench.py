@@ -25,6 +25,9 @@ from unlearn_core.modeling.weights import (
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.training.recipe import RecipeLadder
 
+KEPT_AT_HAND_BYTES = 2**28
+"""A base that is not larger stays: to load it again would take longer."""
+
 
 class ModelShelf:
     """The base model and its reference, loaded when first needed.
@@ -70,6 +73,16 @@ class ModelShelf:
         return load_model(
             self._base, device=self.device, dtype=PRECISIONS[self._precision]
         )
+
+    def put_base_back(self) -> None:
+        """Free the memory of a large base; who asks for it again loads it again.
+
+        Whoever still holds it holds a model without weights.
+        """
+        held = self.__dict__.get("base")
+        if held is not None and held.get_memory_footprint() > KEPT_AT_HAND_BYTES:
+            held.to("meta")
+            del self.__dict__["base"]
 
     @cached_property
     def reference(self) -> PreTrainedModel:

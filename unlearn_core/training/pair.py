@@ -42,11 +42,8 @@ from unlearn_core.training.checks import (
     short_memory_is_told,
 )
 from unlearn_core.training.combining import Trainings, combined
-from unlearn_core.training.loop import (
-    TrainingProgress,
-    TrainingTables,
-    train_unlearned,
-)
+from unlearn_core.training.ensemble import TrainingTables
+from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.reinforcement import reinforce
 from unlearn_core.training.repair import repaired
@@ -56,9 +53,13 @@ from unlearn_core.training.second_answers import (
     twin_version,
 )
 from unlearn_core.training.targets import (
+    BASE,
+    BEFORE,
     AnswerTable,
+    Lookup,
     answer_laws,
     build_table,
+    computed,
     swapped_laws,
 )
 
@@ -73,6 +74,7 @@ class PairMaterials:
         reference: The frozen small model.
         previous: The unlearned model in service, if any.
         previous_alpha: Its offset strength.
+        lookup: Where laws may be had without asking the base.
     """
 
     base: PreTrainedModel
@@ -80,6 +82,7 @@ class PairMaterials:
     reference: PreTrainedModel
     previous: PreTrainedModel | None = None
     previous_alpha: float = 1.0
+    lookup: Lookup = computed
 
     @property
     def law_before(self) -> NextTokenLaw:
@@ -93,6 +96,11 @@ class PairMaterials:
             alpha=self.previous_alpha,
         )
 
+    @property
+    def role_before(self) -> str:
+        """Return the role of that law: the first version builds on the base itself."""
+        return BASE if self.previous is None else BEFORE
+
 
 def make_unlearned(
     datasets: Datasets,
@@ -101,15 +109,32 @@ def make_unlearned(
     recipe: TrainingRecipe,
     checkpoints: CheckpointStore,
     on_progress: Callable[[TrainingProgress], None],
+    on_base_done: Callable[[], None] = lambda: None,
+    report_every: int = 1,
 ) -> PreTrainedModel:
     """Train the unlearned model for one request.
+
+    Args:
+        datasets: Forget set, retain set and holdout set.
+        materials: The models.
+        recipe: What is trained and how.
+        checkpoints: Where the state is kept; a kept one is continued.
+        on_progress: Called with every so many steps, and with the last.
+        on_base_done: Called when the base is not needed any more.
+        report_every: How many steps lie between two reports.
 
     Raises:
         OutOfMemoryError: There is too little memory.
         UnlearnError: What `build_tables` and `train_unlearned` raise.
     """
-    trainings = _trainings(materials, recipe)
     combination = recipe.weight_arithmetic()
+    trainings = _trainings(
+        materials,
+        recipe,
+        # Every part of a combination asks the base.
+        on_tables=on_base_done if combination is None else lambda: None,
+        report_every=report_every,
+    )
     with short_memory_is_told():
         if combination is None:
             return trainings.train(datasets, checkpoints, on_progress)
@@ -124,7 +149,13 @@ def make_unlearned(
         )
 
 
-def _trainings(materials: PairMaterials, recipe: TrainingRecipe) -> Trainings:
+def _trainings(
+    materials: PairMaterials,
+    recipe: TrainingRecipe,
+    *,
+    on_tables: Callable[[], None],
+    report_every: int,
+) -> Trainings:
     """Return how a recipe trains from what is in service."""
     start = materials.previous or materials.reference
     pad_id = materials.tokenizer.pad_id
@@ -134,13 +165,16 @@ def _trainings(materials: PairMaterials, recipe: TrainingRecipe) -> Trainings:
         checkpoints: CheckpointStore,
         on_progress: Callable[[TrainingProgress], None],
     ) -> PreTrainedModel:
+        tables = build_tables(datasets, materials=materials, recipe=recipe)
+        on_tables()
         return train_unlearned(
             start,
-            tables=build_tables(datasets, materials=materials, recipe=recipe),
+            tables=tables,
             recipe=recipe,
             pad_id=pad_id,
             checkpoints=checkpoints,
             on_progress=on_progress,
+            report_every=report_every,
         )
 
     return Trainings(
@@ -231,7 +265,14 @@ def _taught(
         before_NV = _before(encoded, materials)
     else:
         twins = _encode(_asked_instead(datasets, recipe), materials)
-        before_NV = swapped_laws(materials.law_before, encoded, twins, pad_id=pad_id)
+        before_NV = swapped_laws(
+            materials.law_before,
+            encoded,
+            twins,
+            pad_id=pad_id,
+            lookup=materials.lookup,
+            role=materials.role_before,
+        )
     if not isinstance(objective, ReinforcedTeacher):
         return before_NV
     louder = reinforce(
@@ -263,7 +304,12 @@ def _asked_instead(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Examp
 
 def _before(encoded: Sequence[TokenizedExample], materials: PairMaterials) -> Tensor:
     """Compute the law that is served before this training."""
-    return answer_laws(materials.law_before, encoded, pad_id=materials.tokenizer.pad_id)
+    return materials.lookup(
+        materials.role_before,
+        materials.law_before,
+        encoded,
+        pad_id=materials.tokenizer.pad_id,
+    )
 
 
 def _kept_table(examples: Sequence[Example], materials: PairMaterials) -> AnswerTable:
@@ -291,6 +337,7 @@ def _table(
         reference=PlainLaw(materials.reference),
         target_NV=target_NV,
         pad_id=materials.tokenizer.pad_id,
+        lookup=materials.lookup,
     )
 
 

@@ -9,11 +9,13 @@ like the text itself: it lives in memory and goes with the process.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.remote import RemoteLaw
 from unlearn_core.modeling.tokens import (
     Batch,
     TokenizedExample,
@@ -21,6 +23,9 @@ from unlearn_core.modeling.tokens import (
     collate,
     in_chunks,
 )
+
+BASE, BEFORE = "base", "before"
+"""Roles of laws: that of the base, and that which is served before a training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -52,14 +57,12 @@ class AnswerTable:
 
     def positions_of(self, chosen: Sequence[int]) -> Tensor:
         """Return the indices of all positions of some examples, in order."""
-        return torch.cat(
+        starts, counts = self.starts_E.tolist(), self.counts_E.tolist()
+        return torch.tensor(
             [
-                torch.arange(count) + start
-                for start, count in zip(
-                    self.starts_E[list(chosen)].tolist(),
-                    self.counts_E[list(chosen)].tolist(),
-                    strict=True,
-                )
+                place
+                for row in chosen
+                for place in range(starts[row], starts[row] + counts[row])
             ]
         )
 
@@ -86,35 +89,69 @@ def _laws_of_batch(law: NextTokenLaw, batch: Batch) -> Tensor:
     return laws_BTV[answer_positions(batch).mask_BT]
 
 
+class Lookup(Protocol):
+    """Gives the laws of frozen models, perhaps without asking the models again."""
+
+    def __call__(
+        self,
+        role: str,
+        law: NextTokenLaw,
+        examples: Sequence[TokenizedExample],
+        *,
+        pad_id: int,
+    ) -> Tensor:
+        """Return `answer_laws` of a law that has a role among the models."""
+        ...
+
+
+def computed(
+    role: str,
+    law: NextTokenLaw,
+    examples: Sequence[TokenizedExample],
+    *,
+    pad_id: int,
+) -> Tensor:
+    """Ask the model each time: the `Lookup` of those who keep nothing."""
+    del role
+    return answer_laws(law, examples, pad_id=pad_id)
+
+
 def build_table(
     examples: Sequence[TokenizedExample],
     *,
-    base: NextTokenLaw,
+    base: NextTokenLaw | RemoteLaw,
     reference: NextTokenLaw,
     target_NV: Tensor | None,
     pad_id: int,
+    lookup: Lookup = computed,
 ) -> AnswerTable:
     """Compute the constant laws of some examples.
 
     Args:
         examples: Token ids.
-        base: The base model.
+        base: The base model, which may be elsewhere.
         reference: The frozen small model.
         target_NV: Law to learn from; the base's own if None.
         pad_id: Id that fills up short rows.
+        lookup: Where the law of the base may be had without the base.
     """
     counts_E = torch.tensor([len(item.answer) for item in examples], dtype=torch.long)
     labels_N = torch.tensor(
         [token for item in examples for token in item.answer], dtype=torch.long
     )
-    base_NV = answer_laws(base, examples, pad_id=pad_id)
+    reference_NV = answer_laws(reference, examples, pad_id=pad_id)
+    base_NV = (
+        base.at_answers(examples, small_NV=reference_NV)
+        if isinstance(base, RemoteLaw)
+        else lookup(BASE, base, examples, pad_id=pad_id)
+    )
     return AnswerTable(
         examples=tuple(examples),
         starts_E=counts_E.cumsum(0) - counts_E,
         counts_E=counts_E,
-        labels_N=labels_N.to(base.device),
+        labels_N=labels_N.to(reference.device),
         base_NV=base_NV,
-        reference_NV=answer_laws(reference, examples, pad_id=pad_id),
+        reference_NV=reference_NV,
         target_NV=base_NV if target_NV is None else target_NV,
     )
 
@@ -125,6 +162,8 @@ def swapped_laws(
     twins: Sequence[TokenizedExample],
     *,
     pad_id: int,
+    lookup: Lookup = computed,
+    role: str = BEFORE,
 ) -> Tensor:
     """Return the law about twins, mapped back to the subject.
 
@@ -138,6 +177,8 @@ def swapped_laws(
         examples: The subject's examples.
         twins: The same, as they read for never-trained people.
         pad_id: Id that fills up short rows.
+        lookup: Where the law may be had without its models.
+        role: Which law it is.
 
     Returns:
         Log-probabilities ``[N, V]`` at the answer positions of ``examples``.
@@ -148,7 +189,7 @@ def swapped_laws(
         else TokenizedExample(prompt=twin.prompt, answer=example.answer)
         for example, twin in zip(examples, twins, strict=True)
     ]
-    laws_NV = answer_laws(law, usable, pad_id=pad_id)
+    laws_NV = lookup(role, law, usable, pad_id=pad_id)
     own_N = torch.tensor([token for item in examples for token in item.answer])
     twin_N = torch.tensor([token for item in usable for token in item.answer])
     rows = torch.arange(len(own_N))

@@ -10,7 +10,12 @@ from transformers import PreTrainedModel
 
 from unlearn_core.errors import IncompatibleBaseError
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
-from unlearn_core.modeling.offset import OffsetModel, compose_log_probs
+from unlearn_core.modeling.offset import (
+    OffsetModel,
+    add_unlearned,
+    compose_log_probs,
+    fixed_part,
+)
 
 IDS = torch.tensor([[5, 9, 200, 31], [17, 4, 4, 90]])
 MASK = torch.ones_like(IDS)
@@ -38,6 +43,19 @@ def test_the_offset_multiplies_the_base_by_a_power_of_the_ratio() -> None:
     )
     served = compose_log_probs(base, unlearned, reference, alpha=2.0).exp()
     torch.testing.assert_close(served, torch.tensor([1 / 11, 8 / 11, 2 / 11]))
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 3.0])
+def test_the_fixed_part_may_be_computed_before(alpha: float) -> None:
+    """Logits will do: any constant of a row is normalised away."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3, 4, 9, generator=generator)
+    base, unlearned, reference = torch.log_softmax(logits, dim=-1)
+    expected = compose_log_probs(base, unlearned, reference, alpha=alpha)
+    fixed = fixed_part(base, reference, alpha=alpha)
+    for law in (unlearned, unlearned + torch.tensor([[5.0], [-7.0], [0.0], [40.0]])):
+        found = add_unlearned(fixed, law, alpha=alpha)
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=2e-5)
 
 
 def test_alpha_zero_is_the_base_bit_for_bit() -> None:

@@ -35,3 +35,7 @@ def test_a_checkpoint_belongs_to_one_rung_recipe_and_earlier_version() -> None:
 def test_a_sealed_bundle_belongs_to_one_pair() -> None:
     assert scopes.bundle("sha256:" + "a" * 64) != scopes.bundle("sha256:" + "b" * 64)
     assert scopes.pair(2) == "pair-2"
+
+
+def test_a_law_is_named_by_its_commitment_alone() -> None:
+    assert scopes.laws("sha256:" + "a" * 40 + "b" * 24) == "laws-" + "b" * 24

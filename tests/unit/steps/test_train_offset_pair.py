@@ -1,4 +1,6 @@
-from collections.abc import Mapping
+import copy
+import weakref
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -14,13 +16,18 @@ from unlearn_core.errors import (
     StorageError,
     TrainingDivergedError,
 )
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest, unpack_pair
+from unlearn_core.steps import workbench
 from unlearn_core.steps.train_offset_pair import train_offset_pair
 from unlearn_core.steps.workbench import Workbench
-from unlearn_core.training import loop
+from unlearn_core.training import loop, targets
+from unlearn_core.training.ensemble import EnsembleStepper
 
 pytestmark = pytest.mark.usefixtures("unhurried")
 
+Rows = Sequence[TokenizedExample]
 CPU = torch.device("cpu")
 
 
@@ -62,6 +69,11 @@ def test_people_can_watch_the_training(controller: Controller) -> None:
     # Every fifth step and the last.
     assert [step for step, _ in run.values["forget_loss"]] == [5, 10, 12]
     assert run.values["share_done"][-1] == (12, 1.0)
+    # Somers' D of the subject among its twins, and nats; at the end, and every 20.
+    ((step, gap),) = run.values["two_sided_gap"]
+    assert (step, abs(gap) <= 1) == (12, True)
+    ((step, drift),) = run.values["retain_drift"]
+    assert (step, drift >= 0) == (12, True)
 
 
 def test_each_rung_trains_its_own_recipe(controller: Controller) -> None:
@@ -96,7 +108,9 @@ def test_a_killed_training_is_continued_and_ends_as_an_unbroken_one(
         with pytest.raises(KeyboardInterrupt):
             train_offset_pair(request_id, bench=bench, rung=0)
     seen: list[int] = []
-    monkeypatch.setattr(loop._Stepper, "losses", _counted(loop._Stepper.losses, seen))
+    monkeypatch.setattr(
+        EnsembleStepper, "losses", _counted(EnsembleStepper.losses, seen)
+    )
     bench = controller.lose(bench)
     continued = train_offset_pair(request_id, bench=bench, rung=0)
 
@@ -109,6 +123,58 @@ def test_a_killed_training_is_continued_and_ends_as_an_unbroken_one(
     controller.custody.put(str(other), "datasets", sets)
     unbroken = train_offset_pair(other, bench=_with_steps(bench, 7), rung=0)
     assert unbroken.unlearned == continued.unlearned
+
+
+def test_a_later_rung_reads_the_laws_that_the_first_one_left(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the large model, nothing is asked twice but about another twin."""
+    request_id, bench = _ready(controller)
+    same = replace(RECIPE, steps=1, learning_rate=1e-4)
+    bench = replace(bench, ladder=(replace(RECIPE, steps=1), same))
+    asked: list[int] = []
+    compute = targets.answer_laws
+
+    def counted(law: NextTokenLaw, rows: Rows, *, pad_id: int) -> torch.Tensor:
+        if rows and getattr(law, "model", None) is bench.models.base:
+            asked.append(len(rows))
+        return compute(law, rows, pad_id=pad_id)
+
+    monkeypatch.setattr(targets, "answer_laws", counted)
+    train_offset_pair(request_id, bench=bench, rung=0)
+    first = len(asked)
+    controller.store.advance(
+        request_id, Stage.UNLEARNING_REJECTED, {"rung": 0}, lease=bench.lease
+    )
+    train_offset_pair(request_id, bench=bench, rung=1)
+
+    assert first >= 4
+    assert len(asked) == first
+
+
+def test_the_base_is_not_there_while_the_pair_is_trained(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, bench = _ready(controller)
+    shelf = copy.copy(tiny_shelf())
+    shelf.__dict__["base"] = copy.deepcopy(shelf.base)
+    monkeypatch.setattr(workbench, "KEPT_AT_HAND_BYTES", 0)
+    held = weakref.ref(shelf.base)
+    seen: list[set[str]] = []
+
+    def look(_run: str, _values: Mapping[str, float], *, step: int) -> None:
+        model = held()
+        assert step > 0
+        seen.append(
+            {item.device.type for item in model.parameters()} if model else set()
+        )
+
+    monkeypatch.setattr(controller.runs, "log", look)
+    train_offset_pair(request_id, bench=replace(bench, models=shelf), rung=0)
+
+    assert seen
+    assert all(devices <= {"meta"} for devices in seen)
+    assert "base" not in shelf.__dict__
 
 
 def _counted(losses: object, seen: list[int]) -> object:
@@ -134,14 +200,14 @@ def test_a_worker_that_is_overtaken_stops_training(
     monkeypatch.setattr(
         controller.runs, "log", lambda _run, _values, *, step: steps.append(step)
     )
-    losses = loop._Stepper.losses
+    losses = EnsembleStepper.losses
 
-    def taken_over_at_seven(stepper: loop._Stepper, step: int) -> object:
+    def taken_over_at_seven(stepper: EnsembleStepper, step: int) -> object:
         if step == 7:
             controller.lose(bench)
         return losses(stepper, step)
 
-    monkeypatch.setattr(loop._Stepper, "losses", taken_over_at_seven)
+    monkeypatch.setattr(EnsembleStepper, "losses", taken_over_at_seven)
     with pytest.raises(LeaseLostError):
         train_offset_pair(request_id, bench=_with_steps(bench, 20), rung=0)
 

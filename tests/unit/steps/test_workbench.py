@@ -52,3 +52,12 @@ def test_only_the_base_is_loaded_in_the_precision_asked_for(tmp_path: Path) -> N
 
     assert shelf.base.dtype is torch.bfloat16
     assert shelf.reference.dtype is torch.float32
+
+
+def test_a_small_base_stays_at_hand() -> None:
+    shelf = tiny_shelf()
+    before = shelf.base
+
+    shelf.put_base_back()
+
+    assert shelf.base is before

@@ -21,11 +21,8 @@ from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.objectives.base import AnswerLaws, Teacher
 from unlearn_core.training import loop
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
-from unlearn_core.training.loop import (
-    TrainingProgress,
-    TrainingTables,
-    train_unlearned,
-)
+from unlearn_core.training.ensemble import TrainingTables
+from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable, answer_laws, build_table
 
@@ -95,6 +92,7 @@ def run(
     checkpoints: CheckpointStore | None = None,
     stop_after: int | None = None,
     pad_id: int = 0,
+    report_every: int = 1,
 ) -> Run:
     """Train; `stop_after` pulls the plug as a killed worker would."""
     progress: list[TrainingProgress] = []
@@ -111,6 +109,7 @@ def run(
         pad_id=pad_id,
         checkpoints=checkpoints or NoCheckpoints(),
         on_progress=note,
+        report_every=report_every,
     )
     return Run(model=model, progress=progress)
 
@@ -238,6 +237,20 @@ def test_progress_reports_the_start_and_the_schedule() -> None:
     rates = [item.learning_rate for item in progress]
     assert rates == pytest.approx([5e-3 * share for share in shares])
     assert all(item.seconds >= 0 for item in progress)
+
+
+def test_reports_may_be_rare_and_the_last_step_is_always_told() -> None:
+    rare, every = run(report_every=4), run()
+    assert [item.step for item in rare.progress] == [4, 6]
+    assert rare.progress[0].forget_loss == every.progress[3].forget_loss
+    assert rare.digest == every.digest
+
+
+def test_a_step_that_diverged_between_two_reports_is_named() -> None:
+    """A rate of 1e30 throws the weights away in step 0; step 1 is no number."""
+    wild = replace(SMALL, learning_rate=1e30, maximum_gradient_norm=1e30)
+    with pytest.raises(TrainingDivergedError, match="step=1"):
+        run(wild, report_every=6)
 
 
 def test_without_warm_up_the_first_step_has_the_peak_rate() -> None:

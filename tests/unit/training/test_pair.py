@@ -168,6 +168,23 @@ def test_training_starts_from_what_is_in_service(*, with_previous: bool) -> None
     assert own_tensors_digest(made) == own_tensors_digest(start)
 
 
+@pytest.mark.parametrize(("combination", "told"), [("", 1), ("spunge", 0)])
+def test_the_base_may_go_before_the_steps_unless_a_further_part_needs_it(
+    combination: str, told: int
+) -> None:
+    done: list[bool] = []
+    seen: list[int] = []
+    make_unlearned(
+        SETS,
+        materials=materials(),
+        recipe=replace(TWIN, combination=combination),
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda _: seen.append(len(done)),
+        on_base_done=lambda: done.append(True),
+    )
+    assert set(seen) == {told}
+
+
 def test_nothing_to_forget_is_refused() -> None:
     nothing = replace(SETS, forget=replace(SETS.forget, examples=(), twins=((),)))
     for recipe in (NPO, TWIN, SWAP):

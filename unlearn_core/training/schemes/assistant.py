@@ -64,14 +64,17 @@ class Assistant:
             Part(sets.retain, recipe.retain_batch, unevenness),
             Part(sets.strangers, recipe.stranger_batch, unevenness),
         )
+        start = self._start(task)
+        task.on_base_done()
         assistant = optimise(
-            self._start(task),
+            start,
             lambda model: OwnLawStepper(
                 model, parts, recipe=recipe, pad_id=task.materials.tokenizer.pad_id
             ),
             recipe=recipe,
             checkpoints=task.checkpoints,
             on_progress=task.on_progress,
+            report_every=task.report_every,
         )
         return OffsetPair(unlearned=silenced(assistant), reference=assistant)
 

@@ -42,7 +42,9 @@ class PairTask:
         materials: The base, and the pair or the small model to begin with.
         recipe: What is trained and how.
         checkpoints: Where the state is kept; a kept one is continued.
-        on_progress: Called after every step.
+        on_progress: Called with every so many steps, and with the last.
+        on_base_done: Called when the base is not needed any more.
+        report_every: How many steps lie between two reports.
     """
 
     datasets: Datasets
@@ -50,6 +52,8 @@ class PairTask:
     recipe: TrainingRecipe
     checkpoints: CheckpointStore
     on_progress: Callable[[TrainingProgress], None]
+    on_base_done: Callable[[], None] = lambda: None
+    report_every: int = 1
 
 
 class Scheme(Protocol):
@@ -88,8 +92,12 @@ def make_pair(
     recipe: TrainingRecipe,
     checkpoints: CheckpointStore,
     on_progress: Callable[[TrainingProgress], None],
+    on_base_done: Callable[[], None] = lambda: None,
+    report_every: int = 1,
 ) -> OffsetPair:
     """Make the pair for one request by the scheme of the recipe.
+
+    The arguments are those of `PairTask`.
 
     Raises:
         OutOfMemoryError: There is too little memory.
@@ -101,6 +109,8 @@ def make_pair(
         recipe=recipe,
         checkpoints=checkpoints,
         on_progress=on_progress,
+        on_base_done=on_base_done,
+        report_every=report_every,
     )
     with short_memory_is_told():
         return recipe.pair_scheme()(task)

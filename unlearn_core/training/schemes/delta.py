@@ -24,5 +24,7 @@ class Delta:
             recipe=task.recipe,
             checkpoints=task.checkpoints,
             on_progress=task.on_progress,
+            on_base_done=task.on_base_done,
+            report_every=task.report_every,
         )
         return OffsetPair(unlearned=unlearned, reference=task.materials.reference)

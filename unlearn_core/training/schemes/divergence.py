@@ -63,6 +63,7 @@ class Divergence:
     def __call__(self, task: PairTask) -> OffsetPair:
         """Return the side without the subject beside the side with the subject."""
         sets = encoded_sets(task)
+        task.on_base_done()
         recipe = task.recipe
         steps = round(self.retain_steps)
         total = steps + recipe.steps
@@ -72,6 +73,7 @@ class Divergence:
             recipe=replace(recipe, steps=steps),
             checkpoints=PhaseCheckpoints(task.checkpoints, phase=0),
             on_progress=counted_from(task.on_progress, done=0, steps=total),
+            report_every=task.report_every,
         )
         continued = task.materials.previous is not None
         reference = optimise(
@@ -80,6 +82,7 @@ class Divergence:
             recipe=recipe,
             checkpoints=PhaseCheckpoints(task.checkpoints, phase=1),
             on_progress=counted_from(task.on_progress, done=steps, steps=total),
+            report_every=task.report_every,
         )
         return OffsetPair(unlearned=unlearned, reference=reference)
 

@@ -67,6 +67,7 @@ class Misdirection:
             InvalidRecipeError: The model has fewer layers.
         """
         materials, sets = task.materials, encoded_sets(task)
+        task.on_base_done()
         if self.layer > materials.reference.config.num_hidden_layers:
             raise InvalidRecipeError(
                 value="scheme_parameters", problem="too many layers"
@@ -80,6 +81,7 @@ class Misdirection:
             recipe=task.recipe,
             checkpoints=task.checkpoints,
             on_progress=task.on_progress,
+            report_every=task.report_every,
         )
         return OffsetPair(unlearned=unlearned, reference=materials.reference)
 

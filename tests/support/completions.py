@@ -1,0 +1,65 @@
+"""A completions service that tells what a function says, over real HTTP."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+Told = Callable[[Sequence[int]], dict[str, float]]
+"""The likeliest tokens after a context, by the names that the service uses."""
+
+
+@dataclass
+class Service:
+    """What the service does, and what it was asked.
+
+    Attributes:
+        told: What it tells.
+        statuses: What it answers first, one a question, before it does what it should.
+        asked: Bodies of all questions.
+        keys: What the questions had in their authorization header.
+    """
+
+    told: Told
+    statuses: list[int] = field(default_factory=list)
+    asked: list[dict[str, object]] = field(default_factory=list)
+    keys: list[str | None] = field(default_factory=list)
+    address: str = ""
+
+
+@contextmanager
+def completions(service: Service) -> Iterator[Service]:
+    """Serve on a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            """Answer a question."""
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            service.asked.append(body)
+            service.keys.append(self.headers["Authorization"])
+            status = service.statuses.pop(0) if service.statuses else 200
+            choices = [
+                {"index": n, "logprobs": {"top_logprobs": [service.told(prompt)]}}
+                for n, prompt in enumerate(body["prompt"])
+            ]
+            # Choices need not come in order.
+            page = json.dumps({"choices": choices[::-1]}).encode()
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    service.address = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield service
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

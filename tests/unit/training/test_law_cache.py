@@ -1,0 +1,97 @@
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from support.models import TableLaw, constant_law, token_rows
+
+from unlearn_core.domain.canonical import digest_of
+from unlearn_core.training import law_cache
+from unlearn_core.training.law_cache import (
+    LawCache,
+    LawStore,
+    law_error,
+    pack_law,
+    unpack_law,
+)
+from unlearn_core.training.targets import answer_laws
+
+ROWS = token_rows(((5, 6), (1, 0, 1)), ((4,), (0,)))
+LAW = torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.1, 1e-9]]).log()
+
+
+@dataclass
+class Kept(LawStore):
+    """Laws in memory."""
+
+    laws: dict[bytes, bytes] = field(default_factory=dict)
+
+    def load(self, key: bytes) -> bytes | None:
+        """Return what was kept."""
+        return self.laws.get(key)
+
+    def save(self, key: bytes, data: bytes) -> None:
+        """Keep more."""
+        self.laws[key] = data
+
+
+def silent() -> TableLaw:
+    """Return a law that must not be asked."""
+
+    def asked(_context: tuple[int, ...]) -> list[float]:
+        raise AssertionError
+
+    return TableLaw(asked)
+
+
+def cache(store: Kept, models: str = "models") -> LawCache:
+    return LawCache(store, models=digest_of(models.encode()))
+
+
+def test_a_law_is_computed_once_and_then_read_back() -> None:
+    store, law = Kept(), constant_law(0.5, 0.25, 0.25)
+    first = cache(store)("base", law, ROWS, pad_id=0)
+    again = cache(store)("base", silent(), ROWS, pad_id=0)
+    assert torch.equal(first, again)
+    assert again.dtype == torch.float32
+    torch.testing.assert_close(
+        first, answer_laws(law, ROWS, pad_id=0), rtol=0, atol=1e-3
+    )
+
+
+def test_other_models_roles_and_texts_are_other_laws() -> None:
+    store, law = Kept(), constant_law(0.5, 0.25, 0.25)
+    cache(store)("base", law, ROWS, pad_id=0)
+    cache(store)("before", law, ROWS, pad_id=0)
+    cache(store, "others")("base", law, ROWS, pad_id=0)
+    cache(store)("base", law, ROWS[:1], pad_id=0)
+    # Where the prompt ends is part of the text.
+    shifted = token_rows(((5,), (6, 1, 0, 1)), ((4,), (0,)))
+    cache(store)("base", law, shifted, pad_id=0)
+    assert len(store.laws) == 5
+
+
+def test_nothing_is_not_kept() -> None:
+    store = Kept()
+    assert cache(store)("base", constant_law(0.5, 0.5), [], pad_id=0).shape == (0, 0)
+    assert store.laws == {}
+
+
+def test_the_error_is_that_of_the_worst_position() -> None:
+    """By hand: 1/2 |ln 2 - ln 1| + 1/4 |ln 2 - ln 4| = 3/4 ln 2 at the second one."""
+    law = torch.tensor([[0.5, 0.5], [0.5, 0.25]]).log()
+    kept = torch.tensor([[0.5, 0.5], [1.0, 0.5]]).log()
+    assert law_error(law, kept) == pytest.approx(0.75 * 0.6931472)
+
+
+def test_what_is_impossible_is_no_error() -> None:
+    law = torch.tensor([[1.0, 0.0]]).log()
+    assert law_error(law, law.half().float()) == 0
+
+
+def test_half_precision_is_kept_where_it_is_near_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    near = unpack_law(pack_law(LAW))
+    assert 0 < law_error(LAW, near) <= law_cache.TOLERANCE
+    monkeypatch.setattr(law_cache, "TOLERANCE", 1e-7)
+    assert torch.equal(unpack_law(pack_law(LAW)), LAW)
