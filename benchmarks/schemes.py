@@ -117,7 +117,7 @@ class RankLaw:
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Return log-probabilities; see `NextTokenLaw`."""
         base, without, within = (
@@ -126,7 +126,7 @@ class RankLaw:
                 attention_mask_BS=attention_mask_BS,
                 position_ids_BT=position_ids_BT,
                 caches=(caches[index],) if caches else None,
-                last_only=last_only,
+                first=first,
             )
             for index, law in enumerate(self._laws)
         )

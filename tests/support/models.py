@@ -112,7 +112,7 @@ class TableLaw:
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Look the law up at every position."""
         del position_ids_BT
@@ -128,7 +128,7 @@ class TableLaw:
             for token, is_real in zip(new, is_token, strict=True):
                 context = (*context, token) if is_real else context  # noqa: PLW2901
                 contexts.append(context)
-            wanted = contexts[-1:] if last_only else contexts
+            wanted = contexts[first:]
             laws.append([self._table(item) for item in wanted])
             history.rows.append(context)
         return torch.from_numpy(np.array(laws, dtype=np.float32))

@@ -92,7 +92,7 @@ class Decoder:
                 attention_mask_BS=self._mask_BS,
                 position_ids_BT=positions_BT,
                 caches=self._caches,
-                last_only=True,
+                first=-1,
             )[:, -1]
 
 

@@ -1,6 +1,7 @@
 """A law of the next token: what scoring, generation and serving need of a model.
 
-Legend: B batch rows, T new tokens, S cached and new tokens, V vocabulary.
+Legend: B batch rows, T new tokens, S cached and new tokens, N answer positions,
+V vocabulary.
 
 A plain model is a law, and so is the offset ensemble; everything above does not
 care which one it has.
@@ -11,6 +12,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
+
+from unlearn_core.modeling.tokens import Batch, answer_positions
 
 
 class NextTokenLaw(Protocol):
@@ -37,9 +40,9 @@ class NextTokenLaw(Protocol):
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
-        """Return float32 log-probabilities ``[B, T, V]``, or ``[B, 1, V]``.
+        """Return float32 log-probabilities ``[B, T - first, V]``.
 
         Args:
             input_ids_BT: New tokens.
@@ -47,7 +50,7 @@ class NextTokenLaw(Protocol):
                 ones included.
             position_ids_BT: Positions of the new tokens; needed with left padding.
             caches: Caches to read and extend.
-            last_only: Compute the law after the last token only.
+            first: The first new token after which the law is wanted; -1 is the last.
         """
         ...
 
@@ -79,14 +82,13 @@ class PlainLaw:
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Return the model's float32 log-probabilities."""
         cache = caches[0] if caches else None
         # A list of positions makes a compact copy. For the view that a number makes,
         # a bf16 head on the CPU copies its weights once per row (docs/log.md).
-        width = input_ids_BT.shape[1]
-        kept_T = torch.arange(width - 1 if last_only else 0, width, device=self.device)
+        kept_T = torch.arange(input_ids_BT.shape[1], device=self.device)[first:]
         output = self.model(
             input_ids=input_ids_BT,
             attention_mask=attention_mask_BS,
@@ -96,3 +98,17 @@ class PlainLaw:
             logits_to_keep=kept_T,
         )
         return torch.log_softmax(output.logits.float(), dim=-1)
+
+
+def law_at_answers(law: NextTokenLaw, batch: Batch) -> Tensor:
+    """Return log-probabilities ``[N, V]`` where answer tokens are predicted.
+
+    They are in the order of `answer_positions`. What all rows have before the
+    earliest of these positions gets no law: vocabularies are large, prompts long.
+    """
+    mask_BT = answer_positions(batch).mask_BT
+    first = int(mask_BT.any(dim=0).int().argmax())
+    laws_BTV = law(
+        batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT, first=first
+    )
+    return laws_BTV[mask_BT[:, first:]]

@@ -63,9 +63,7 @@ def _alone(law: NextTokenLaw, ids: list[int]) -> torch.Tensor:
     """Return the law of the next token, without caches or padding."""
     ids_BT = torch.tensor([ids], device=law.device)
     with torch.inference_mode():
-        return law(ids_BT, attention_mask_BS=torch.ones_like(ids_BT), last_only=True)[
-            0, -1
-        ]
+        return law(ids_BT, attention_mask_BS=torch.ones_like(ids_BT), first=-1)[0, -1]
 
 
 def _check_law(law_V: torch.Tensor) -> None:

@@ -14,12 +14,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.laws import NextTokenLaw, law_at_answers
 from unlearn_core.modeling.remote import RemoteLaw
 from unlearn_core.modeling.tokens import (
-    Batch,
     TokenizedExample,
-    answer_positions,
     collate,
     in_chunks,
 )
@@ -79,14 +77,9 @@ def answer_laws(
         batch = collate(chunk, pad_id=pad_id, maximum_tokens=law.maximum_tokens).to(
             law.device
         )
-        pieces.append(_laws_of_batch(law, batch))
+        with torch.no_grad():
+            pieces.append(law_at_answers(law, batch))
     return torch.cat(pieces)
-
-
-def _laws_of_batch(law: NextTokenLaw, batch: Batch) -> Tensor:
-    with torch.no_grad():
-        laws_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
-    return laws_BTV[answer_positions(batch).mask_BT]
 
 
 class Lookup(Protocol):

@@ -56,7 +56,7 @@ class MixedLaw:
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Return log-probabilities; see `NextTokenLaw`."""
         start = 0
@@ -68,7 +68,7 @@ class MixedLaw:
                 attention_mask_BS=attention_mask_BS,
                 position_ids_BT=position_ids_BT,
                 caches=caches[start : start + count] if caches else None,
-                last_only=last_only,
+                first=first,
             )
             start += count
             mixed_BTV = mixed_BTV.to(found.device) + weight * found

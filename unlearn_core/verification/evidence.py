@@ -18,7 +18,7 @@ from torch import Tensor
 from unlearn_core.domain.datasets import Entropy, Example, Form, Group, Probe
 from unlearn_core.metrics.base import Evidence, ProbeScore
 from unlearn_core.modeling.generation import Sampling, generate
-from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.laws import NextTokenLaw, law_at_answers
 from unlearn_core.modeling.tokens import (
     ChatTokenizer,
     TokenizedExample,
@@ -182,10 +182,8 @@ def _answer_laws(
     batch = collate(
         chunk, pad_id=asked.tokenizer.pad_id, maximum_tokens=law.maximum_tokens
     ).to(law.device)
-    found = answer_positions(batch)
     with torch.inference_mode():
-        laws_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
-    return laws_BTV[found.mask_BT], found.labels_N
+        return law_at_answers(law, batch), answer_positions(batch).labels_N
 
 
 def _forced(

@@ -129,7 +129,7 @@ def test_a_law_with_caches_equals_the_law_without(law: NextTokenLaw) -> None:
         attention_mask_BS=MASK,
         position_ids_BT=torch.tensor([[3], [3]]),
         caches=caches,
-        last_only=True,
+        first=-1,
     )
     torch.testing.assert_close(
         torch.cat([first, last], dim=1), whole, rtol=0, atol=1e-5

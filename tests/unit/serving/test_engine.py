@@ -100,7 +100,7 @@ class FiniteFor:
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Return the law, or what is not a number."""
         laws_BTV = self._law(
@@ -108,7 +108,7 @@ class FiniteFor:
             attention_mask_BS=attention_mask_BS,
             position_ids_BT=position_ids_BT,
             caches=caches,
-            last_only=last_only,
+            first=first,
         ).clone()
         for row, ids_T in enumerate(input_ids_BT):
             if ids_T[-len(self._spoiled) :].equal(self._spoiled):

@@ -30,7 +30,7 @@ class Spoiled(PlainLaw):
         attention_mask_BS: Tensor,
         position_ids_BT: Tensor | None = None,
         caches: tuple[Cache, ...] | None = None,
-        last_only: bool = False,
+        first: int = 0,
     ) -> Tensor:
         """Return the law with its fault."""
         laws_BTV = super().__call__(
@@ -38,7 +38,7 @@ class Spoiled(PlainLaw):
             attention_mask_BS=attention_mask_BS,
             position_ids_BT=position_ids_BT,
             caches=caches,
-            last_only=last_only,
+            first=first,
         )
         return laws_BTV if self.only_cached and not caches else laws_BTV + self.fault
 

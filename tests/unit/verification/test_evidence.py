@@ -90,9 +90,7 @@ def test_the_shift_is_the_divergence_from_the_law_before(found: Evidence) -> Non
     for ids in (prompt, prompt + answer):
         row = torch.tensor([ids])
         before, after = (
-            law(row, attention_mask_BS=torch.ones_like(row), last_only=True)[
-                0, 0
-            ].double()
+            law(row, attention_mask_BS=torch.ones_like(row), first=-1)[0, 0].double()
             for law in (BASE, GOLD)
         )
         by_hand.append(float((before.exp() * (before - after)).sum()))
