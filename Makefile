@@ -16,7 +16,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-schemes bench-sequential bench-tofu bench-training \
-        bench-ways clean
+        bench-ways bench-tracing bench-influence clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,12 @@ bench-schemes: setup ## Compare the schemes with a retrained model, one world
 
 bench-ways: setup ## Compare optimisers, parameter masks and combinations, one world
 	$(BIN)/python -m benchmarks.ways
+
+bench-tracing: setup ## Draw where the default pair acts, by causal tracing
+	$(BIN)/python -m benchmarks.tracing
+
+bench-influence: setup ## Do gradients find the records that taught a fact?
+	$(BIN)/python -m benchmarks.influence
 
 bench-sequential: setup ## Sixteen requests one after another, in several ways
 	$(BIN)/python -m benchmarks.sequential

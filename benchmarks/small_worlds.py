@@ -79,11 +79,9 @@ class SmallWorld:
             erased: People whose records an earlier request removed.
         """
         located = self._located(subject)
-        gone = {
-            (record.source, record.record_id)
-            for person in (subject, *erased)
-            for record in self._located(person)
-        }
+        gone = frozenset[tuple[str, str]]().union(
+            *(self.records_of(person) for person in (subject, *erased))
+        )
         remaining = [
             record
             for record in self.records
@@ -103,6 +101,12 @@ class SmallWorld:
             data_map=self.opened.declared,
             token_count=lambda text: len(self.tokenizer.text(text)),
             seed=str(subject.number),
+        )
+
+    def records_of(self, subject: Person) -> frozenset[tuple[str, str]]:
+        """Return source and identifier of every record that the search finds."""
+        return frozenset(
+            (record.source, record.record_id) for record in self._located(subject)
         )
 
     def _located(self, subject: Person) -> tuple[SourceRecord, ...]:
