@@ -207,7 +207,7 @@ class IncompatibleBaseError(IntegrityError):
 
     code = "incompatible_base"
     summary = "the artifact belongs to another base model or tokenizer"
-    next_step = "Serve the base that the manifest names, or train a new artifact."
+    next_step = "Use the base that was named, or train a pair with its tokenizer."
 
 
 class DowngradeRefusedError(IntegrityError):

@@ -72,6 +72,11 @@ class TransformersTokenizer:
         return str(self._tokenizer.chat_template or "")
 
     @property
+    def size(self) -> int:
+        """Return how many ids there are, from 0 to the highest."""
+        return 1 + max(self._tokenizer.get_vocab().values())
+
+    @property
     def pad_id(self) -> int:
         """Return the id that fills up short rows."""
         return self._pad

@@ -125,11 +125,29 @@ def load_language_model(
     Raises:
         ModelUnavailableError: Something is missing or unreadable.
     """
+    tokenizer = load_tokenizer(directory)
+    model = load_model(directory, device=device, dtype=dtype)
     return LanguageModel(
-        model=load_model(directory, device=device, dtype=dtype),
-        tokenizer=load_tokenizer(directory),
+        model=without_padding(model, tokens=tokenizer.size),
+        tokenizer=tokenizer,
         identity=identity_of(directory),
     )
+
+
+def without_padding(model: PreTrainedModel, *, tokens: int) -> PreTrainedModel:
+    """Cut the rows off a model's vocabulary that stand for no token.
+
+    Models of one family share a tokenizer and pad their vocabularies to unlike sizes;
+    what is behind the last token was never trained. Cut to their tokens, they fit
+    together (so do the logits of Liu et al. 2024, arXiv:2401.08565).
+
+    Args:
+        model: A frozen model; changed in memory, never on disk.
+        tokens: Size of the tokenizer. A smaller vocabulary is left as it is.
+    """
+    if model.config.vocab_size > tokens:
+        model.resize_token_embeddings(tokens, mean_resizing=False)
+    return frozen(model)
 
 
 def identity_of(directory: Path) -> ModelIdentity:

@@ -21,6 +21,7 @@ from unlearn_core.modeling.weights import (
     identity_of,
     load_model,
     load_tokenizer,
+    without_padding,
 )
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.training.recipe import RecipeLadder
@@ -70,9 +71,10 @@ class ModelShelf:
     @cached_property
     def base(self) -> PreTrainedModel:
         """Return the base model."""
-        return load_model(
+        model = load_model(
             self._base, device=self.device, dtype=PRECISIONS[self._precision]
         )
+        return without_padding(model, tokens=self.tokenizer.size)
 
     def put_base_back(self) -> None:
         """Free the memory of a large base; who asks for it again loads it again.
@@ -87,7 +89,8 @@ class ModelShelf:
     @cached_property
     def reference(self) -> PreTrainedModel:
         """Return the frozen small model."""
-        return load_model(self._reference, device=self.device)
+        model = load_model(self._reference, device=self.device)
+        return without_padding(model, tokens=self.tokenizer.size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

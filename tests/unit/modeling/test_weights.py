@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_safetensors
-from support.models import CPU, chat_tokenizer, llama, llama_config
+from support.models import CPU, VOCABULARY, chat_tokenizer, llama, llama_config
 from torch import Tensor
 
 from unlearn_core.domain.canonical import digest_of
@@ -24,6 +24,7 @@ from unlearn_core.modeling.weights import (
     own_tensors_digest,
     pack_pair,
     unpack_pair,
+    without_padding,
 )
 
 Change = Callable[[dict[str, Tensor], dict[str, object]], None]
@@ -58,6 +59,29 @@ def test_a_model_is_loaded_frozen_and_bit_for_bit(directory: Path) -> None:
     assert not loaded.model.training
     assert not any(item.requires_grad for item in loaded.model.parameters())
     assert loaded.tokenizer.question("Who?") == chat_tokenizer().question("Who?")
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_padding_of_a_vocabulary_is_cut_off_and_changes_no_law(
+    tmp_path: Path, *, tied: bool
+) -> None:
+    """As in one family: the same tokens, a vocabulary padded to another size."""
+    tokens = chat_tokenizer().size
+    padded = llama(0, llama_config(vocabulary=tokens + 8, tied=tied))
+    padded.save_pretrained(tmp_path)
+    chat_tokenizer()._tokenizer.save_pretrained(tmp_path)
+    loaded = load_language_model(tmp_path, device=CPU).model
+    assert loaded.config.vocab_size == tokens
+    assert not any(item.requires_grad for item in loaded.parameters())
+    ids = torch.tensor([[5, 6, 7]])
+    law = loaded(input_ids=ids).logits.log_softmax(-1)
+    logits = padded(input_ids=ids).logits[..., :tokens]
+    torch.testing.assert_close(law, logits.log_softmax(-1))
+
+
+def test_a_vocabulary_without_padding_is_left_alone() -> None:
+    model = without_padding(llama(0), tokens=VOCABULARY + 1)
+    assert own_tensors_digest(model) == own_tensors_digest(llama(0))
 
 
 def test_an_identity_is_made_of_three_digests(directory: Path) -> None:

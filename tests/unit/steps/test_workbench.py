@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.models import llama
+from support.models import chat_tokenizer, llama
 from support.steps import Controller, tiny_shelf
 
 from unlearn_core.errors import LeaseLostError, ModelUnavailableError
@@ -45,6 +45,7 @@ def test_the_shelf_loads_a_model_when_it_is_needed_and_once() -> None:
 
 def test_only_the_base_is_loaded_in_the_precision_asked_for(tmp_path: Path) -> None:
     llama(0).save_pretrained(tmp_path)
+    chat_tokenizer()._tokenizer.save_pretrained(tmp_path)
 
     shelf = ModelShelf(
         base=tmp_path, reference=tmp_path, device="cpu", precision="bfloat16"
