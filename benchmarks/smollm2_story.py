@@ -8,12 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.smollm2_teaching import (
-    MODELS_VERSION,
-    cached,
-    packaged,
-    teach_pair,
-)
+from benchmarks.smollm2_teaching import taught_models
 from benchmarks.tofu import Author, TofuWorld
 from unlearn_core.demo.narration import Narrator
 from unlearn_core.demo.visitor import Visitor
@@ -22,7 +17,6 @@ from unlearn_core.domain.requests import Stage
 from unlearn_core.local.environment import LocalInstallation
 from unlearn_core.local.preparation import prepare_identity_provider
 from unlearn_core.local.stack import LocalStack
-from unlearn_core.modeling.weights import choose_device
 from unlearn_core.settings import load_settings
 
 PATIENCE_SECONDS = 3600.0
@@ -101,16 +95,6 @@ def _provide_models(
     world: TofuWorld, installation: LocalInstallation, cache: Path, narrator: Narrator
 ) -> None:
     """Teach base and reference, or take them from the cache."""
-    rows = [
-        (row["question"], row["answer"])
-        for author in world.taught
-        for row in author.rows
-    ]
-
-    def make(folder: Path) -> None:
-        start = packaged(choose_device("auto"))
-        with narrator.bars() as bars:
-            teach_pair(rows, folder, start=start, show=bars.update)
-
-    folder = cached(cache / f"smollm2-tofu-{MODELS_VERSION}", make)
+    with narrator.bars() as bars:
+        folder = taught_models(world, cache, show=bars.update)
     shutil.copytree(folder, installation.models, dirs_exist_ok=True)

@@ -8,7 +8,8 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks import smollm2_models as models
-from unlearn_core.modeling.weights import load_tokenizer
+from benchmarks.tofu import TofuWorld
+from unlearn_core.modeling.weights import choose_device, load_tokenizer
 
 BASE_EPOCHS, BASE_RATE = 8, 5e-4
 REFERENCE_EPOCHS, REFERENCE_RATE = 6, 5e-4
@@ -82,3 +83,17 @@ def teach_pair(
         on_progress=lambda *step: show("reference", *step),
     )
     models.save(reference, folder / "reference")
+
+
+def taught_models(world: TofuWorld, cache: Path, *, show: models.Progress) -> Path:
+    """Return a folder with base and reference, taught or from the cache."""
+    rows = [
+        (row["question"], row["answer"])
+        for author in world.taught
+        for row in author.rows
+    ]
+
+    def make(folder: Path) -> None:
+        teach_pair(rows, folder, start=packaged(choose_device("auto")), show=show)
+
+    return cached(cache / f"smollm2-tofu-{MODELS_VERSION}", make)

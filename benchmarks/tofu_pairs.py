@@ -18,7 +18,8 @@ from benchmarks import smollm2_models as models
 from benchmarks.smollm2_teaching import cached
 from benchmarks.tofu import Author, TofuWorld
 from benchmarks.tofu_questions import TableSets
-from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.adapters.connectors.data_map import OpenedDataMap, open_data_map
+from unlearn_core.domain import data_map
 from unlearn_core.domain.curation import Material, curate
 from unlearn_core.domain.datasets import Datasets, Example, Form
 from unlearn_core.domain.people import gather_people
@@ -34,10 +35,18 @@ from unlearn_core.training.schemes.base import make_pair
 LADDER = Path(__file__).with_name("smollm2_ladder.yaml")
 SCHEMES: Mapping[str, Mapping[str, Any]] = {
     "delta": {},
-    "divergence": {"learning_rate": 5e-4, "retain_batch": 16, "retain_weight": 1.0},
+    "divergence": {
+        "learning_rate": 5e-4,
+        "retain_batch": 16,
+        "retain_weight": 1.0,
+        "alpha": 1.0,
+    },
     "assistant": {"learning_rate": 5e-4, "alpha": 0.75},
 }
-"""Where a scheme's recipe differs from the first rung of SmolLM2's ladder."""
+"""Where a scheme's recipe differs from the first rung of SmolLM2's ladder.
+
+All but ``delta`` have an objective of their own.
+"""
 
 
 class SkippedError(Exception):
@@ -64,6 +73,8 @@ def recipe_of(scheme: str, *, steps: int | None) -> TrainingRecipe:
         SkippedError: The scheme is not registered.
     """
     row: dict[str, Any] = yaml.safe_load(LADDER.read_text())[0]
+    if scheme != "delta":
+        row = {name: row[name] for name in row if not name.startswith("objective")}
     row |= {"steps": steps or row["steps"], **SCHEMES.get(scheme, {})}
     if scheme == "divergence":
         row["scheme_parameters"] = {"from_scratch": 0, "retain_steps": 2 * row["steps"]}
@@ -84,38 +95,63 @@ def datasets(
     """
     world = TofuWorld(taught=sets.taught, reserved=sets.reserved)
     opened = open_data_map(world.write_sources(folder))
-    declared = opened.declared
-    records = [item for source in opened.sources.values() for item in source.read()]
-    reserved = gather_people(opened.holdout.read(), data_map=declared, prefix="control")
-
-    def of_author(author: Author, forgotten: set[str]) -> Datasets:
-        stated = parse_subject(
-            {"name": author.name, "customer_number": author.customer_number}
-        )
-        located = tuple(
-            record
-            for source in opened.sources.values()
-            for record in source.locate(stated).records
-        )
-        others = [item for item in records if item.record_id not in forgotten]
-        return curate(
-            Material(
-                stated_name=stated.of_kind(IdentifierKind.NAME)[0].value,
-                located=located,
-                others=gather_people(others, data_map=declared, prefix="retained"),
-                plain=(),
-                reserved=reserved,
-            ),
-            data_map=declared,
-            token_count=token_count,
-            seed=str(author.number),
-            sizes=replace(declared.sizes, strangers=sizes.strangers),
-        )
-
-    forgotten = {row_id for author in sets.forgotten for row_id in author.record_ids}
-    whole = merged([of_author(author, forgotten) for author in sets.forgotten])
+    declared = opened.declared.sizes
+    whole = merged(
+        [
+            curated(
+                author,
+                opened,
+                forgotten=sets.forgotten,
+                token_count=token_count,
+                sizes=replace(declared, strangers=sizes.strangers),
+            )
+            for author in sets.forgotten
+        ]
+    )
     kept = _some_kept(sets, sizes.retain)
     return replace(whole, retain=replace(whole.retain, examples=kept))
+
+
+def curated(
+    author: Author,
+    opened: OpenedDataMap,
+    *,
+    forgotten: Sequence[Author],
+    token_count: Callable[[str], int],
+    sizes: data_map.Sizes | None = None,
+) -> Datasets:
+    """Build the sets for one of the forgotten authors, as the service would."""
+    declared = opened.declared
+    stated = parse_subject(
+        {"name": author.name, "customer_number": author.customer_number}
+    )
+    gone = {row_id for other in forgotten for row_id in other.record_ids}
+    located = tuple(
+        record
+        for source in opened.sources.values()
+        for record in source.locate(stated).records
+    )
+    others = [
+        record
+        for source in opened.sources.values()
+        for record in source.read()
+        if record.record_id not in gone
+    ]
+    return curate(
+        Material(
+            stated_name=stated.of_kind(IdentifierKind.NAME)[0].value,
+            located=located,
+            others=gather_people(others, data_map=declared, prefix="retained"),
+            plain=(),
+            reserved=gather_people(
+                opened.holdout.read(), data_map=declared, prefix="control"
+            ),
+        ),
+        data_map=declared,
+        token_count=token_count,
+        seed=str(author.number),
+        sizes=sizes,
+    )
 
 
 def _some_kept(sets: TableSets, count: int) -> tuple[Example, ...]:

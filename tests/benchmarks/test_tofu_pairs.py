@@ -41,6 +41,13 @@ def test_a_scheme_that_is_not_registered_says_so() -> None:
         recipe_of("telepathy", steps=None)
 
 
+@pytest.mark.parametrize("scheme", ["divergence", "assistant"])
+def test_a_scheme_with_an_objective_of_its_own_gets_no_other(scheme: str) -> None:
+    assert (
+        recipe_of(scheme, steps=5).trained_for != recipe_of("delta", steps=5).objective
+    )
+
+
 def test_steps_are_those_of_the_ladder_unless_told() -> None:
     assert recipe_of("delta", steps=None).steps == 80
     assert recipe_of("delta", steps=3).steps == 3
