@@ -49,7 +49,7 @@ def register_version(request_id: RequestId, *, bench: Workbench) -> Registered:
     lineage.check_continued_by(trained)
     sealed = _sealed_pair(request_id, trained, bench=bench)
     manifest = _manifest(
-        request_id, verified, lineage=lineage, sealed=sealed, bench=bench
+        request_id, trained, lineage=lineage, sealed=sealed, bench=bench
     )
     manifest.check_builds_on(
         lineage.latest.manifest if lineage.latest else None,
@@ -91,7 +91,7 @@ def _sealed_pair(request_id: RequestId, trained: Trained, *, bench: Workbench) -
 
 def _manifest(
     request_id: RequestId,
-    verified: UnlearningVerified,
+    trained: Trained,
     *,
     lineage: Lineage,
     sealed: bytes,
@@ -99,8 +99,11 @@ def _manifest(
 ) -> OffsetPairManifest:
     """Describe the pair; every value is fixed by the ledger or the files."""
     built = read_result(bench, request_id, Stage.DATASETS_BUILT, result=DatasetsBuilt)
-    recipe = bench.ladder[verified.rung]
-    pair = bench.custody.get(scopes.working(request_id), scopes.pair(verified.rung))
+    verified = read_result(
+        bench, request_id, Stage.UNLEARNING_VERIFIED, result=UnlearningVerified
+    )
+    recipe = bench.ladder[trained.rung]
+    pair = bench.custody.get(scopes.working(request_id), scopes.pair(trained.rung))
     unlearned, reference = unpack_pair(pair, device=bench.models.device)
     earlier = lineage.latest.manifest.erasures if lineage.latest else ()
     own = Erasure(request_id=str(request_id), forget_set=built.forget_set)
@@ -113,7 +116,7 @@ def _manifest(
         unlearned=own_tensors_digest(unlearned),
         pair_file=digest_of(sealed),
         vocabulary_size=bench.models.base.config.vocab_size,
-        alpha=recipe.alpha,
+        alpha=trained.alpha,
         scheme=recipe.scheme,
         objective=recipe.trained_for,
         recipe=recipe.digest,

@@ -117,6 +117,7 @@ class Trained:
         unlearned: Digest of the packed pair.
         sequence: Sequence that the version will have.
         previous: Digest of the manifest that it builds on.
+        alpha: Offset strength that the version will have.
     """
 
     rung: int
@@ -125,6 +126,7 @@ class Trained:
     unlearned: str
     sequence: int
     previous: str | None
+    alpha: float
     stage: Stage = Stage.TRAINED
 
 

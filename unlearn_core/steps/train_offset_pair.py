@@ -73,6 +73,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         unlearned=digest_of(packed),
         sequence=sequence,
         previous=lineage.latest_digest,
+        alpha=pair.alpha,
     )
 
 

@@ -51,7 +51,7 @@ def verify_unlearning(
                 bench.models.base,
                 unlearned=unlearned,
                 reference=reference,
-                alpha=bench.ladder[rung].alpha,
+                alpha=trained.alpha,
             ),
             samples_per_probe=bench.policy.samples_per_probe,
             confidence=bench.policy.confidence,
@@ -62,7 +62,7 @@ def verify_unlearning(
             base=PlainLaw(bench.models.base),
             unlearned=unlearned,
             reference=reference,
-            alpha=bench.ladder[rung].alpha,
+            alpha=trained.alpha,
         ),
     )
     _attach(verification, trained.run, bench=bench)

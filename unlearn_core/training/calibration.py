@@ -1,4 +1,8 @@
-"""How far training has come: the subject beside never-trained people, and drift.
+"""When training may end, and how strong the offset shall be.
+
+Both follow from one look: where the subject stands among never-trained people, and
+what became of everybody else. `Limits` say what a look must find, `Settling` ends the
+training, `choose_alpha` picks the strength.
 
 Legend: E examples, N answer positions, V vocabulary.
 
@@ -10,7 +14,7 @@ at are the twins, who never serve as controls.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -21,12 +25,15 @@ from transformers import PreTrainedModel
 from unlearn_core.domain.curation import as_twin
 from unlearn_core.domain.datasets import Datasets, Example, Form
 from unlearn_core.modeling.offset import compose_log_probs
-from unlearn_core.modeling.tokens import in_chunks
+from unlearn_core.modeling.tokens import TokenizedExample, in_chunks
+from unlearn_core.objectives.base import require_positive
 from unlearn_core.training.passes import small_laws
 from unlearn_core.training.targets import AnswerTable
 
 DRIFT_QUANTILE = 0.99
 KEPT_EXAMPLES = 64
+STRENGTHS = tuple(number / 20 for number in range(10, 41))
+"""What the recipe's strength is multiplied with: 0.5, 0.55 and so on up to 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -57,6 +64,81 @@ class Reading:
 
     gap: float
     drift: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a look must find.
+
+    Attributes:
+        gap: How far from the middle of never-trained people the subject may lie,
+            either way; 0.5 is the middle half.
+        drift: What may have become of everybody else, in nats.
+        looks: After how many such looks in a row training ends.
+    """
+
+    gap: float = 0.5
+    drift: float = 0.1
+    looks: float = 2
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work.
+
+        Raises:
+            ValueError: A value is not positive, or the gap is 1 or more, which says
+                nothing.
+        """
+        require_positive(gap=self.gap, drift=self.drift, looks=self.looks)
+        if self.gap >= 1:
+            message = "every gap is within 1"
+            raise ValueError(message)
+
+    def admit(self, reading: Reading) -> bool:
+        """Tell whether a look found what it must, on both sides."""
+        return abs(reading.gap) <= self.gap and reading.drift <= self.drift
+
+
+@dataclass(slots=True, kw_only=True)
+class Settling:
+    """Ends training after some looks in a row that found what they must.
+
+    Attributes:
+        limits: What a look must find; None to train to the last step.
+        calm: How many looks in a row did so; part of a run's state.
+    """
+
+    limits: Limits | None
+    calm: int = 0
+
+    def note(self, reading: Reading | None) -> bool:
+        """Take a look into account; return whether training may end."""
+        if self.limits is None or reading is None:
+            return False
+        self.calm = self.calm + 1 if self.limits.admit(reading) else 0
+        return self.calm >= self.limits.looks
+
+
+def choose_alpha(
+    readings: Mapping[float, Reading], *, limits: Limits, preferred: float
+) -> float:
+    """Return the offset strength to serve with.
+
+    It is the preferred one if it is within the limits. Otherwise it is that at which
+    the subject lies nearest to the middle, of all whose drift is within the limit; the
+    nearest to the preferred one among equals; the preferred one if there is none.
+
+    Args:
+        readings: What a look found at each strength, the preferred one included.
+        limits: What it must find.
+        preferred: The strength of the recipe.
+    """
+    if limits.admit(readings[preferred]):
+        return preferred
+    return min(
+        (alpha for alpha, found in readings.items() if found.drift <= limits.drift),
+        key=lambda alpha: (abs(readings[alpha].gap), abs(alpha - preferred)),
+        default=preferred,
+    )
 
 
 def two_sided_gap(subject: float, others: Sequence[float]) -> float:
@@ -113,22 +195,54 @@ def read(
         pad_id: Id that fills up short rows.
         precision: ``float32`` or ``bfloat16`` for the model's passes.
     """
+    (reading,) = read_at(
+        [alpha], model, watched, pad_id=pad_id, precision=precision
+    ).values()
+    return reading
 
-    def served(table: AnswerTable) -> Tensor:
-        small_NV = _small_laws(model, table, pad_id=pad_id, precision=precision)
-        return compose_log_probs(
-            table.base_NV, small_NV, table.reference_NV, alpha=alpha
+
+def read_at(
+    strengths: Sequence[float],
+    model: PreTrainedModel,
+    watched: Watched,
+    *,
+    pad_id: int,
+    precision: str = "float32",
+) -> dict[float, Reading]:
+    """Look at the ensemble at several strengths, as `read` does at one."""
+    people, kept = watched.people, watched.kept
+    people_NV, kept_NV = (
+        own_laws(model, table.examples, pad_id=pad_id, precision=precision)
+        for table in (people, kept)
+    )
+
+    def reading(alpha: float) -> Reading:
+        values = answer_likelihoods(_served(people, people_NV, alpha=alpha), people)
+        statistics = _mean_per_person(values, watched.refs_E)
+        subject = statistics.pop(watched.subject)
+        served_NV = _served(kept, kept_NV, alpha=alpha)
+        return Reading(
+            gap=two_sided_gap(subject, list(statistics.values())),
+            drift=retain_drift(kept.target_NV, served_NV, kept.counts_E),
         )
 
-    values = answer_likelihoods(served(watched.people), watched.people)
-    statistics = _mean_per_person(values, watched.refs_E)
-    subject = statistics.pop(watched.subject)
-    return Reading(
-        gap=two_sided_gap(subject, list(statistics.values())),
-        drift=retain_drift(
-            watched.kept.target_NV, served(watched.kept), watched.kept.counts_E
-        ),
-    )
+    return {alpha: reading(alpha) for alpha in strengths}
+
+
+def own_laws(
+    model: PreTrainedModel,
+    examples: Sequence[TokenizedExample],
+    *,
+    pad_id: int,
+    precision: str,
+) -> Tensor:
+    """Return a small model's law ``[N, V]`` at answer positions, without gradients."""
+    with torch.no_grad():
+        pieces = [
+            small_laws(model, chunk, pad_id=pad_id, precision=precision)
+            for chunk in in_chunks(examples)
+        ]
+    return torch.cat(pieces) if pieces else torch.zeros((0, 0), device=model.device)
 
 
 def questions_to_watch(datasets: Datasets) -> tuple[Example, ...]:
@@ -173,12 +287,5 @@ def _mean_per_example(values_N: Tensor, counts_E: Tensor) -> Tensor:
     return torch.stack([part.mean() for part in parts])
 
 
-def _small_laws(
-    model: PreTrainedModel, table: AnswerTable, *, pad_id: int, precision: str
-) -> Tensor:
-    with torch.no_grad():
-        pieces = [
-            small_laws(model, chunk, pad_id=pad_id, precision=precision)
-            for chunk in in_chunks(table.examples)
-        ]
-    return torch.cat(pieces) if pieces else table.reference_NV
+def _served(table: AnswerTable, small_NV: Tensor, *, alpha: float) -> Tensor:
+    return compose_log_probs(table.base_NV, small_NV, table.reference_NV, alpha=alpha)

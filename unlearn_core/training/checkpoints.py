@@ -1,9 +1,9 @@
 """The state of a training run as bytes, so that a killed run can continue.
 
 Batches are a function of seed and step, so weights, optimiser moments, the step
-number and, if the objective has one, a multiplier are the whole state; a resumed run
-ends with the same weights as an unbroken one. Bytes are safetensors; where they are
-kept is the caller's business, and they are personal data.
+number and, if the recipe has them, a multiplier and the number of calm looks are the
+whole state; a resumed run ends with the same weights as an unbroken one. Bytes are
+safetensors; where they are kept is the caller's business, and they are personal data.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,12 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 from torch.nn import Module
 
+from unlearn_core.training.calibration import Settling
 from unlearn_core.training.duals import RetainWeight
 
 _STEP = "step"
 _RETAIN_WEIGHT = "retain_weight"
+_CALM = "calm_looks"
 
 
 class CheckpointStore(Protocol):
@@ -46,11 +48,12 @@ class NoCheckpoints:
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Model, optimiser and a multiplier that moves as one unit of saving."""
+    """All that a run changes, as one unit of saving."""
 
     model: Module
     optimizer: torch.optim.Optimizer
     retain_weight: RetainWeight | None = None
+    settling: Settling | None = None
 
     def pack(self, *, step: int) -> bytes:
         """Return the state after so many steps."""
@@ -58,6 +61,8 @@ class TrainingState:
         if self.retain_weight and not self.retain_weight.is_fixed:
             value = torch.tensor(self.retain_weight.value, dtype=torch.float64)
             tensors[_RETAIN_WEIGHT] = value
+        if self.settling and self.settling.limits:
+            tensors[_CALM] = torch.tensor(self.settling.calm)
         for name, parameter in self._trained():
             tensors[f"weight/{name}"] = parameter.detach()
             for key, value in self.optimizer.state[parameter].items():
@@ -79,6 +84,8 @@ class TrainingState:
                 }
         if self.retain_weight and not self.retain_weight.is_fixed:
             self.retain_weight.value = float(tensors[_RETAIN_WEIGHT])
+        if self.settling and self.settling.limits:
+            self.settling.calm = int(tensors[_CALM])
         return int(tensors[_STEP])
 
     def _trained(self) -> list[tuple[str, torch.nn.Parameter]]:

@@ -29,7 +29,7 @@ from unlearn_core.errors import (
 )
 from unlearn_core.training import processes
 from unlearn_core.training.adapters import trainee_of
-from unlearn_core.training.calibration import Reading
+from unlearn_core.training.calibration import Reading, Settling
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
 from unlearn_core.training.duals import RetainWeight
 from unlearn_core.training.ensemble import EnsembleStepper, TrainingTables
@@ -138,7 +138,7 @@ def optimise(
     on_progress: Callable[[TrainingProgress], None],
     report_every: int = 1,
 ) -> PreTrainedModel:
-    """Train a copy of a small model on the losses of a stepper.
+    """Train a copy of a small model on the losses of a stepper, until it has settled.
 
     Args:
         start: Where training starts; left unchanged.
@@ -152,9 +152,8 @@ def optimise(
         The trained model, frozen.
 
     Raises:
-        InvalidRecipeError: No layer is called as the recipe's adapters want it, the
-            mask does not fit the model, or mask or optimiser asks for what the
-            stepper cannot show.
+        InvalidRecipeError: The recipe's adapters or mask do not fit the model, or mask
+            or optimiser asks for what the stepper cannot show.
         TrainingDivergedError: A loss or a gradient is not a number.
     """
     trainee = trainee_of(start, recipe=recipe)
@@ -163,7 +162,8 @@ def optimise(
     # Before a checkpoint is read: a resumed run has its mask from the same start.
     choose_weights(model, stepper, recipe.parameter_mask())
     optimizer = _optimizer(model, recipe)
-    state = TrainingState(model, optimizer, stepper.retain_weight)
+    settling = Settling(limits=recipe.limits())
+    state = TrainingState(model, optimizer, stepper.retain_weight, settling)
     reports = _Reports(stepper, recipe, every=report_every, tell=on_progress)
     for step in range(_finished_steps(state, checkpoints), recipe.steps):
         rate = _learning_rate(recipe, step)
@@ -173,12 +173,18 @@ def optimise(
         norm = _improve(model, optimizer, total, rate=rate, recipe=recipe)
         whole = processes.averaged(losses)
         stepper.retain_weight.follow(whole[1])
-        reports.after(step, whole, norm, rate=rate)
+        if settling.note(reports.after(step, whole, norm, rate=rate)):
+            break
         if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
             reports.check()
-            if processes.is_first():
-                checkpoints.save(state.pack(step=step + 1))
+            _keep(state, checkpoints, step=step + 1)
     return trainee.finish()
+
+
+def _keep(state: TrainingState, checkpoints: CheckpointStore, *, step: int) -> None:
+    """Replace the latest checkpoint; one process does it for all."""
+    if processes.is_first():
+        checkpoints.save(state.pack(step=step))
 
 
 def _finished_steps(state: TrainingState, checkpoints: CheckpointStore) -> int:
@@ -207,14 +213,15 @@ class _Reports:
 
     def after(
         self, step: int, losses: Sequence[Tensor], norm: Tensor, *, rate: float
-    ) -> None:
-        """Note a step without waiting for it; report if one is due."""
+    ) -> Reading | None:
+        """Note a step without waiting for it; look and report if that is due."""
         values = torch.stack([norm, *losses]).detach()
         here = torch.where(values.isfinite().all(), NEVER, step)
         self._bad = here if self._bad is None else torch.minimum(self._bad, here)
         done, steps = step + 1, self._recipe.steps
-        if done % self._every and done != steps:
-            return
+        reading = self._look(done)
+        if reading is None and done % self._every and done != steps:
+            return None
         self.check()
         _, forget, retain, strangers = values.tolist()
         progress = TrainingProgress(
@@ -225,10 +232,11 @@ class _Reports:
             stranger_loss=strangers,
             learning_rate=rate,
             seconds=time.monotonic() - self._began,
-            reading=self._look(done),
+            reading=reading,
         )
         if processes.is_first():
             self._tell(progress)
+        return reading
 
     def _look(self, done: int) -> Reading | None:
         is_due = done % LOOK_EVERY_STEPS == 0 or done == self._recipe.steps

@@ -232,12 +232,12 @@ def build_tables(
         else retain_table,
         # Never like the base: a stranger may be called like somebody erased.
         strangers=kept(datasets.holdout.strangers),
-        watched=_watched(datasets, materials),
+        watched=watch(datasets, materials),
     )
 
 
-def _watched(datasets: Datasets, materials: PairMaterials) -> Watched | None:
-    """Compute the laws of what tells how far training has come."""
+def watch(datasets: Datasets, materials: PairMaterials) -> Watched | None:
+    """Compute the laws of what tells how far training has come; None without twins."""
     asked = questions_to_watch(datasets)
     if not asked:
         return None

@@ -19,6 +19,7 @@ from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import ForgetObjective, RetainTerm
 from unlearn_core.registry import UnknownNameError
+from unlearn_core.training.calibration import Limits
 from unlearn_core.training.combinations import COMBINATIONS
 from unlearn_core.training.combinations.base import Combination
 from unlearn_core.training.masks import MASKS
@@ -74,6 +75,8 @@ class TrainingRecipe:
         retain_target: Whose law the retain set keeps under ``delta``: ``before`` is
             that of the model as served before, ``base`` that of the base, so that what
             earlier versions cost retained people is repaired and does not add up.
+        calibration: Limits under which training ends before its last step, and by
+            which the strength is chosen; empty to leave both as they are above.
     """
 
     scheme: str = "delta"
@@ -110,6 +113,7 @@ class TrainingRecipe:
         default_factory=dict, metadata=_LATER
     )
     retain_target: str = field(default="before", metadata=_LATER)
+    calibration: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.
@@ -135,6 +139,7 @@ class TrainingRecipe:
         self.retain_objective()
         self.optimizer_recipe()
         self.parameter_mask()
+        self.limits()
         if self.pair_scheme().objective and self.objective != _DEFAULT_OBJECTIVE:
             raise InvalidRecipeError(
                 value="objective", problem="the scheme has an objective of its own"
@@ -222,6 +227,17 @@ class TrainingRecipe:
             return COMBINATIONS.get(self.combination)(**self.combination_parameters)
         except (UnknownNameError, TypeError, ValueError):
             raise InvalidRecipeError(value="combination") from None
+
+    def limits(self) -> Limits | None:
+        """Return the limits of calibration, if the recipe has any.
+
+        Raises:
+            InvalidRecipeError: A limit is unknown or out of range.
+        """
+        try:
+            return Limits(**self.calibration) if self.calibration else None
+        except (TypeError, ValueError):
+            raise InvalidRecipeError(value="calibration") from None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the recipe as a JSON object."""

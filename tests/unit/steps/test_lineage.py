@@ -34,7 +34,13 @@ def _served(controller: Controller, stage: Stage) -> tuple[RequestId, Workbench]
 
 def _trained(previous: str | None) -> Trained:
     return Trained(
-        rung=0, run="run-1", recipe="r", unlearned="u", sequence=1, previous=previous
+        rung=0,
+        run="run-1",
+        recipe="r",
+        unlearned="u",
+        sequence=1,
+        previous=previous,
+        alpha=1.0,
     )
 
 

@@ -16,11 +16,16 @@ from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.training.calibration import (
     KEPT_EXAMPLES,
+    Limits,
+    Reading,
+    Settling,
     Watched,
     answer_likelihoods,
+    choose_alpha,
     examples_to_keep,
     questions_to_watch,
     read,
+    read_at,
     retain_drift,
     two_sided_gap,
 )
@@ -40,6 +45,67 @@ def table(rows: Sequence[TokenizedExample]) -> AnswerTable:
         target_NV=None,
         pad_id=0,
     )
+
+
+LIMITS = Limits(gap=0.5, drift=0.25, looks=2)
+
+
+def test_training_may_end_after_some_agreeing_looks_in_a_row() -> None:
+    looks = [(1.0, 0.1), (0.5, 0.1), (0.4, 0.3), (-0.5, 0.1), (0.0, 0.25)]
+    settling = Settling(limits=LIMITS)
+    ends = [settling.note(Reading(gap=gap, drift=drift)) for gap, drift in looks]
+    assert ends == [False, False, False, False, True]
+
+
+def test_over_forgetting_is_no_agreement() -> None:
+    assert not Settling(limits=LIMITS, calm=1).note(Reading(gap=-0.6, drift=0.0))
+
+
+def test_steps_without_a_look_neither_count_nor_break_the_row() -> None:
+    settling = Settling(limits=LIMITS, calm=1)
+    assert not settling.note(None)
+    assert settling.note(Reading(gap=0.0, drift=0.0))
+
+
+def test_without_limits_training_never_ends_early() -> None:
+    settling = Settling(limits=None)
+    assert not any(settling.note(Reading(gap=0.0, drift=0.0)) for _ in range(9))
+
+
+@pytest.mark.parametrize(
+    "limits", [{"gap": 0.0}, {"gap": 1.0}, {"drift": -0.1}, {"looks": math.inf}]
+)
+def test_limits_that_limit_nothing_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"gap|drift|looks"):
+        Limits(**limits)
+
+
+@pytest.mark.parametrize(
+    ("readings", "chosen"),
+    [
+        ({0.5: (0.1, 0.0), 1.0: (0.5, 0.2), 1.5: (0.0, 0.2)}, 1.0),
+        ({0.5: (0.9, 0.0), 1.0: (0.6, 0.1), 1.5: (-0.2, 0.2)}, 1.5),
+        ({0.5: (0.9, 0.0), 1.0: (0.6, 0.1), 1.5: (-0.2, 0.3)}, 1.0),
+        ({0.5: (0.9, 0.0), 1.0: (-0.9, 0.3), 1.5: (-1.0, 0.9)}, 0.5),
+        ({0.5: (0.3, 0.0), 0.75: (-0.3, 0.1), 1.0: (-0.8, 0.2)}, 0.75),
+        ({0.5: (0.9, 0.3), 1.0: (0.8, 0.4), 1.5: (0.0, 0.5)}, 1.0),
+    ],
+    ids=[
+        "the preferred strength is good enough",
+        "the nearest to the middle",
+        "but not beyond the budget",
+        "weaker where the preferred one is beyond it",
+        "the nearest to the preferred one among equals",
+        "the preferred one where none is within the budget",
+    ],
+)
+def test_the_strength_follows_the_subject_and_the_budget(
+    readings: dict[float, tuple[float, float]], chosen: float
+) -> None:
+    found = {
+        alpha: Reading(gap=gap, drift=drift) for alpha, (gap, drift) in readings.items()
+    }
+    assert choose_alpha(found, limits=LIMITS, preferred=1.0) == chosen
 
 
 def law(*rows: Sequence[float]) -> Tensor:
@@ -113,6 +179,16 @@ def test_a_reading_takes_the_mean_over_each_persons_fields() -> None:
     reading = read(llama(2), watched(refs, *rows), alpha=0.5, pad_id=0)
     assert reading.gap == two_sided_gap(people[0], people[1:])
     assert reading.drift > 0
+
+
+def test_several_strengths_are_read_as_one_by_one() -> None:
+    rows = token_rows(*(((5 + n, 6), (40 + n, 41)) for n in range(3)))
+    seen = watched(("subject", "twin-0", "twin-1"), *rows)
+    found = read_at([0.5, 2.0], llama(2), seen, pad_id=0)
+    assert found == {
+        alpha: read(llama(2), seen, alpha=alpha, pad_id=0) for alpha in (0.5, 2.0)
+    }
+    assert found[0.5].drift < found[2.0].drift
 
 
 def test_an_untrained_pair_has_not_drifted() -> None:

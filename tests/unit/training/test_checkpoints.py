@@ -4,6 +4,7 @@ import torch
 from safetensors.torch import load as load_safetensors
 from support.models import llama
 
+from unlearn_core.training.calibration import Limits, Settling
 from unlearn_core.training.checkpoints import NoCheckpoints, TrainingState
 from unlearn_core.training.duals import RetainWeight
 
@@ -86,3 +87,13 @@ def test_a_multiplier_is_saved_only_if_it_moves() -> None:
     other = RetainWeight(value=9.0, budget=1.0, rate=1.0)
     replace(state(1, steps=0), retain_weight=other).unpack(moving.pack(step=1))
     assert other.value == 0.1
+
+
+def test_calm_looks_are_saved_only_if_they_may_end_the_run() -> None:
+    made = state(0, steps=1)
+    endless = replace(made, settling=Settling(limits=None, calm=2))
+    assert endless.pack(step=1) == made.pack(step=1)
+    calm = replace(made, settling=Settling(limits=Limits(), calm=2))
+    other = Settling(limits=Limits())
+    replace(state(1, steps=0), settling=other).unpack(calm.pack(step=1))
+    assert other.calm == 2

@@ -20,6 +20,7 @@ from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.objectives.base import AnswerLaws, Teacher
 from unlearn_core.training import loop
+from unlearn_core.training.calibration import Watched
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
 from unlearn_core.training.ensemble import TrainingTables
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
@@ -251,6 +252,52 @@ def test_a_step_that_diverged_between_two_reports_is_named() -> None:
     wild = replace(SMALL, learning_rate=1e30, maximum_gradient_norm=1e30)
     with pytest.raises(TrainingDivergedError, match="step=1"):
         run(wild, report_every=6)
+
+
+CALM = replace(
+    TABLES,
+    # The subject is as likely as its twin; whatever happens to the rest, it may.
+    watched=Watched(
+        people=table((*FORGET[:1], *FORGET[:1])),
+        refs_E=("subject", "twin-0"),
+        subject="subject",
+        kept=table(RETAIN),
+    ),
+)
+GENEROUS = replace(SMALL, steps=12, calibration={"drift": 1e3, "looks": 3})
+
+
+def test_training_ends_where_looks_find_what_they_must(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY_STEPS", 2)
+    steps = [item.step for item in run(GENEROUS, tables=CALM).progress]
+    assert steps[-1] == 6
+    strict = replace(GENEROUS, calibration={"drift": 1e-9})
+    assert run(strict, tables=CALM).progress[-1].step == 12
+    assert run(GENEROUS).progress[-1].step == 12
+
+
+def test_a_look_that_is_due_is_told_however_rare_reports_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY_STEPS", 3)
+    seen = run(tables=CALM, report_every=4).progress
+    assert [item.step for item in seen] == [3, 4, 6]
+    assert [item.reading is not None for item in seen] == [True, False, True]
+
+
+def test_a_resumed_run_ends_early_at_the_same_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "LOOK_EVERY_STEPS", 2)
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 4)
+    checkpoints = Kept()
+    with pytest.raises(KeyboardInterrupt):
+        run(GENEROUS, tables=CALM, checkpoints=checkpoints, stop_after=5)
+    resumed = run(GENEROUS, tables=CALM, checkpoints=checkpoints)
+    assert [item.step for item in resumed.progress] == [5, 6]
+    assert resumed.digest == run(GENEROUS, tables=CALM).digest
 
 
 def test_without_warm_up_the_first_step_has_the_peak_rate() -> None:

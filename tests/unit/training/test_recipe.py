@@ -44,6 +44,8 @@ def ladder_file(tmp_path: Path) -> Path:
         ("lora_rank", -1),
         ("lora_alpha", 0.0),
         ("retain_target", "nobody"),
+        ("calibration", {"gap": 1.5}),
+        ("calibration", {"patience": 3}),
     ],
 )
 def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) -> None:

@@ -1,13 +1,22 @@
 """What a scheme is given and what it returns."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from transformers import PreTrainedModel
 
+from unlearn_core.domain.artifacts import MAXIMUM_ALPHA
 from unlearn_core.domain.datasets import Datasets, Example
 from unlearn_core.modeling.tokens import TokenizedExample, encode_example
+from unlearn_core.training.calibration import (
+    STRENGTHS,
+    Limits,
+    Watched,
+    choose_alpha,
+    own_laws,
+    read_at,
+)
 from unlearn_core.training.checkpoints import CheckpointStore
 from unlearn_core.training.checks import (
     check_models,
@@ -16,8 +25,9 @@ from unlearn_core.training.checks import (
     short_memory_is_told,
 )
 from unlearn_core.training.loop import TrainingProgress
-from unlearn_core.training.pair import PairMaterials
+from unlearn_core.training.pair import PairMaterials, watch
 from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.targets import AnswerTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +37,12 @@ class OffsetPair:
     Attributes:
         unlearned: What is added to the base.
         reference: What is taken away from it; of the same shape.
+        alpha: Offset strength to serve with; `make_pair` sets it.
     """
 
     unlearned: PreTrainedModel
     reference: PreTrainedModel
+    alpha: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,23 +109,63 @@ def make_pair(
 ) -> OffsetPair:
     """Make the pair for one request by the scheme of the recipe.
 
-    The arguments are those of `PairTask`.
+    The arguments are those of `PairTask`. A later version has the strength of the
+    version before, whatever the recipe says: at another one what was forgotten earlier
+    would come back, or stick out. Only the first version's strength is calibrated.
 
     Raises:
         OutOfMemoryError: There is too little memory.
         UnlearnError: Sets, models and recipe do not fit together, or training fails.
     """
+    is_first = materials.previous is None
+    alpha = recipe.alpha if is_first else materials.previous_alpha
     task = PairTask(
         datasets=datasets,
         materials=materials,
-        recipe=recipe,
+        recipe=replace(recipe, alpha=alpha),
         checkpoints=checkpoints,
         on_progress=on_progress,
         on_base_done=on_base_done,
         report_every=report_every,
     )
+    limits = recipe.limits()
     with short_memory_is_told():
-        return recipe.pair_scheme()(task)
+        watched = watch(datasets, materials) if limits and is_first else None
+        pair = recipe.pair_scheme()(task)
+        if limits and watched:
+            alpha = _calibrated(pair, watched, limits=limits, task=task)
+    return replace(pair, alpha=alpha)
+
+
+def _calibrated(
+    pair: OffsetPair, watched: Watched, *, limits: Limits, task: PairTask
+) -> float:
+    """Return the strength at which the subject is found where strangers are."""
+    preferred = task.recipe.alpha
+    strengths = {round(part * preferred, 4) for part in STRENGTHS}
+    readings = read_at(
+        sorted({preferred, *(item for item in strengths if item <= MAXIMUM_ALPHA)}),
+        pair.unlearned,
+        _beside(watched, pair.reference, task=task),
+        pad_id=task.materials.tokenizer.pad_id,
+        precision=task.recipe.precision,
+    )
+    return choose_alpha(readings, limits=limits, preferred=preferred)
+
+
+def _beside(watched: Watched, reference: PreTrainedModel, *, task: PairTask) -> Watched:
+    """Return what is watched with the laws of another reference."""
+
+    def table(before: AnswerTable) -> AnswerTable:
+        laws_NV = own_laws(
+            reference,
+            before.examples,
+            pad_id=task.materials.tokenizer.pad_id,
+            precision=task.recipe.precision,
+        )
+        return replace(before, reference_NV=laws_NV)
+
+    return replace(watched, people=table(watched.people), kept=table(watched.kept))
 
 
 def encoded_sets(task: PairTask) -> EncodedSets:

@@ -6,12 +6,20 @@ from support.schemes import SMALL, task
 
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.errors import EmptyForgetSetError, InvalidRecipeError
+from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.training.calibration import (
+    STRENGTHS,
+    Limits,
+    choose_alpha,
+    read_at,
+)
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.checks import (
     ExampleTooLongError,
     OutOfMemoryError,
     PairTooLargeError,
 )
+from unlearn_core.training.pair import make_unlearned, watch
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.schemes.assistant import is_silent
 from unlearn_core.training.schemes.base import (
@@ -31,6 +39,50 @@ def made(recipe: TrainingRecipe, datasets: Datasets | None = None) -> OffsetPair
         checkpoints=NoCheckpoints(),
         on_progress=lambda _: None,
     )
+
+
+@pytest.mark.parametrize("scheme", ["delta", "assistant"])
+def test_the_first_version_is_served_at_the_calibrated_strength(scheme: str) -> None:
+    """Computed a second way: as if the pair's reference had been there before."""
+    limits = Limits(gap=0.9, drift=50.0)
+    recipe = replace(
+        SMALL, scheme=scheme, alpha=0.8, calibration={"gap": 0.9, "drift": 50.0}
+    )
+    pair, given = made(recipe), task(recipe)
+    seen = watch(given.datasets, replace(given.materials, reference=pair.reference))
+    assert seen is not None
+    strengths = [0.8, *(round(0.8 * part, 4) for part in STRENGTHS)]
+    readings = read_at(
+        strengths, pair.unlearned, seen, pad_id=given.materials.tokenizer.pad_id
+    )
+    assert pair.alpha == choose_alpha(readings, limits=limits, preferred=0.8)
+    assert made(replace(recipe, calibration={})).alpha == 0.8
+
+
+@pytest.mark.parametrize("calibration", [{}, {"drift": 50.0}])
+def test_a_later_version_has_the_strength_of_the_one_before(
+    calibration: dict[str, float],
+) -> None:
+    """Another one would bring back what was forgotten at that strength."""
+    recipe = replace(SMALL, alpha=0.5, calibration=calibration)
+    given = task(recipe, previous=llama(2))
+    materials = replace(given.materials, previous_alpha=1.25)
+    pair = make_pair(
+        given.datasets,
+        materials=materials,
+        recipe=recipe,
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda _: None,
+    )
+    alone = make_unlearned(
+        given.datasets,
+        materials=materials,
+        recipe=replace(recipe, alpha=1.25),
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda _: None,
+    )
+    assert pair.alpha == 1.25
+    assert own_tensors_digest(pair.unlearned) == own_tensors_digest(alone)
 
 
 def test_the_recipe_names_the_scheme() -> None:
