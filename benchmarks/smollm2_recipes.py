@@ -31,6 +31,7 @@ from benchmarks.smollm2_teaching import taught_models
 from benchmarks.tofu import TofuWorld
 from benchmarks.tofu_pairs import LADDER, curated
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.curation import as_twin
 from unlearn_core.domain.datasets import Datasets, Group, Probe
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw, law_at_answers
 from unlearn_core.modeling.offset import OffsetModel
@@ -42,7 +43,6 @@ from unlearn_core.modeling.tokens import (
     in_chunks,
 )
 from unlearn_core.modeling.weights import choose_device, load_model, load_tokenizer
-from unlearn_core.privacy import Personal
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials
@@ -119,15 +119,12 @@ def examine(
 
 def swapped(datasets: Datasets) -> list[Probe]:
     """Ask about twins what the subject's probes ask, with the subject's answers."""
-    own = datasets.forget.subject.name.reveal()
+    subject = datasets.forget.subject
     return [
         replace(
             probe,
             example=replace(
-                probe.example,
-                prompt=Personal(
-                    probe.example.prompt.reveal().replace(own, twin.name.reveal())
-                ),
+                probe.example, prompt=as_twin(probe.example, subject, twin).prompt
             ),
         )
         for twin in datasets.holdout.twins[:SWAPPED_NAMES]
