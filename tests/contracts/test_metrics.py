@@ -38,6 +38,8 @@ RANGES = {
     "truth_ratio_excess": DIFFERENCE,
     "two_sided_p": SHARE,
     "two_sided_power": SHARE,
+    "control_exchangeability": SHARE,
+    "control_contamination": SHARE,
     "retain_accuracy_change": DIFFERENCE,
     "neighbour_accuracy_change": DIFFERENCE,
     "retain_shift": (0.0, math.inf),
@@ -159,6 +161,8 @@ NEEDS = {
     "retain_accuracy_bound": {Group.RETAINED},
     "neighbour_accuracy_bound": {Group.NEIGHBOUR},
     "model_utility": {Group.RETAINED},
+    "control_exchangeability": {Group.CONTROL},
+    "control_contamination": {Group.CONTROL, Group.RETAINED},
     **{
         name: {Group.SUBJECT}
         for name in (

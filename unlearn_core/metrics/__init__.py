@@ -40,6 +40,12 @@ METRICS: Registry[Metric] = Registry(
         "truth_ratio_excess": "unlearn_core.metrics.truth_ratio:truth_ratio_excess",
         "two_sided_p": "unlearn_core.metrics.indistinguishability:two_sided_p",
         "two_sided_power": "unlearn_core.metrics.indistinguishability:two_sided_power",
+        "control_exchangeability": (
+            "unlearn_core.metrics.exchangeability:control_exchangeability"
+        ),
+        "control_contamination": (
+            "unlearn_core.metrics.exchangeability:control_contamination"
+        ),
         "retain_accuracy_change": (
             "unlearn_core.metrics.utility:retain_accuracy_change"
         ),

@@ -93,10 +93,16 @@ def test_eight_bits_leave_a_matrix_nearly_as_it_was() -> None:
 
 
 def test_only_a_policy_that_asks_for_attacks_gets_them() -> None:
+    """One control person is enough, as the two-sided test is left out."""
     asked = interrogation(before=BASE, after=GOLD, asked=ASKED, samples=2)
     first, second = (
-        replace(load_policy(PACKAGE_ROOT / "policies" / name), minimum_controls=1)
+        replace(
+            found,
+            minimum_controls=1,
+            gates=tuple(gate for gate in found.gates if gate.metric != "two_sided_p"),
+        )
         for name in ("acceptance-1.yaml", "acceptance-2.yaml")
+        for found in [load_policy(PACKAGE_ROOT / "policies" / name)]
     )
     assert verify(asked, policy=first, artifact=artifact()).evidence.attacks == ()
     found = verify(asked, policy=second, artifact=artifact())

@@ -1,0 +1,91 @@
+"""How many people and answers a policy needs before its gates mean anything.
+
+- A test that cannot fail is refused: with *n* control people the smallest two-sided
+  p-value is 2/(n+1), so a gate "p above a" needs at least 2/a - 1 of them.
+- A bound that cannot be met fails by itself, and the report says so: if nothing at
+  all leaks in *n* answers, the exact upper end is ``1 - t^(1/n)`` with the tail *t*,
+  so a gate "upper end at most l" needs ``log(t) / log(1 - l)`` answers; likewise
+  ``log(t) / log(l)`` for "lower end at least l".
+"""
+
+import math
+from dataclasses import dataclass
+
+from unlearn_core.domain.verdicts import (
+    AcceptancePolicy,
+    Comparison,
+    Gate,
+    MetricResult,
+    Side,
+)
+
+_PROPORTIONS = {
+    "extraction_before",
+    "high_entropy_leakage",
+    "two_sided_power",
+    "control_contamination",
+}
+"""Metrics whose interval is that of Clopper and Pearson over their count."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSize:
+    """How large the sample behind a gate is, and has to be.
+
+    Attributes:
+        gate: Name of the gate.
+        needed: Fewest units with which the gate can both pass and fail.
+        found: Units that there were; None if the metric is missing.
+    """
+
+    gate: str
+    needed: int
+    found: int | None
+
+    @property
+    def suffices(self) -> bool:
+        """Tell whether there were enough."""
+        return self.found is not None and self.found >= self.needed
+
+
+def controls_needed(policy: AcceptancePolicy) -> int:
+    """Return the fewest control people with which every two-sided test can fail."""
+    declared = [policy.minimum_controls]
+    declared += [needed for gate in policy.gates if (needed := _for_test(gate))]
+    return max(declared)
+
+
+def sample_sizes(
+    results: dict[str, MetricResult], *, policy: AcceptancePolicy
+) -> tuple[SampleSize, ...]:
+    """Compare sample sizes with what the gates need, where there is such a rule."""
+    sizes = []
+    for gate in policy.gates:
+        needed = _for_test(gate) or _for_bound(gate, confidence=policy.confidence)
+        result = results.get(gate.metric)
+        if needed is not None:
+            sizes.append(
+                SampleSize(
+                    gate=gate.name,
+                    needed=needed,
+                    found=result.count if result else None,
+                )
+            )
+    return tuple(sizes)
+
+
+def _for_test(gate: Gate) -> int | None:
+    is_test = gate.metric == "two_sided_p" and gate.comparison is Comparison.ABOVE
+    return math.ceil(2 / gate.limit - 1) if is_test and gate.limit > 0 else None
+
+
+def _for_bound(gate: Gate, *, confidence: float) -> int | None:
+    """Return the fewest units with which an exact end can be on the right side."""
+    if gate.metric not in _PROPORTIONS or not 0 < gate.limit < 1:
+        return None
+    tail = math.log((1 - confidence) / 2)
+    if (gate.side, gate.comparison) == (Side.HIGH, Comparison.AT_MOST):
+        return math.ceil(tail / math.log1p(-gate.limit))
+    if (gate.side, gate.comparison) == (Side.LOW, Comparison.AT_LEAST):
+        return math.ceil(tail / math.log(gate.limit))
+    return None
