@@ -17,6 +17,7 @@ from unlearn_core.cli import (
     ledger,
     requests,
     sources,
+    verifications,
 )
 from unlearn_core.errors import DependencyError, UnexpectedError, UnlearnError
 
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.add_typer(requests.app, name="request")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(verifications.app, name="verification")
 app.add_typer(sources.app, name="sources")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")

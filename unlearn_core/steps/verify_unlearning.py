@@ -1,20 +1,27 @@
 """Verify: run the suite on the pair of a rung and keep the report."""
 
-from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.canonical import Digest, digest_of
 from unlearn_core.domain.datasets import from_bytes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import unpack_pair
 from unlearn_core.steps import scopes
-from unlearn_core.steps.commitment import VERIFICATION_SEED, check_commitment
+from unlearn_core.steps.commitment import (
+    VERIFICATION_SEED,
+    check_commitment,
+    terms_of_verification,
+)
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained, UnlearningVerified
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.evidence import Interrogation
+from unlearn_core.verification.page import draw_page
 from unlearn_core.verification.plots import draw_plots
+from unlearn_core.verification.report import About, Report, report_name
+from unlearn_core.verification.reporting import write_report
 from unlearn_core.verification.suite import Verification, verify
 
 
@@ -30,6 +37,7 @@ def verify_unlearning(
         CommitmentBrokenError: Probes, policy, judge or seed are not those that were
             committed to before training.
         LineageConflictError: Another version was promoted since the training.
+        StorageError: The report cannot be kept.
         TooFewControlsError: The control group is too small for the declared test.
     """
     trained = read_result(bench, request_id, Stage.TRAINED, result=Trained, rung=rung)
@@ -65,20 +73,53 @@ def verify_unlearning(
             alpha=trained.alpha,
         ),
     )
-    _attach(verification, trained.run, bench=bench)
-    return _result(verification, rung=rung)
+    about = _about(request_id, trained, bench=bench)
+    report = write_report(verification, policy=bench.policy, about=about)
+    _attach(verification, report, trained.run, bench=bench)
+    return _result(verification, rung=rung, report=_keep(report, bench=bench))
 
 
-def _attach(verification: Verification, run: str, *, bench: Workbench) -> None:
+def _about(request_id: RequestId, trained: Trained, *, bench: Workbench) -> About:
+    sealed = bench.custody.get(scopes.working(request_id), scopes.DATASETS)
+    terms = terms_of_verification(request_id, sealed, bench=bench)
+    return About(
+        request_id=str(request_id),
+        base_model=bench.terms.base_model,
+        sequence=trained.sequence,
+        rung=trained.rung,
+        alpha=bench.ladder[trained.rung].alpha,
+        pair=trained.unlearned,
+        recipe=trained.recipe,
+        policy=bench.policy.digest,
+        policy_version=bench.policy.version,
+        probe_set=str(terms["probe_set"]),
+        judge=str(terms["judge"]),
+        seed=VERIFICATION_SEED,
+    )
+
+
+def _keep(report: Report, *, bench: Workbench) -> Digest:
+    """Keep the report under its digest, which the ledger will name."""
+    data = report.to_bytes()
+    digest = digest_of(data)
+    bench.evidence.put(report_name(digest), data)
+    return digest
+
+
+def _attach(
+    verification: Verification, report: Report, run: str, *, bench: Workbench
+) -> None:
     """Leave report and pictures with the tracked run, and finish it."""
-    report = canonical_json(verification.to_json())
     for name, picture in draw_plots(verification, policy=bench.policy).items():
         bench.runs.attach(run, f"verification/{name}", picture)
-    bench.runs.attach(run, "verification/report.json", report)
+    bench.runs.attach(run, "verification/report.json", report.to_bytes())
+    bench.runs.attach(run, "verification/report.html", draw_page(report).encode())
     bench.runs.finish(run, succeeded=verification.verdict.passed)
 
 
-def _result(verification: Verification, *, rung: int) -> UnlearningVerified:
+def _result(
+    verification: Verification, *, rung: int, report: Digest
+) -> UnlearningVerified:
     passed = verification.verdict.passed
     return UnlearningVerified(
         stage=Stage.UNLEARNING_VERIFIED if passed else Stage.UNLEARNING_REJECTED,
@@ -87,5 +128,5 @@ def _result(verification: Verification, *, rung: int) -> UnlearningVerified:
         failed_gates=list(verification.verdict.failed_gates),
         verdict=verification.verdict.to_json(),
         results=[result.to_json() for result in verification.results],
-        report=verification.digest,
+        report=report,
     )

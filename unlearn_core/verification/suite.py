@@ -13,7 +13,8 @@ Callers MUST have committed to probes, policy and seed before training started
 import math
 from dataclasses import dataclass, replace
 
-from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
+import numpy as np
+
 from unlearn_core.domain.datasets import Entropy, Group, Probe
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
@@ -27,6 +28,7 @@ from unlearn_core.metrics import ATTACKS, METRICS
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError
 from unlearn_core.verification.attacks import Artifact, attack
 from unlearn_core.verification.evidence import Interrogation, gather_evidence
+from unlearn_core.verification.sizes import controls_needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +44,6 @@ class Verification:
     verdict: Verdict
     results: tuple[MetricResult, ...]
     evidence: Evidence
-
-    def to_json(self) -> dict[str, JsonValue]:
-        """Return verdict and results as a JSON object, without the evidence."""
-        return {
-            "verdict": self.verdict.to_json(),
-            "results": [result.to_json() for result in self.results],
-        }
-
-    @property
-    def digest(self) -> Digest:
-        """Return the digest of verdict and results."""
-        return digest_of_json(self.to_json())
 
 
 def verify(
@@ -87,7 +77,7 @@ def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verificat
     results = {
         result.name: result
         for name in sorted({gate.metric for gate in policy.gates})
-        if (result := _compute(name, evidence)) is not None
+        if (result := compute(name, evidence)) is not None
     }
     return Verification(
         verdict=decide(results, policy=policy, present=_present(evidence)),
@@ -112,22 +102,22 @@ def _present(evidence: Evidence) -> frozenset[Precondition]:
 
 
 def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> None:
-    """Refuse a control group that is smaller than the policy declares.
+    """Refuse a control group with which the test could not fail, or a smaller one.
 
     Raises:
         TooFewControlsError: There are too few control people.
     """
     controls = {probe.example.ref for probe in probes if probe.group is Group.CONTROL}
-    if len(controls) < policy.minimum_controls:
-        raise TooFewControlsError(
-            controls=len(controls), minimum=policy.minimum_controls
-        )
+    needed = controls_needed(policy)
+    if len(controls) < needed:
+        raise TooFewControlsError(controls=len(controls), minimum=needed)
 
 
-def _compute(name: str, evidence: Evidence) -> MetricResult | None:
+def compute(name: str, evidence: Evidence) -> MetricResult | None:
     """Compute one metric; None if evidence for it is missing or it is not finite."""
     try:
-        result = METRICS.get(name)(evidence)
+        with np.errstate(all="ignore"):
+            result = METRICS.get(name)(evidence)
     except MissingEvidenceError:
         return None
     numbers = (result.value, result.low, result.high)

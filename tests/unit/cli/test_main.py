@@ -38,6 +38,9 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "certificate",
         "certificate verify",
         "certificate fetch",
+        "verification",
+        "verification show",
+        "verification compare",
         "ledger",
         "ledger verify",
         "ledger show",
@@ -61,7 +64,9 @@ def test_the_help_is_as_it_was_agreed(command: str) -> None:
     assert shown == file.read_text()
 
 
-@pytest.mark.parametrize("noun", ["", "request", "certificate", "ledger", "keys"])
+@pytest.mark.parametrize(
+    "noun", ["", "request", "certificate", "verification", "ledger", "keys"]
+)
 def test_a_noun_without_a_verb_shows_its_help_and_is_wrong_usage(noun: str) -> None:
     ran = unlearn(*noun.split())
     assert ran.code == 2

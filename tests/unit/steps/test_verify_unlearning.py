@@ -6,7 +6,7 @@ import pytest
 from support.steps import Controller, policy_that
 from support.story import work_until
 
-from unlearn_core.domain.canonical import digest_of_json
+from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.errors import RegistryUnavailableError, TooFewControlsError
@@ -14,6 +14,8 @@ from unlearn_core.metrics.base import Evidence
 from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import suite
+from unlearn_core.verification.page import draw_page
+from unlearn_core.verification.report import read_report, report_name
 
 Compute = Callable[[str, Evidence], MetricResult | None]
 
@@ -60,9 +62,13 @@ def test_people_find_report_and_plots_with_the_run(
 
     run = controller.runs.runs["run-1"]
     assert run.succeeded is accepts
-    report = json.loads(run.files["verification/report.json"])
-    assert report["verdict"]["passed"] is accepts
-    assert result.report == digest_of_json(report)
+    kept = run.files["verification/report.json"]
+    assert json.loads(kept)["passed"] is accepts
+    assert result.report == digest_of(kept)
+    assert controller.evidence.get(report_name(result.report)) == kept
+    report = read_report(kept, expected=digest_of(kept))
+    assert report.about.request_id == str(request_id)
+    assert run.files["verification/report.html"] == draw_page(report).encode()
     pictures = [name for name in run.files if name.endswith(".png")]
     assert pictures
     assert all(run.files[name].startswith(b"\x89PNG") for name in pictures)
@@ -79,7 +85,7 @@ def test_a_metric_that_cannot_be_computed_rejects(
     policy = policy_that(accepts=True)
     gate = replace(policy.gates[0], name="G3", metric="two_sided_power", limit=0.0)
     policy = replace(policy, gates=(*policy.gates, gate))
-    monkeypatch.setattr(suite, "_compute", _all_but("two_sided_power", suite._compute))
+    monkeypatch.setattr(suite, "compute", _all_but("two_sided_power", suite.compute))
 
     result = verify_unlearning(request_id, bench=replace(bench, policy=policy), rung=0)
 

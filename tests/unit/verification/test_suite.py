@@ -16,7 +16,6 @@ from support.village import (
 )
 
 import unlearn_core
-from unlearn_core.domain.canonical import digest_of_json
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
 from unlearn_core.errors import TooFewControlsError
@@ -160,14 +159,7 @@ def test_people_are_counted_and_not_their_probes() -> None:
 def test_the_verdict_is_reproducible() -> None:
     asked = interrogation(before=BASE, after=GOLD)
     first, again = (verify(asked, policy=SHIPPED) for _ in range(2))
-    assert first.digest == again.digest == digest_of_json(first.to_json())
-
-
-def test_the_report_names_no_person_and_holds_no_score() -> None:
-    report = str(verified(BASE, GOLD).to_json())
-    assert set(verified(BASE, GOLD).to_json()) == {"verdict", "results"}
-    assert "subject-0" not in report
-    assert "control-0" not in report
+    assert first == again
 
 
 def test_every_metric_of_the_policy_is_computed_once() -> None:
@@ -186,12 +178,11 @@ def broken(likelihood: float) -> Evidence:
 
 @pytest.mark.parametrize("likelihood", [math.nan, -math.inf, math.inf])
 def test_a_number_that_is_not_finite_is_a_missing_one(likelihood: float) -> None:
-    """It has no JSON form, so its gate fails and the report is written without it."""
+    """It has no JSON form, so its gate fails."""
     verification = judge_evidence(broken(likelihood), policy=at_least("control_shift"))
     assert not verification.verdict.passed
     assert verification.results == ()
     assert verification.verdict.decisions[0].value is None
-    assert verification.digest.startswith("sha256:")
 
 
 def at_least(metric: str) -> AcceptancePolicy:

@@ -1,0 +1,162 @@
+"""The report as one HTML file: no script, nothing loaded, readable in print.
+
+Everything on it comes from the report document, so the page can be drawn again at any
+time from what is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.verification import charts
+from unlearn_core.verification.report import About, Condition, Report
+from unlearn_core.verification.words import (
+    GATES,
+    Unit,
+    attack_words,
+    in_words,
+    interval_in_words,
+    metric_words,
+)
+
+PAGES = Path(__file__).parent / "pages"
+COMPARISONS = {"at_least": "at least", "at_most": "at most", "above": "above"}
+SIDES = {"value": "", "low": "lower end ", "high": "upper end "}
+FINDINGS = {
+    "two_sided_p": (
+        "what the served model says about this person cannot be told from what it says "
+        "about people it never saw"
+    ),
+    "retain_accuracy_change": "people who stay are answered as before",
+}
+"""What a gate that is met shows, in words."""
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(PAGES),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A number to begin with.
+
+    Attributes:
+        number: The number in words.
+        caption: What it is.
+    """
+
+    number: str
+    caption: str
+
+
+def draw_page(report: Report) -> str:
+    """Return the page."""
+    style = (PAGES / "report.css").read_text(encoding="utf-8")
+    return _TEMPLATES.get_template("report.html").render(
+        report=report,
+        style=style,
+        headline=headline(report),
+        reasons=[item for item in report.conditions if not item.passed],
+        figures=key_figures(report),
+        chapters=_chapters(report.conditions),
+        limits=LIMITS,
+        terms=[
+            (field.name, getattr(report.about, field.name)) for field in fields(About)
+        ],
+        charts=charts,
+        has_strengths=_count(report, is_strength=True) > 1,
+        has_attacks=_count(report, is_strength=False) > 0,
+        metric_words=metric_words,
+        attack_words=attack_words,
+        in_words=in_words,
+        interval_in_words=interval_in_words,
+        limit_in_words=limit_in_words,
+        share=Unit.SHARE,
+    )
+
+
+def headline(report: Report) -> str:
+    """Say the verdict in one sentence."""
+    applied = [item for item in report.conditions if item.applies]
+    missed = [item for item in applied if not item.passed]
+    asked = {item.metric for item in applied}
+    if report.passed:
+        met = f"All {len(applied)} conditions of the policy are met."
+        found = [words for metric, words in FINDINGS.items() if metric in asked]
+        return f"{met} By the tests below, {', and '.join(found)}." if found else met
+    are = "is" if len(missed) == 1 else "are"
+    return (
+        f"{len(missed)} of {len(applied)} conditions {are} not met, so this pair must "
+        "not be served."
+    )
+
+
+def key_figures(report: Report) -> list[Figure]:
+    """Return the numbers that say most, as far as they were measured."""
+    figures = []
+    if before := report.metric("extraction_before"):
+        figures.append(
+            Figure(
+                number=in_words(before.value, Unit.SHARE),
+                caption="of the probes were answered truly before",
+            )
+        )
+    if leaked := report.metric("high_entropy_leakage"):
+        figures.append(
+            Figure(
+                number="\N{LESS-THAN OR EQUAL TO} " + in_words(leaked.high, Unit.SHARE),
+                caption=f"of sampled answers state a fact nobody can guess; "
+                f"{leaked.count:,} were drawn",
+            )
+        )
+    if tested := report.metric("two_sided_p"):
+        figures.append(
+            Figure(
+                number=f"p = {in_words(tested.value)}",
+                caption=f"in the two-sided test against {tested.count} people who "
+                "were never trained on",
+            )
+        )
+    if power := report.metric("two_sided_power"):
+        figures.append(
+            Figure(
+                number=in_words(power.value, Unit.SHARE),
+                caption=f"of {power.count} remembered people are noticed by that test",
+            )
+        )
+    if kept := report.metric("retain_accuracy_change"):
+        figures.append(
+            Figure(
+                number=in_words(kept.value, Unit.POINTS),
+                caption="change of true answers about people who stay",
+            )
+        )
+    return figures
+
+
+def limit_in_words(condition: Condition) -> str:
+    """Say what a gate asks for."""
+    unit = metric_words(condition.metric).unit
+    comparison = COMPARISONS[condition.comparison]
+    return f"{SIDES[condition.side]}{comparison} {in_words(condition.limit, unit)}"
+
+
+def _chapters(
+    conditions: Sequence[Condition],
+) -> list[tuple[str, str, list[Condition]]]:
+    """Put gates together by the letter and digit in front of their names."""
+    found: dict[str, list[Condition]] = {}
+    for condition in conditions:
+        found.setdefault(condition.gate.partition("-")[0], []).append(condition)
+    return [(key, GATES.get(key, key), items) for key, items in found.items()]
+
+
+def _count(report: Report, *, is_strength: bool) -> int:
+    return sum((row.attack == charts.STRENGTH) is is_strength for row in report.attacks)

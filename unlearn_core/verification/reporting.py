@@ -1,0 +1,164 @@
+"""From a verification to its report."""
+
+import math
+from collections.abc import Sequence
+
+from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.verdicts import AcceptancePolicy
+from unlearn_core.metrics import METRICS
+from unlearn_core.metrics.base import Evidence, ProbeScore, Scores, mean_per_person
+from unlearn_core.metrics.bounds import bounded_mean
+from unlearn_core.metrics.indistinguishability import answer_likelihood
+from unlearn_core.metrics.intervals import clopper_pearson, smallest_conformal_p_value
+from unlearn_core.metrics.published import leak_at
+from unlearn_core.verification.report import (
+    About,
+    AttackRow,
+    Condition,
+    Crowd,
+    LeakCurve,
+    LeakPoint,
+    Measurement,
+    Report,
+    Share,
+)
+from unlearn_core.verification.sizes import controls_needed, sample_sizes
+from unlearn_core.verification.suite import Verification, compute
+
+TRIES = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000)
+
+
+def write_report(
+    verification: Verification, *, policy: AcceptancePolicy, about: About
+) -> Report:
+    """Write the report of a verification."""
+    evidence = verification.evidence
+    results = {result.name: result for result in verification.results}
+    for name in METRICS:
+        if name not in results and (more := compute(name, evidence)):
+            results[name] = more
+    controls = len(
+        {score.ref for score in evidence.after if score.group is Group.CONTROL}
+    )
+    return Report(
+        format="unlearn/verification-report/v1",
+        about=about,
+        passed=verification.verdict.passed,
+        confidence=policy.confidence,
+        conditions=_conditions(verification, policy),
+        metrics=tuple(
+            Measurement(
+                name=name,
+                value=item.value,
+                low=item.low,
+                high=item.high,
+                count=item.count,
+            )
+            for name, item in sorted(results.items())
+        ),
+        sizes=sample_sizes(results, policy=policy),
+        controls=controls,
+        controls_needed=controls_needed(policy),
+        smallest_p=smallest_conformal_p_value(controls),
+        crowds=_crowds(evidence),
+        leaks=_leaks(evidence),
+        attacks=_attacks(evidence),
+    )
+
+
+def _conditions(
+    verification: Verification, policy: AcceptancePolicy
+) -> tuple[Condition, ...]:
+    return tuple(
+        Condition(
+            gate=gate.name,
+            metric=gate.metric,
+            side=gate.side.value,
+            comparison=gate.comparison.value,
+            limit=gate.limit,
+            why=gate.why,
+            value=decision.value,
+            passed=decision.passed,
+            applies=decision.applies,
+        )
+        for gate, decision in zip(
+            policy.gates, verification.verdict.decisions, strict=True
+        )
+    )
+
+
+def _people(scores: Scores, group: Group) -> tuple[float, ...]:
+    """Return the statistic of every person of a group, sorted and without refs.
+
+    What is not finite has no place on a picture, and no JSON form.
+    """
+    chosen = tuple(score for score in scores if score.group is group)
+    people = mean_per_person(chosen, answer_likelihood).values()
+    return tuple(sorted(filter(math.isfinite, people)))
+
+
+def _crowds(evidence: Evidence) -> tuple[Crowd, ...]:
+    crowds = (
+        Crowd(
+            group=group,
+            before=_people(evidence.before, group),
+            after=_people(evidence.after, group),
+        )
+        for group in Group
+    )
+    return tuple(crowd for crowd in crowds if crowd.before and crowd.after)
+
+
+def _leaks(evidence: Evidence) -> tuple[LeakCurve, ...]:
+    curves = []
+    for group in (Group.SUBJECT, Group.CONTROL):
+        for entropy in Entropy:
+            sampled = [
+                score
+                for score in evidence.after
+                if score.group is group and score.entropy is entropy and score.draws
+            ]
+            if sampled:
+                points = _leak_points(sampled, confidence=evidence.confidence)
+                curves.append(LeakCurve(group=group, entropy=entropy, points=points))
+    return tuple(curves)
+
+
+def _leak_points(
+    sampled: list[ProbeScore], *, confidence: float
+) -> tuple[LeakPoint, ...]:
+    """Follow the mean chance of a leak as far as every probe was drawn."""
+    most = min(score.draws for score in sampled)
+    points = []
+    for tries in sorted({item for item in TRIES if item < most} | {most}):
+        values = [leak_at(score.draws, score.leaks, k=tries) for score in sampled]
+        low, high = bounded_mean(values, confidence=confidence)
+        value = sum(values) / len(values)
+        points.append(LeakPoint(tries=tries, value=value, low=low, high=high))
+    return tuple(points)
+
+
+def _attacks(evidence: Evidence) -> tuple[AttackRow, ...]:
+    outcomes: dict[tuple[str, float], dict[Group, list[bool]]] = {}
+    for score in evidence.attacks:
+        of_attack = outcomes.setdefault((score.attack, score.setting), {})
+        of_attack.setdefault(score.group, []).append(score.is_extracted)
+    return tuple(
+        AttackRow(
+            attack=attack,
+            setting=setting,
+            subject=share_of(found[Group.SUBJECT], confidence=evidence.confidence),
+            control=share_of(found[Group.CONTROL], confidence=evidence.confidence)
+            if Group.CONTROL in found
+            else None,
+        )
+        for (attack, setting), found in outcomes.items()
+        if Group.SUBJECT in found
+    )
+
+
+def share_of(outcomes: Sequence[bool], *, confidence: float) -> Share:
+    """Count hits among at least one trial."""
+    hits, trials = sum(outcomes), len(outcomes)
+    low, high = clopper_pearson(hits, trials, confidence=confidence)
+    return Share(hits=hits, trials=trials, low=low, high=high)

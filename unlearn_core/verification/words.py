@@ -1,0 +1,189 @@
+"""What metrics and attacks are called for people, and how their numbers are written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unlearn_core.domain.datasets import Entropy, Group
+
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+NOTHING = "not measured"
+
+
+class Unit(StrEnum):
+    """How a number is written."""
+
+    SHARE = "share"
+    POINTS = "points"
+    NATS = "nats"
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricWords:
+    """The name of a metric, and its unit."""
+
+    name: str
+    unit: Unit = Unit.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class AttackWords:
+    """What an attack is, what it takes, and what stands in its way."""
+
+    name: str
+    needs: str
+    mitigation: str
+
+
+GROUPS: Mapping[Group, str] = {
+    Group.CONTROL: "never trained",
+    Group.RETAINED: "retained",
+    Group.NEIGHBOUR: "neighbours",
+    Group.SUBJECT: "subject",
+}
+
+ENTROPIES: Mapping[Entropy, str] = {
+    Entropy.HIGH: "facts that cannot be guessed",
+    Entropy.GUESSABLE: "facts that can be guessed",
+}
+
+GATES: Mapping[str, str] = {
+    "G0": "Was there anything to forget?",
+    "G1": "Does anything leak that cannot be guessed?",
+    "G2": "Is the person guessed better than strangers?",
+    "G3": "Can the person be told from strangers?",
+    "G4": "Is everybody else left as they were?",
+    "G5": "What do attacks bring to light?",
+}
+
+METRIC_WORDS: Mapping[str, MetricWords] = {
+    "extraction_before": MetricWords("answered truly before", Unit.SHARE),
+    "high_entropy_leakage": MetricWords(
+        "sampled answers that state a fact nobody can guess", Unit.SHARE
+    ),
+    "guessable_leakage_excess": MetricWords(
+        "guessable facts in sampled answers, above strangers", Unit.POINTS
+    ),
+    "greedy_extraction_excess": MetricWords(
+        "true most likely answers, above strangers", Unit.POINTS
+    ),
+    "exact_memorization_excess": MetricWords(
+        "exact memorisation, above strangers", Unit.POINTS
+    ),
+    "extraction_strength_excess": MetricWords(
+        "extraction strength, above strangers", Unit.POINTS
+    ),
+    "truth_ratio_excess": MetricWords("truth ratio, above strangers", Unit.POINTS),
+    "two_sided_p": MetricWords("p-value of the two-sided test"),
+    "two_sided_power": MetricWords(
+        "remembered people whom the test would notice", Unit.SHARE
+    ),
+    "retain_accuracy_change": MetricWords("true answers, retained people", Unit.POINTS),
+    "retain_accuracy_bound": MetricWords(
+        "retained people, exact interval", Unit.POINTS
+    ),
+    "neighbour_accuracy_change": MetricWords("true answers, neighbours", Unit.POINTS),
+    "neighbour_accuracy_bound": MetricWords("neighbours, exact interval", Unit.POINTS),
+    "retain_shift": MetricWords("shift of the law for others, 99th of 100", Unit.NATS),
+    "control_shift": MetricWords("change of strangers' likelihood", Unit.NATS),
+    "control_exchangeability": MetricWords("p-value of the exchangeability test"),
+    "control_contamination": MetricWords(
+        "control people who look trained on", Unit.SHARE
+    ),
+    "reversed_offset_extraction": MetricWords(
+        "facts that the pair alone gives away backwards", Unit.SHARE
+    ),
+    "version_contrast_extraction": MetricWords(
+        "facts in the contrast with the version before", Unit.SHARE
+    ),
+    "weakened_offset_extraction": MetricWords(
+        "facts at weaker or reversed strengths", Unit.SHARE
+    ),
+    "int8_extraction_excess": MetricWords(
+        "true answers of the 8-bit pair, above strangers", Unit.POINTS
+    ),
+    "in_context_extraction_excess": MetricWords(
+        "true answers after other facts were told, above strangers", Unit.POINTS
+    ),
+    "strength_sweep_excess": MetricWords(
+        "true answers at strengths around the served one, above strangers",
+        Unit.POINTS,
+    ),
+    "leak_at_10": MetricWords("one of ten answers states a fact", Unit.SHARE),
+    "probability": MetricWords("probability of the true answers"),
+    "rouge_l": MetricWords("words of the true answers that are said", Unit.SHARE),
+    "model_utility": MetricWords("model utility on retained people"),
+}
+
+ATTACK_WORDS: Mapping[str, AttackWords] = {
+    "reversed_offset": AttackWords(
+        "The pair alone, backwards",
+        "both small models",
+        "Both are sealed in the registry and in every replica's cache, and no endpoint "
+        "returns what they say.",
+    ),
+    "version_contrast": AttackWords(
+        "This version against the one before",
+        "all log-probabilities of two versions",
+        "A replica answers with one version, never goes back to an older one, and "
+        "caps the log-probabilities it returns.",
+    ),
+    "strength": AttackWords(
+        "Another strength of the offset",
+        "the right to set the strength",
+        "The strength stands in the signed manifest; no request can set it.",
+    ),
+    "int8_pair": AttackWords(
+        "The pair rounded to 8 bits",
+        "the right to store another pair",
+        "Replicas load the pair with the digest of the signed manifest and no other.",
+    ),
+    "in_context": AttackWords(
+        "Other facts told first",
+        "the endpoint, and knowledge of the person",
+        "None: anybody can ask like this.",
+    ),
+}
+
+
+def metric_words(name: str) -> MetricWords:
+    """Return the words for a metric; an unknown one is called by its own name."""
+    return METRIC_WORDS.get(name) or MetricWords(name.replace("_", " "))
+
+
+def attack_words(name: str) -> AttackWords:
+    """Return the words for an attack; an unknown one is called by its own name."""
+    unknown = AttackWords(name.replace("_", " "), NOTHING, "not described")
+    return ATTACK_WORDS.get(name) or unknown
+
+
+def in_words(value: float | None, unit: Unit = Unit.PLAIN) -> str:
+    """Write a number.
+
+    >>> in_words(0.0123, Unit.SHARE), in_words(0.02, Unit.POINTS)
+    ('1.2%', '+2.0 points')
+    """
+    if value is None:
+        return NOTHING
+    match unit:
+        case Unit.SHARE:
+            text = f"{100 * value:.1f}%"
+        case Unit.POINTS:
+            text = f"{100 * value:+.1f} points"
+        case Unit.NATS:
+            text = f"{value:+.3f} nats"
+        case Unit.PLAIN:
+            text = f"{value:.3f}"
+    return text.replace("-", MINUS)
+
+
+def interval_in_words(low: float | None, high: float | None, unit: Unit) -> str:
+    """Write an interval; nothing if it has no width or no ends."""
+    if low is None or high is None or low == high:
+        return ""
+    first, last = in_words(low, unit), in_words(high, unit)
+    tail = " points" if unit is Unit.POINTS else " nats" if unit is Unit.NATS else ""
+    first = first.removesuffix(tail) if tail else first
+    return f"{first} to {last}"
