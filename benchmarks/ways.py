@@ -19,7 +19,7 @@ TRIALS: Mapping[str, Trial] = {
     "adamw, all": Trial(recipe=DEFAULT),
     "sophia": Trial(recipe=replace(DEFAULT, optimizer="sophia")),
     **{
-        f"layers, block {number} of 2": Trial(
+        f"layers, block {number:g} of 2": Trial(
             recipe=replace(
                 DEFAULT,
                 mask="layers",
