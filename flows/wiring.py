@@ -18,13 +18,19 @@ from unlearn_core.adapters.mlflow_registry import (
     MlflowArtifactRegistry,
     MlflowRunTracker,
 )
+from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
-from unlearn_core.settings import IdentitySettings, Settings, load_settings
+from unlearn_core.settings import (
+    IdentitySettings,
+    Settings,
+    TeacherSettings,
+    load_settings,
+)
 from unlearn_core.steps.renew_pointer import PointerKeeper
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
@@ -64,6 +70,7 @@ class Station:
         data_map = open_data_map(settings.data_map)
         return Workbench(
             lease=lease,
+            teacher=_teacher(settings.teacher),
             terms=_terms(settings, office.store.get(request_id).base_model),
             policy=load_policy(settings.acceptance_policy),
             ladder=load_ladder(settings.recipe),
@@ -146,6 +153,14 @@ def _terms(settings: Settings, base_model: str) -> Terms:
         pointer_validity=timedelta(hours=settings.work.pointer_hours),
         needs_approval=settings.legal.approval,
         confirm_timeout=timedelta(seconds=settings.work.confirm_seconds),
+    )
+
+
+def _teacher(settings: TeacherSettings) -> CompletionsService | None:
+    if settings.url is None:
+        return None
+    return CompletionsService(
+        settings.url, model=settings.name, key=settings.api_key, told=settings.tokens
     )
 
 

@@ -41,6 +41,26 @@ class ModelSettings(BaseModel):
     )
 
 
+class TeacherSettings(BaseModel):
+    """A base elsewhere that training learns from instead of the one here."""
+
+    model_config = _STRICT
+
+    url: str | None = Field(
+        default=None,
+        description="Address, without /v1, of a service that tells token ids.",
+    )
+    name: str = Field(default="base", description="Name of the model there.")
+    api_key: SecretStr | None = Field(
+        default=None, description="Key that is sent as a bearer token."
+    )
+    tokens: int = Field(
+        default=20,
+        ge=1,
+        description="How many likely tokens it is asked for.",
+    )
+
+
 class KeySettings(BaseModel):
     """Key files; each process needs only some of them."""
 
@@ -219,6 +239,7 @@ class Settings(BaseSettings):
         description="Addresses of all inference services, as a JSON list.",
     )
     model: ModelSettings = ModelSettings()
+    teacher: TeacherSettings = TeacherSettings()
     keys: KeySettings = KeySettings()
     identity: IdentitySettings = IdentitySettings()
     objects: ObjectSettings = ObjectSettings()

@@ -3,6 +3,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from support.completions import Service, completions
 from support.databases import open_sqlite
 from support.domain import request, request_id
 from support.smallworld import write_world
@@ -58,6 +59,7 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
         bench.check_lease()
         assert list(bench.sources) == ["corpus", "support", "customers"]
         assert bench.holdout.describe().name == "reserved"
+        assert bench.teacher is None
         assert bench.policy.version == "1"
         assert len(bench.ladder) == 3
         assert bench.terms.base_model == "small-world"
@@ -66,6 +68,24 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
         assert bench.terms.confirm_timeout == timedelta(seconds=120)
         assert isinstance(bench.identity, SignedTokenPolicy)
         assert station.ledger is station.office.store
+
+
+@pytest.mark.usefixtures("home")
+def test_a_base_elsewhere_teaches_if_the_settings_name_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with completions(Service(lambda _: {"token_id:7": -0.5})) as service:
+        monkeypatch.setenv("UNLEARN_TEACHER__URL", service.address)
+        monkeypatch.setenv("UNLEARN_TEACHER__NAME", "large")
+        monkeypatch.setenv("UNLEARN_TEACHER__API_KEY", "top-secret")
+        monkeypatch.setenv("UNLEARN_TEACHER__TOKENS", "5")
+        with open_station() as station:
+            teacher = _bench(station).teacher
+            assert teacher is not None
+            assert teacher.likeliest([(4,)]) == [{7: -0.5}]
+    [asked] = service.asked
+    assert (asked["model"], asked["logprobs"]) == ("large", 5)
+    assert service.keys == ["Bearer top-secret"]
 
 
 @pytest.mark.usefixtures("home")

@@ -13,6 +13,7 @@ from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
 from unlearn_core.training.ensemble import TrainingTables
+from unlearn_core.training.law_cache import LawStore
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.masks.base import MaskEvidence
 from unlearn_core.training.recipe import TrainingRecipe
@@ -122,3 +123,18 @@ def evidence_of(
         forget_losses=lambda: losses(forget),
         retain_losses=lambda: losses(retain),
     )
+
+
+@dataclass
+class KeptLaws(LawStore):
+    """Laws in memory."""
+
+    laws: dict[bytes, bytes] = field(default_factory=dict)
+
+    def load(self, key: bytes) -> bytes | None:
+        """Return what was kept."""
+        return self.laws.get(key)
+
+    def save(self, key: bytes, data: bytes) -> None:
+        """Keep more."""
+        self.laws[key] = data

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from unlearn_core.errors import ModelUnavailableError
 
+CONTEXTS_AT_ONCE = 32
 TIMEOUT_SECONDS = 60.0
 WAITS_SECONDS = (1.0, 4.0, 15.0)
 """Waits before a further try, where the service is busy or away."""
@@ -50,6 +51,17 @@ class CompletionsService:
             ModelUnavailableError: The service does not answer, refuses, or answers in
                 another form.
         """
+        return [
+            tokens
+            for begin in range(0, len(contexts), CONTEXTS_AT_ONCE)
+            for tokens in self._told_about(contexts[begin : begin + CONTEXTS_AT_ONCE])
+        ]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _told_about(self, contexts: Sequence[Sequence[int]]) -> list[dict[int, float]]:
         answer = self._asked(
             {
                 "model": self._model,
@@ -68,10 +80,6 @@ class CompletionsService:
         if len(found) != len(contexts):
             raise ModelUnavailableError(problem="answer of another length")
         return found
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def _asked(self, question: Mapping[str, object]) -> httpx.Response:
         """Ask, and ask again where that may help; no text of the other side is kept."""

@@ -70,6 +70,8 @@ class OffsetPairManifest:
         code_version: Version of unlearn that made it.
         erasures: Every erasure in effect.
         created_at: Moment of creation, ISO 8601, UTC.
+        untold: Largest probability, at a position that training looked at, of all
+            tokens that a base elsewhere did not tell; None if the base was here.
     """
 
     base_model: str
@@ -89,6 +91,7 @@ class OffsetPairManifest:
     code_version: str
     erasures: tuple[Erasure, ...]
     created_at: str
+    untold: float | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the manifest as a JSON object."""
@@ -97,6 +100,8 @@ class OffsetPairManifest:
             for field in fields(self)
             if field.name not in {"identity", "erasures"}
         }
+        if self.untold is None:
+            del plain["untold"]
         return plain | {
             "format": MANIFEST_FORMAT,
             "identity": {
@@ -114,10 +119,14 @@ class OffsetPairManifest:
     def from_json(cls, raw: Mapping[str, Any]) -> "OffsetPairManifest":
         """Read a manifest strictly: no field missing, none unknown, none implausible.
 
+        Only ``untold`` may be missing.
+
         Raises:
             ManifestInvalidError: The manifest is malformed or implausible.
         """
         expected = {field.name for field in fields(cls)} | {"format"}
+        if raw.get("untold") is None:
+            expected.remove("untold")
         if raw.keys() != expected or raw["format"] != MANIFEST_FORMAT:
             raise ManifestInvalidError(problem="unknown or missing field")
         try:
@@ -147,6 +156,9 @@ class OffsetPairManifest:
             raise ManifestInvalidError(problem="alpha")
         if type(self.vocabulary_size) is not int or self.vocabulary_size < 1:
             raise ManifestInvalidError(problem="vocabulary_size")
+        untold = 0.0 if self.untold is None else self.untold
+        if not isinstance(untold, float) or not 0 <= untold <= 1:
+            raise ManifestInvalidError(problem="untold")
         covered = [item.request_id for item in self.erasures]
         if not covered or len(set(covered)) != len(covered):
             raise ManifestInvalidError(problem="erasures")

@@ -10,35 +10,20 @@ at most that rest, in total variation; the largest rest is kept as `untold`.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from unlearn_core.errors import ModelUnavailableError
 from unlearn_core.modeling.tokens import TokenizedExample
+from unlearn_core.ports import LogprobSource
 
-CONTEXTS_AT_ONCE = 32
 SMALLEST_REST = 1e-9
 """What tokens that were not told share at least: none of them is impossible."""
 
 LARGEST_SUM = 1.001
 """Told probabilities that sum up to more are none."""
-
-
-class LogprobSource(Protocol):
-    """A model elsewhere."""
-
-    def likeliest(
-        self, contexts: Sequence[Sequence[int]]
-    ) -> Sequence[Mapping[int, float]]:
-        """Return log-probabilities of the likeliest tokens after each context.
-
-        Raises:
-            ModelUnavailableError: The model does not answer, or not in this form.
-        """
-        ...
 
 
 class RemoteLaw:
@@ -73,11 +58,7 @@ class RemoteLaw:
             for item in examples
             for place in range(len(item.answer))
         ]
-        told = [
-            tokens
-            for chunk in _chunks(contexts)
-            for tokens in self._source.likeliest(chunk)
-        ]
+        told = self._source.likeliest(contexts) if contexts else []
         rows = [
             self._completed(tokens, small_V)
             for tokens, small_V in zip(told, small_NV, strict=True)
@@ -101,8 +82,3 @@ class RemoteLaw:
             others_V = others_V.log_softmax(-1) + math.log(max(rest, SMALLEST_REST))
         law_V = others_V.index_copy(0, ids, told_K)
         return law_V.log_softmax(-1).to(small_V.dtype)
-
-
-def _chunks(contexts: Sequence[Sequence[int]]) -> Iterator[Sequence[Sequence[int]]]:
-    for begin in range(0, len(contexts), CONTEXTS_AT_ONCE):
-        yield contexts[begin : begin + CONTEXTS_AT_ONCE]

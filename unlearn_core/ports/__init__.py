@@ -35,6 +35,7 @@ from unlearn_core.ports.storage import (
     KeyDestruction,
     SourceConnector,
 )
+from unlearn_core.ports.teaching import LogprobSource
 
 __all__ = [
     "ArtifactRegistry",
@@ -47,6 +48,7 @@ __all__ = [
     "KeyDestruction",
     "LeaseStore",
     "Ledger",
+    "LogprobSource",
     "Notifier",
     "PairSealer",
     "RegisteredVersion",

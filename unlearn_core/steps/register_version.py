@@ -125,6 +125,7 @@ def _manifest(
         code_version=bench.terms.code_version,
         erasures=(*earlier, own),
         created_at=_verified_at(request_id, bench=bench),
+        untold=trained.untold,
     )
 
 

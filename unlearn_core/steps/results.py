@@ -118,6 +118,7 @@ class Trained:
         sequence: Sequence that the version will have.
         previous: Digest of the manifest that it builds on.
         alpha: Offset strength that the version will have.
+        untold: What the manifest of the version will say under this name.
     """
 
     rung: int
@@ -127,6 +128,7 @@ class Trained:
     sequence: int
     previous: str | None
     alpha: float
+    untold: float | None = None
     stage: Stage = Stage.TRAINED
 
 

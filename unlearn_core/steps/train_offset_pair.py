@@ -21,6 +21,7 @@ from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.law_cache import LawCache
 from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.remote_teacher import KeptLogprobs, RemoteTeacher
 from unlearn_core.training.schemes.base import make_pair
 
 _LOG = EventLog("worker")
@@ -37,6 +38,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         CommitmentBrokenError: The sets are not those that were committed to.
         TrainingDivergedError: A loss is not a number.
         RegistryUnavailableError: The registry does not answer.
+        ModelUnavailableError: A base elsewhere does not answer.
     """
     recipe = bench.ladder[rung]
     lineage = read_lineage(bench=bench)
@@ -45,14 +47,10 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     commit_round(request_id, sealed, bench=bench)
     sequence = lineage.next_sequence
     run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
+    lookup = _lookup(scope, lineage=lineage, bench=bench)
     pair = make_pair(
         from_bytes(sealed),
-        materials=replace(
-            lineage.materials,
-            lookup=LawCache(
-                SealedLaws(bench.custody, scope), models=_models(lineage, bench=bench)
-            ),
-        ),
+        materials=replace(lineage.materials, lookup=lookup),
         recipe=recipe,
         checkpoints=SealedCheckpoints(
             bench.custody,
@@ -74,6 +72,20 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         sequence=sequence,
         previous=lineage.latest_digest,
         alpha=pair.alpha,
+        untold=lookup.untold if isinstance(lookup, RemoteTeacher) else None,
+    )
+
+
+def _lookup(
+    scope: str, *, lineage: Lineage, bench: Workbench
+) -> LawCache | RemoteTeacher:
+    """Return where the laws of the base come from: each is asked for once."""
+    store = SealedLaws(bench.custody, scope)
+    models = _models(lineage, bench=bench)
+    if bench.teacher is None:
+        return LawCache(store, models=models)
+    return RemoteTeacher(
+        KeptLogprobs(bench.teacher, store, models=models), materials=lineage.materials
     )
 
 

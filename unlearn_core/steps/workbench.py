@@ -121,6 +121,7 @@ class Workbench:
     """Everything that the steps of one request use.
 
     Attributes:
+        teacher: A base elsewhere that training learns from instead of the one here.
         lease: The right to work on the request.
         base_lease: The right to change what is served for the base model; held from
             training to confirmation, so that versions follow one another.
@@ -128,6 +129,7 @@ class Workbench:
 
     lease: Lease
     base_lease: Lease | None = None
+    teacher: ports.LogprobSource | None = None
     terms: Terms
     policy: AcceptancePolicy
     ladder: RecipeLadder

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from unlearn_core.modeling.laws import NextTokenLaw, law_at_answers
-from unlearn_core.modeling.remote import RemoteLaw
 from unlearn_core.modeling.tokens import (
     TokenizedExample,
     collate,
@@ -112,7 +111,7 @@ def computed(
 def build_table(
     examples: Sequence[TokenizedExample],
     *,
-    base: NextTokenLaw | RemoteLaw,
+    base: NextTokenLaw,
     reference: NextTokenLaw,
     target_NV: Tensor | None,
     pad_id: int,
@@ -122,7 +121,7 @@ def build_table(
 
     Args:
         examples: Token ids.
-        base: The base model, which may be elsewhere.
+        base: The base model.
         reference: The frozen small model.
         target_NV: Law to learn from; the base's own if None.
         pad_id: Id that fills up short rows.
@@ -133,11 +132,7 @@ def build_table(
         [token for item in examples for token in item.answer], dtype=torch.long
     )
     reference_NV = answer_laws(reference, examples, pad_id=pad_id)
-    base_NV = (
-        base.at_answers(examples, small_NV=reference_NV)
-        if isinstance(base, RemoteLaw)
-        else lookup(BASE, base, examples, pad_id=pad_id)
-    )
+    base_NV = lookup(BASE, base, examples, pad_id=pad_id)
     return AnswerTable(
         examples=tuple(examples),
         starts_E=counts_E.cumsum(0) - counts_E,
@@ -186,7 +181,7 @@ def swapped_laws(
     own_N = torch.tensor([token for item in examples for token in item.answer])
     twin_N = torch.tensor([token for item in usable for token in item.answer])
     rows = torch.arange(len(own_N))
-    own_N, twin_N, rows = (item.to(law.device) for item in (own_N, twin_N, rows))
+    own_N, twin_N, rows = (item.to(laws_NV.device) for item in (own_N, twin_N, rows))
     swapped_NV = laws_NV.clone()
     swapped_NV[rows, own_N] = laws_NV[rows, twin_N]
     swapped_NV[rows, twin_N] = laws_NV[rows, own_N]

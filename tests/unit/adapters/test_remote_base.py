@@ -1,20 +1,15 @@
-import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
-import torch
 from pydantic import SecretStr
 from support.completions import Service, completions
-from support.models import VOCABULARY, llama, token_rows
 from support.replicas import silent_address
 
+from unlearn_core.adapters import remote_base
 from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.errors import ModelUnavailableError
-from unlearn_core.modeling.laws import PlainLaw
-from unlearn_core.modeling.remote import RemoteLaw
-from unlearn_core.training.targets import build_table
 
 pytestmark = pytest.mark.integration
 
@@ -87,34 +82,10 @@ def test_a_service_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     source.close()
 
 
-def test_a_service_that_tells_everything_is_as_good_as_the_model() -> None:
-    """And one that tells ten tokens is wrong by no more than it says."""
-    base, reference = PlainLaw(llama(0)), PlainLaw(llama(1))
-    rows = token_rows(((5, 6, 7), (40, 41)), ((5, 9), (42,)))
-    local = build_table(rows, base=base, reference=reference, target_NV=None, pad_id=0)
-
-    def telling(count: int) -> Service:
-        def told(context: Sequence[int]) -> dict[str, float]:
-            law_V = base(
-                torch.tensor([context]), attention_mask_BS=torch.ones(1, len(context))
-            )[0, -1]
-            best = law_V.topk(count)
-            return {
-                f"token_id:{token}": value
-                for token, value in zip(
-                    best.indices.tolist(), best.values.tolist(), strict=True
-                )
-            }
-
-        return Service(told)
-
-    for count, tolerance in ((VOCABULARY, 1e-5), (10, math.inf)):
-        with client(telling(count), told=count) as source:
-            law = RemoteLaw(source)
-            found = build_table(
-                rows, base=law, reference=reference, target_NV=None, pad_id=0
-            )
-        torch.testing.assert_close(found.base_NV, local.base_NV, rtol=0, atol=tolerance)
-        variation_N = (found.base_NV.exp() - local.base_NV.exp()).abs().sum(-1) / 2
-        assert float(variation_N.max()) <= law.untold + 1e-6
-    assert law.untold > 0.01
+def test_contexts_are_asked_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_base, "CONTEXTS_AT_ONCE", 2)
+    service = Service(by_length)
+    with client(service) as source:
+        told = source.likeliest([(4,), (5, 6), (7, 8, 9)])
+    assert [asked["prompt"] for asked in service.asked] == [[[4], [5, 6]], [[7, 8, 9]]]
+    assert [max(item) for item in told] == [1, 2, 3]

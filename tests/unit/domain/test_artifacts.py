@@ -75,6 +75,12 @@ def test_a_manifest_without_one_of_its_fields_is_refused(missing: str) -> None:
         OffsetPairManifest.from_json(raw)
 
 
+def test_what_a_base_elsewhere_left_untold_is_written_and_read() -> None:
+    told = replace(manifest(), untold=0.25)
+    assert told.to_json() == manifest().to_json() | {"untold": 0.25}
+    assert OffsetPairManifest.from_json(told.to_json()) == told
+
+
 ERASURE = {"request_id": "r-1", "forget_set": "hmac-sha256:0"}
 
 
@@ -114,6 +120,10 @@ ERASURE = {"request_id": "r-1", "forget_set": "hmac-sha256:0"}
         ({"alpha": float("nan")}, "alpha"),
         ({"alpha": float("inf")}, "alpha"),
         ({"alpha": None}, "alpha"),
+        ({"untold": None}, "unknown or missing field"),
+        ({"untold": 1}, "untold"),
+        ({"untold": 1.1}, "untold"),
+        ({"untold": float("nan")}, "untold"),
         ({"vocabulary_size": 0}, "vocabulary_size"),
         ({"vocabulary_size": 256.0}, "vocabulary_size"),
         ({"vocabulary_size": True}, "vocabulary_size"),

@@ -6,7 +6,6 @@ import torch
 from support.models import token_rows
 
 from unlearn_core.errors import ModelUnavailableError
-from unlearn_core.modeling import remote
 from unlearn_core.modeling.remote import RemoteLaw
 
 ROWS = token_rows(((5, 6), (1, 0)), ((4,), (2,)))
@@ -32,13 +31,6 @@ def test_only_answer_positions_are_asked_about() -> None:
     source = Telling({0: 0.5})
     RemoteLaw(source).at_answers(ROWS, small_NV=SMALL)
     assert source.asked == [[(5, 6), (5, 6, 1), (4,)]]
-
-
-def test_contexts_are_asked_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "CONTEXTS_AT_ONCE", 2)
-    source = Telling({0: 0.5})
-    RemoteLaw(source).at_answers(ROWS, small_NV=SMALL)
-    assert [len(chunk) for chunk in source.asked] == [2, 1]
 
 
 def test_what_is_untold_is_spread_as_the_small_model_would() -> None:

@@ -7,12 +7,14 @@ import pytest
 from support.steps import RECIPE, Controller, policy_that, tiny_shelf
 from support.story import work_until
 
+from unlearn_core.adapters.memory.teaching import MemoryLogprobs
 from unlearn_core.domain.artifacts import OffsetPairManifest
 from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import LeaseLostError, RegistryUnavailableError, StorageError
 from unlearn_core.modeling import bundles
 from unlearn_core.modeling.bundles import read_manifest
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.ports import RegisteredVersion
 from unlearn_core.steps.lineage import read_lineage
@@ -36,6 +38,23 @@ def _manifest(controller: Controller) -> tuple[OffsetPairManifest, Digest]:
         return read_manifest(Path(name), opener=controller.notary)
 
 
+def test_the_manifest_says_what_a_base_elsewhere_left_untold(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    law = PlainLaw(bench.models.base)
+    bench = replace(bench, teacher=MemoryLogprobs(law, told=9))
+    work_until(Stage.UNLEARNING_VERIFIED, request_id, bench=bench)
+    [trained] = controller.entries(request_id, Stage.TRAINED)
+
+    register_version(request_id, bench=bench)
+
+    manifest, _ = _manifest(controller)
+    assert manifest.untold is not None
+    assert manifest.untold == trained.payload["untold"]
+
+
 def test_the_manifest_binds_the_pair_to_everything_it_was_verified_with(
     controller: Controller,
 ) -> None:
@@ -57,6 +76,7 @@ def test_the_manifest_binds_the_pair_to_everything_it_was_verified_with(
     assert manifest.verdict == verified.payload["report"]
     assert manifest.created_at == verified.recorded_at.isoformat()
     assert (manifest.sequence, manifest.previous) == (1, None)
+    assert manifest.untold is None
     [erasure] = manifest.erasures
     assert erasure.request_id == str(request_id)
     assert erasure.forget_set == built.payload["forget_set"]

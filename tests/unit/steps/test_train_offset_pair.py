@@ -8,6 +8,7 @@ import torch
 from support.steps import RECIPE, Controller, tiny_shelf
 from support.story import work_until
 
+from unlearn_core.adapters.memory.teaching import MemoryLogprobs
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import (
@@ -16,7 +17,7 @@ from unlearn_core.errors import (
     StorageError,
     TrainingDivergedError,
 )
-from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest, unpack_pair
 from unlearn_core.steps import workbench
@@ -150,6 +151,20 @@ def test_a_later_rung_reads_the_laws_that_the_first_one_left(
 
     assert first >= 4
     assert len(asked) == first
+
+
+def test_a_base_elsewhere_teaches_instead_of_the_one_here(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    teacher = MemoryLogprobs(PlainLaw(bench.models.base), told=9)
+    bench = replace(_with_steps(bench, 2), teacher=teacher)
+
+    result = train_offset_pair(request_id, bench=bench, rung=0)
+
+    assert teacher.asked
+    assert result.untold is not None
+    assert 0 < result.untold < 1
 
 
 def test_the_base_is_not_there_while_the_pair_is_trained(

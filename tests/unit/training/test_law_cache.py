@@ -1,14 +1,12 @@
-from dataclasses import dataclass, field
-
 import pytest
 import torch
 from support.models import TableLaw, constant_law, token_rows
+from support.ways import KeptLaws
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.training import law_cache
 from unlearn_core.training.law_cache import (
     LawCache,
-    LawStore,
     law_error,
     pack_law,
     unpack_law,
@@ -17,21 +15,6 @@ from unlearn_core.training.targets import answer_laws
 
 ROWS = token_rows(((5, 6), (1, 0, 1)), ((4,), (0,)))
 LAW = torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.1, 1e-9]]).log()
-
-
-@dataclass
-class Kept(LawStore):
-    """Laws in memory."""
-
-    laws: dict[bytes, bytes] = field(default_factory=dict)
-
-    def load(self, key: bytes) -> bytes | None:
-        """Return what was kept."""
-        return self.laws.get(key)
-
-    def save(self, key: bytes, data: bytes) -> None:
-        """Keep more."""
-        self.laws[key] = data
 
 
 def silent() -> TableLaw:
@@ -43,12 +26,12 @@ def silent() -> TableLaw:
     return TableLaw(asked)
 
 
-def cache(store: Kept, models: str = "models") -> LawCache:
+def cache(store: KeptLaws, models: str = "models") -> LawCache:
     return LawCache(store, models=digest_of(models.encode()))
 
 
 def test_a_law_is_computed_once_and_then_read_back() -> None:
-    store, law = Kept(), constant_law(0.5, 0.25, 0.25)
+    store, law = KeptLaws(), constant_law(0.5, 0.25, 0.25)
     first = cache(store)("base", law, ROWS, pad_id=0)
     again = cache(store)("base", silent(), ROWS, pad_id=0)
     assert torch.equal(first, again)
@@ -59,7 +42,7 @@ def test_a_law_is_computed_once_and_then_read_back() -> None:
 
 
 def test_other_models_roles_and_texts_are_other_laws() -> None:
-    store, law = Kept(), constant_law(0.5, 0.25, 0.25)
+    store, law = KeptLaws(), constant_law(0.5, 0.25, 0.25)
     cache(store)("base", law, ROWS, pad_id=0)
     cache(store)("before", law, ROWS, pad_id=0)
     cache(store, "others")("base", law, ROWS, pad_id=0)
@@ -71,7 +54,7 @@ def test_other_models_roles_and_texts_are_other_laws() -> None:
 
 
 def test_nothing_is_not_kept() -> None:
-    store = Kept()
+    store = KeptLaws()
     assert cache(store)("base", constant_law(0.5, 0.5), [], pad_id=0).shape == (0, 0)
     assert store.laws == {}
 
