@@ -1,17 +1,30 @@
+from dataclasses import dataclass
+
 import pytest
 import torch
-from support.models import TableLaw, constant_law, token_rows
+from support.domain import datasets
+from support.models import (
+    TableLaw,
+    chat_tokenizer,
+    constant_law,
+    llama,
+    token_rows,
+)
 from support.ways import KeptLaws
 
 from unlearn_core.domain.canonical import digest_of
+from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.training import law_cache
+from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.law_cache import (
     LawCache,
     law_error,
     pack_law,
     unpack_law,
 )
-from unlearn_core.training.targets import answer_laws
+from unlearn_core.training.pair import PairMaterials, make_unlearned
+from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.targets import Lookup, answer_laws, computed
 
 ROWS = token_rows(((5, 6), (1, 0, 1)), ((4,), (0,)))
 LAW = torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.1, 1e-9]]).log()
@@ -28,6 +41,32 @@ def silent() -> TableLaw:
 
 def cache(store: KeptLaws, models: str = "models") -> LawCache:
     return LawCache(store, models=digest_of(models.encode()))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Forget losses of a training, and the digest of what it made."""
+
+    losses: list[float]
+    weights: str
+
+
+def trained(lookup: Lookup) -> Ending:
+    losses: list[float] = []
+    made = make_unlearned(
+        datasets(),
+        materials=PairMaterials(
+            base=llama(0),
+            tokenizer=chat_tokenizer(),
+            reference=llama(1),
+            previous=llama(3),
+            lookup=lookup,
+        ),
+        recipe=TrainingRecipe(steps=4, retain_batch=2, stranger_batch=1),
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda progress: losses.append(progress.forget_loss),
+    )
+    return Ending(losses, own_tensors_digest(made))
 
 
 def test_a_law_is_computed_once_and_then_read_back() -> None:
@@ -78,3 +117,19 @@ def test_half_precision_is_kept_where_it_is_near_and_only_there(
     assert 0 < law_error(LAW, near) <= law_cache.TOLERANCE
     monkeypatch.setattr(law_cache, "TOLERANCE", 1e-7)
     assert torch.equal(unpack_law(pack_law(LAW)), LAW)
+
+
+@pytest.mark.parametrize(("tolerance", "drift"), [(0.0, 0.0), (4e-3, 1e-3)])
+def test_training_on_kept_laws_ends_where_training_without_them_ends(
+    tolerance: float, drift: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the bit where laws are kept in full; half precision hardly moves a loss."""
+    monkeypatch.setattr(law_cache, "TOLERANCE", tolerance)
+    store = KeptLaws()
+    # Asked, kept, and read back.
+    fresh, first, second = (
+        trained(lookup) for lookup in (computed, cache(store), cache(store))
+    )
+    assert second == first
+    assert first.losses == pytest.approx(fresh.losses, rel=drift, abs=0)
+    assert (first == fresh) is (tolerance == 0)
