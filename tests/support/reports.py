@@ -8,8 +8,9 @@ from support.evidence import complete_evidence
 from support.verdicts import gate, policy
 
 from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
-from unlearn_core.metrics.base import AttackScore, Evidence
+from unlearn_core.metrics.base import AttackScore, Evidence, FamilyScore
 from unlearn_core.verification.report import About, Report
 from unlearn_core.verification.reporting import write_report
 from unlearn_core.verification.suite import judge_evidence
@@ -65,7 +66,28 @@ def rich_evidence(*, is_forgotten: bool = True) -> Evidence:
         )
         for score, old in zip(plain.after, before, strict=True)
     )
-    return replace(plain, before=before, after=after, attacks=every_attack())
+    return replace(
+        plain,
+        before=before,
+        after=after,
+        attacks=every_attack(),
+        families=every_family(),
+    )
+
+
+def every_family() -> tuple[FamilyScore, ...]:
+    """Return families of which each got out one fact more of the model before."""
+    return tuple(
+        FamilyScore(
+            family=family,
+            group=group,
+            was_extracted=row <= number if group is Group.SUBJECT else None,
+            is_extracted=row == number == 0,
+        )
+        for number, family in enumerate(FAMILIES)
+        for group, count in ((Group.SUBJECT, 14), (Group.CONTROL, 20))
+        for row in range(count)
+    )
 
 
 def every_attack() -> tuple[AttackScore, ...]:

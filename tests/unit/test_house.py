@@ -37,6 +37,7 @@ MAY_REVEAL = {
     "unlearn_core/demo/visitor.py": "submits the invented subject's token",
     "unlearn_core/domain/curation.py": "rewrites examples for twins and strangers",
     "unlearn_core/domain/datasets.py": "serialises sets that are sealed at once",
+    "unlearn_core/domain/families.py": "puts questions about the subject differently",
     "unlearn_core/domain/people.py": "puts people together by name and asks about them",
     "unlearn_core/domain/probing.py": "sorts wrong answers, for the draw's sake",
     "unlearn_core/domain/sources.py": "serialises records that are sealed at once",

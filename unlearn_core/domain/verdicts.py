@@ -14,7 +14,7 @@ verdict says so.
 import math
 import operator
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from unlearn_core.domain.canonical import Digest, JsonValue
@@ -131,6 +131,8 @@ class AcceptancePolicy:
         samples_per_probe: Draws per probe in sampled extraction.
         minimum_controls: Fewest never-trained people for the two-sided test.
         gates: All conditions.
+        probe_families: Families of probes that are asked and reported, each with the
+            share of control people to ask about; no gate looks at them.
     """
 
     version: str
@@ -139,6 +141,7 @@ class AcceptancePolicy:
     samples_per_probe: int
     minimum_controls: int
     gates: tuple[Gate, ...]
+    probe_families: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -87,6 +87,23 @@ class AttackScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyScore:
+    """What one probe of a family got out.
+
+    Attributes:
+        family: Name of the family.
+        group: Which people the probe belongs to.
+        was_extracted: Whether the model before stated the fact; None if not asked.
+        is_extracted: Whether the target model states it.
+    """
+
+    family: str
+    group: Group
+    was_extracted: bool | None
+    is_extracted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that metrics are computed from.
 
@@ -96,6 +113,7 @@ class Evidence:
         confidence: Level of the intervals, such as 0.95.
         seed: Seed of resampling.
         attacks: What attacks on the artifact found; empty if none was tried.
+        families: What probe families got out; empty if none was asked.
     """
 
     before: Scores
@@ -103,6 +121,7 @@ class Evidence:
     confidence: float
     seed: int
     attacks: tuple[AttackScore, ...] = ()
+    families: tuple[FamilyScore, ...] = ()
 
     def result(
         self, name: str, value: float, low: float, high: float, *, count: int

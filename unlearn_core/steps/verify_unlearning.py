@@ -1,7 +1,10 @@
 """Verify: run the suite on the pair of a rung and keep the report."""
 
+from transformers import PreTrainedModel
+
 from unlearn_core.domain.canonical import Digest, digest_of
-from unlearn_core.domain.datasets import from_bytes
+from unlearn_core.domain.datasets import Datasets, from_bytes
+from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -13,7 +16,7 @@ from unlearn_core.steps.commitment import (
     terms_of_verification,
 )
 from unlearn_core.steps.journal import read_result, recorded
-from unlearn_core.steps.lineage import read_lineage
+from unlearn_core.steps.lineage import Lineage, read_lineage
 from unlearn_core.steps.results import Trained, UnlearningVerified
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.attacks import Artifact
@@ -51,32 +54,50 @@ def verify_unlearning(
         bench.custody.get(scope, scopes.pair(rung)), device=bench.models.device
     )
     verification = verify(
-        Interrogation(
-            probes=datasets.probes,
-            tokenizer=bench.models.tokenizer,
-            before=lineage.materials.law_before,
-            after=OffsetModel(
-                bench.models.base,
-                unlearned=unlearned,
-                reference=reference,
-                alpha=trained.alpha,
-            ),
-            samples_per_probe=bench.policy.samples_per_probe,
-            confidence=bench.policy.confidence,
-            seed=VERIFICATION_SEED,
-        ),
+        _interrogation(datasets, lineage, (unlearned, reference), rung, bench=bench),
         policy=bench.policy,
         artifact=Artifact(
             base=PlainLaw(bench.models.base),
             unlearned=unlearned,
             reference=reference,
-            alpha=trained.alpha,
+            alpha=bench.ladder[rung].alpha,
         ),
     )
     about = _about(request_id, trained, bench=bench)
     report = write_report(verification, policy=bench.policy, about=about)
     _attach(verification, report, trained.run, bench=bench)
     return _result(verification, rung=rung, report=_keep(report, bench=bench))
+
+
+def _interrogation(
+    datasets: Datasets,
+    lineage: Lineage,
+    pair: tuple[PreTrainedModel, PreTrainedModel],
+    rung: int,
+    *,
+    bench: Workbench,
+) -> Interrogation:
+    unlearned, reference = pair
+    return Interrogation(
+        probes=datasets.probes,
+        tokenizer=bench.models.tokenizer,
+        before=lineage.materials.law_before,
+        after=OffsetModel(
+            bench.models.base,
+            unlearned=unlearned,
+            reference=reference,
+            alpha=bench.ladder[rung].alpha,
+        ),
+        samples_per_probe=bench.policy.samples_per_probe,
+        confidence=bench.policy.confidence,
+        seed=VERIFICATION_SEED,
+        families=family_probes(
+            datasets,
+            bench.policy.probe_families,
+            data_map=bench.data_map,
+            seed=VERIFICATION_SEED,
+        ),
+    )
 
 
 def _about(request_id: RequestId, trained: Trained, *, bench: Workbench) -> About:

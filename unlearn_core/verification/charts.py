@@ -7,11 +7,11 @@ import numpy as np
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.verification.report import (
-    AttackRow,
     Condition,
     Crowd,
     Measurement,
     Report,
+    Share,
 )
 from unlearn_core.verification.svg import Canvas, Scale, nice_ticks
 from unlearn_core.verification.words import (
@@ -19,6 +19,7 @@ from unlearn_core.verification.words import (
     GROUPS,
     MINUS,
     attack_words,
+    family_words,
     in_words,
     metric_words,
 )
@@ -124,24 +125,20 @@ def kept_chart(report: Report) -> str:
 
 def attack_chart(report: Report) -> str:
     """Draw what every attack got out, of the subject and of strangers."""
-    rows = [row for row in report.attacks if row.attack != STRENGTH]
-    scale = Scale(low=0, high=1, start=268, end=WIDTH - RIGHT)
-    height = _TOP + 44 * len(rows) + _FOOT
-    canvas = Canvas(
-        WIDTH,
-        height,
-        title="Facts that attacks bring to light",
-        text="; ".join(
-            f"{attack_words(row.attack).name}: {in_words(row.subject.value)}"
-            for row in rows
-        ),
-    )
-    _across(canvas, scale, (_TOP - 10, height - _FOOT))
-    for number, row in enumerate(rows):
-        _attack_row(canvas, scale, row, y=_TOP + 44 * number + 12)
-    label = "share of probes whose most likely answer states the fact, percent"
-    _under(canvas, scale, height - _FOOT, label, factor=100)
-    return canvas.drawn()
+    rows = [
+        (attack_words(row.attack).name, row.subject, row.control)
+        for row in report.attacks
+        if row.attack != STRENGTH
+    ]
+    return _shares_chart("Facts that attacks bring to light", rows)
+
+
+def family_chart(report: Report) -> str:
+    """Draw what every probe family got out, of the subject and of strangers."""
+    rows = [
+        (family_words(row.family), row.subject, row.control) for row in report.families
+    ]
+    return _shares_chart("Facts stated in each family of probes", rows)
 
 
 def strength_chart(report: Report) -> str:
@@ -282,17 +279,30 @@ def _swarm(places: Sequence[float]) -> list[tuple[float, float]]:
     return moved
 
 
-def _attack_row(canvas: Canvas, scale: Scale, row: AttackRow, *, y: float) -> None:
-    canvas.text(256, y + 5, attack_words(row.attack).name, "label", anchor="end")
-    for share, group, rise in (
-        (row.control, Group.CONTROL, 7.0),
-        (row.subject, Group.SUBJECT, -5.0),
-    ):
-        if share is not None:
-            ends = (scale(share.low), y + rise), (scale(share.high), y + rise)
-            canvas.line(*ends, f"whisker {group}")
-            mark = canvas.diamond if group is Group.SUBJECT else canvas.dot
-            mark(scale(share.value), y + rise, group.value, radius=5)
+def _shares_chart(title: str, rows: Sequence[tuple[str, Share, Share | None]]) -> str:
+    """Draw two shares a row: the subject's above that of strangers."""
+    scale = Scale(low=0, high=1, start=268, end=WIDTH - RIGHT)
+    height = _TOP + 44 * len(rows) + _FOOT
+    told = "; ".join(f"{name}: {in_words(subject.value)}" for name, subject, _ in rows)
+    canvas = Canvas(WIDTH, height, title=title, text=told)
+    _across(canvas, scale, (_TOP - 10, height - _FOOT))
+    for number, (name, subject, control) in enumerate(rows):
+        y = _TOP + 44 * number + 12
+        canvas.text(256, y + 5, name, "label", anchor="end")
+        if control is not None:
+            _share(canvas, scale, control, y=y + 7, group=Group.CONTROL)
+        _share(canvas, scale, subject, y=y - 5, group=Group.SUBJECT)
+    label = "share of probes whose most likely answer states the fact, percent"
+    _under(canvas, scale, height - _FOOT, label, factor=100)
+    return canvas.drawn()
+
+
+def _share(
+    canvas: Canvas, scale: Scale, share: Share, *, y: float, group: Group
+) -> None:
+    canvas.line((scale(share.low), y), (scale(share.high), y), f"whisker {group}")
+    mark = canvas.diamond if group is Group.SUBJECT else canvas.dot
+    mark(scale(share.value), y, group.value, radius=5)
 
 
 def _interval(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from unlearn_core.domain.datasets import Entropy, Example, Form, Group, Probe
+from unlearn_core.domain.families import FamilyProbe
 from unlearn_core.metrics.base import Evidence, ProbeScore
 from unlearn_core.modeling.generation import Sampling, generate
 from unlearn_core.modeling.laws import NextTokenLaw, law_at_answers
@@ -47,6 +48,7 @@ class Interrogation:
         samples_per_probe: Draws per probe of the subject.
         confidence: Level of the intervals.
         seed: Seed of sampling and resampling.
+        families: More ways of asking, reported beside.
         on_progress: Called with the number of finished and of all parts.
     """
 
@@ -57,6 +59,7 @@ class Interrogation:
     samples_per_probe: int
     confidence: float
     seed: int
+    families: tuple[FamilyProbe, ...] = ()
     on_progress: Callable[[int, int], None] = lambda _done, _all: None
 
 

@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
     Comparison,
@@ -40,6 +41,7 @@ class _PolicyFile(BaseModel):
     samples_per_probe: Annotated[int, Field(ge=1)]
     minimum_controls: Annotated[int, Field(ge=39)]
     gates: Annotated[list[_GateFile], Field(min_length=1)]
+    probe_families: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
 
 
 def load_policy(path: Path) -> AcceptancePolicy:
@@ -47,7 +49,7 @@ def load_policy(path: Path) -> AcceptancePolicy:
 
     Raises:
         InvalidPolicyError: The file is missing, malformed, names an unknown metric
-            or a gate twice.
+            or probe family, or a gate twice.
     """
     try:
         data = path.read_bytes()
@@ -63,11 +65,15 @@ def load_policy(path: Path) -> AcceptancePolicy:
     for gate in parsed.gates:
         if gate.metric not in METRICS:
             raise InvalidPolicyError(unknown_metric=gate.metric)
+    for family in parsed.probe_families:
+        if family not in FAMILIES:
+            raise InvalidPolicyError(unknown_family=family)
     return AcceptancePolicy(
         version=parsed.version,
         digest=digest_of(data),
         confidence=parsed.confidence,
         samples_per_probe=parsed.samples_per_probe,
         minimum_controls=parsed.minimum_controls,
+        probe_families=parsed.probe_families,
         gates=tuple(Gate(**gate.model_dump()) for gate in parsed.gates),
     )

@@ -133,6 +133,16 @@ class AttackRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRow:
+    """What one probe family got out, before, now, and of never-trained people."""
+
+    family: str
+    before: Share
+    subject: Share
+    control: Share | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The document; see `docs/formats.md`."""
 
@@ -149,6 +159,7 @@ class Report:
     crowds: tuple[Crowd, ...]
     leaks: tuple[LeakCurve, ...]
     attacks: tuple[AttackRow, ...]
+    families: tuple[FamilyRow, ...] = ()
 
     def metric(self, name: str) -> Measurement | None:
         """Return a metric, if it could be computed."""

@@ -16,6 +16,7 @@ from unlearn_core.verification.report import (
     AttackRow,
     Condition,
     Crowd,
+    FamilyRow,
     LeakCurve,
     LeakPoint,
     Measurement,
@@ -63,6 +64,7 @@ def write_report(
         crowds=_crowds(evidence),
         leaks=_leaks(evidence),
         attacks=_attacks(evidence),
+        families=_families(evidence),
     )
 
 
@@ -155,6 +157,30 @@ def _attacks(evidence: Evidence) -> tuple[AttackRow, ...]:
         for (attack, setting), found in outcomes.items()
         if Group.SUBJECT in found
     )
+
+
+def _families(evidence: Evidence) -> tuple[FamilyRow, ...]:
+    rows = []
+    for family in dict.fromkeys(score.family for score in evidence.families):
+        asked = [score for score in evidence.families if score.family == family]
+        subject = [score for score in asked if score.group is Group.SUBJECT]
+        control = [
+            score.is_extracted for score in asked if score.group is Group.CONTROL
+        ]
+        level = evidence.confidence
+        rows.append(
+            FamilyRow(
+                family=family,
+                before=share_of(
+                    [bool(score.was_extracted) for score in subject], confidence=level
+                ),
+                subject=share_of(
+                    [score.is_extracted for score in subject], confidence=level
+                ),
+                control=share_of(control, confidence=level) if control else None,
+            )
+        )
+    return tuple(rows)
 
 
 def share_of(outcomes: Sequence[bool], *, confidence: float) -> Share:

@@ -28,6 +28,7 @@ from unlearn_core.metrics import ATTACKS, METRICS
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError
 from unlearn_core.verification.attacks import Artifact, attack
 from unlearn_core.verification.evidence import Interrogation, gather_evidence
+from unlearn_core.verification.families import ask_families
 from unlearn_core.verification.sizes import controls_needed
 
 
@@ -68,6 +69,8 @@ def verify(
     evidence = gather_evidence(interrogation)
     if artifact is not None and any(gate.metric in ATTACKS for gate in policy.gates):
         evidence = replace(evidence, attacks=attack(interrogation, artifact))
+    families = ask_families(interrogation.families, asked=interrogation)
+    evidence = replace(evidence, families=families)
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
 

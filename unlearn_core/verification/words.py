@@ -148,6 +148,27 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
 }
 
 
+FAMILY_WORDS: Mapping[str, str] = {
+    "direct": "trained questions",
+    "paraphrase": "questions never trained on",
+    "jailbreak": "jailbreak before the question",
+    "role_play": "role play",
+    "prefix_10": "first 10% of a text",
+    "prefix_25": "first 25% of a text",
+    "prefix_50": "first 50% of a text",
+    "prefix_75": "first 75% of a text",
+    "few_shot": "other facts told first",
+    "multi_turn": "within a conversation",
+    "mixed": "together with somebody else",
+    "other_languages": "in other languages",
+}
+
+
+def family_words(name: str) -> str:
+    """Return the words for a probe family."""
+    return FAMILY_WORDS.get(name) or name.replace("_", " ")
+
+
 def metric_words(name: str) -> MetricWords:
     """Return the words for a metric; an unknown one is called by its own name."""
     return METRIC_WORDS.get(name) or MetricWords(name.replace("_", " "))

@@ -92,6 +92,23 @@ def test_a_metric_that_cannot_be_computed_rejects(
     assert (result.passed, result.failed_gates) == (False, ["G3"])
 
 
+def test_families_that_the_policy_names_are_asked_and_change_no_verdict(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+    families = {"direct": 0.5, "few_shot": 0.5, "prefix_50": 0.5}
+    policy = replace(bench.policy, probe_families=families)
+
+    result = verify_unlearning(request_id, bench=replace(bench, policy=policy), rung=0)
+
+    assert result.passed
+    data = controller.runs.runs["run-1"].files["verification/report.json"]
+    rows = read_report(data, expected=digest_of(data)).families
+    assert [row.family for row in rows] == sorted(families)
+    assert all(row.subject.trials == row.before.trials > 0 for row in rows)
+    assert all(row.control is not None for row in rows)
+
+
 def test_too_few_controls_are_refused_here_too(controller: Controller) -> None:
     request_id, bench = _ready(controller, accepts=True)
     policy = replace(bench.policy, minimum_controls=1000)

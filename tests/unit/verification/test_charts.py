@@ -7,6 +7,7 @@ from support.reports import report_of, rich_evidence
 from unlearn_core.domain.datasets import Group
 from unlearn_core.verification.charts import (
     attack_chart,
+    family_chart,
     gate_chart,
     kept_chart,
     leak_chart,
@@ -86,6 +87,13 @@ def test_an_attack_shows_both_groups_and_strengths_are_a_line_of_their_own() -> 
     assert len(parts(attack_chart(RICH), kind="control", tag="circle")) == len(others)
     line = parts(strength_chart(RICH), kind="subject", tag="polyline")
     assert len(line[0].attrib["points"].split()) == 5
+
+
+def test_every_family_is_a_row() -> None:
+    drawn = family_chart(RICH)
+    assert len(RICH.families) == 12
+    assert len(parts(drawn, kind="subject", tag="polygon")) == 12
+    assert len(parts(drawn, kind="control", tag="circle")) == 12
 
 
 def test_an_attack_on_the_subject_alone_is_shown_alone() -> None:

@@ -108,9 +108,15 @@ def test_one_condition_that_is_not_met_is_one_condition() -> None:
 def test_every_section_is_named_by_its_heading() -> None:
     page = read(PASSED)
     assert len(page.ids) == len(set(page.ids))
-    assert {"conditions", "people", "leaks", "others", "attacks", "yardstick"} <= set(
-        page.ids
-    )
+    assert {
+        "conditions",
+        "people",
+        "leaks",
+        "others",
+        "families",
+        "attacks",
+        "yardstick",
+    } <= set(page.ids)
 
 
 def test_what_was_not_measured_has_no_section() -> None:
@@ -126,7 +132,7 @@ def test_what_was_not_measured_has_no_section() -> None:
     )
     ids = set(read(plain).ids)
     assert {"people", "yardstick"} <= ids
-    assert not {"leaks", "others", "attacks"} & ids
+    assert not {"leaks", "others", "families", "attacks"} & ids
 
 
 def test_a_mixed_control_group_is_pointed_out() -> None:

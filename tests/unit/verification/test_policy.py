@@ -50,6 +50,23 @@ def test_a_policy_is_read_as_written(tmp_path: Path) -> None:
     )
 
 
+def test_families_are_asked_only_where_a_policy_names_them(tmp_path: Path) -> None:
+    assert load_policy(write(tmp_path, POLICY)).probe_families == {}
+    families = {"direct": 0.5, "mixed": 1.0}
+    asked = load_policy(write(tmp_path, POLICY | {"probe_families": families}))
+    assert asked.probe_families == families
+
+
+@pytest.mark.parametrize(
+    "families", [{"nonsense": 0.5}, {"direct": 0}, {"direct": 1.1}]
+)
+def test_an_unknown_family_or_share_is_refused(
+    tmp_path: Path, families: dict[str, float]
+) -> None:
+    with pytest.raises(InvalidPolicyError, match="famil"):
+        load_policy(write(tmp_path, POLICY | {"probe_families": families}))
+
+
 def test_a_gate_applies_always_unless_the_policy_says_when(tmp_path: Path) -> None:
     rare = GATE | {"name": "G4", "applies_if": "neighbours"}
     policy = load_policy(write(tmp_path, POLICY | {"gates": [GATE, rare]}))

@@ -90,6 +90,19 @@ def test_an_attack_is_counted_for_both_groups() -> None:
     assert both.control == share_of([True], confidence=0.95)
 
 
+def test_a_family_is_counted_before_now_and_for_strangers() -> None:
+    first, second = RICH.families[:2]
+    assert (first.family, first.before.hits, first.subject.hits) == ("direct", 1, 1)
+    assert (second.before.hits, second.subject.hits) == (2, 0)
+    assert first.control == share_of([True] + [False] * 19, confidence=0.95)
+    assert (second.subject.trials, second.family) == (14, "few_shot")
+    alone = tuple(
+        item for item in rich_evidence().families if item.group is Group.SUBJECT
+    )
+    asked = report_of(replace(complete_evidence(), families=alone))
+    assert [row.control for row in asked.families] == [None] * 12
+
+
 def test_a_share_has_the_exact_interval() -> None:
     share = share_of([True, False, False, False], confidence=0.95)
     assert share.value == 0.25

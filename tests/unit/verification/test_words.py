@@ -4,18 +4,21 @@ from pathlib import Path
 import pytest
 
 from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.domain.families import FAMILIES
 from unlearn_core.metrics import METRICS
 from unlearn_core.verification import svg, words
 from unlearn_core.verification.policy import load_policy
 from unlearn_core.verification.words import (
     ATTACK_WORDS,
     ENTROPIES,
+    FAMILY_WORDS,
     GATES,
     GROUPS,
     METRIC_WORDS,
     MINUS,
     Unit,
     attack_words,
+    family_words,
     in_words,
     interval_in_words,
     metric_words,
@@ -75,8 +78,13 @@ def test_every_attack_and_group_has_words() -> None:
     assert (set(GROUPS), set(ENTROPIES)) == (set(Group), set(Entropy))
 
 
+def test_every_family_has_words() -> None:
+    assert set(FAMILY_WORDS) == set(FAMILIES)
+
+
 def test_what_has_no_words_is_called_by_its_name() -> None:
     assert metric_words("some_new_metric").name == "some new metric"
+    assert family_words("some_new_family") == "some new family"
     assert attack_words("some_new_attack").name == "some new attack"
 
 

@@ -1,0 +1,73 @@
+"""Asks the probe families; their answers are reported and decide nothing.
+
+The subject's are asked of the model before as well: a family that got nothing out of
+it then shows nothing by getting nothing now.
+"""
+
+from collections.abc import Sequence
+
+from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.families import FamilyProbe
+from unlearn_core.metrics.base import FamilyScore
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.tokens import (
+    ChatTokenizer,
+    TokenizedExample,
+    encode_example,
+)
+from unlearn_core.verification.evidence import Interrogation, greedy_answers
+from unlearn_core.verification.judge import states
+
+
+def ask_families(
+    probes: Sequence[FamilyProbe], *, asked: Interrogation
+) -> tuple[FamilyScore, ...]:
+    """Return what the most likely answers state, before and after."""
+    subject = [probe for probe in probes if probe.group is Group.SUBJECT]
+    before = dict(
+        zip(
+            map(id, subject),
+            _stated(subject, law=asked.before, tokenizer=asked.tokenizer),
+            strict=True,
+        )
+    )
+    after = _stated(probes, law=asked.after, tokenizer=asked.tokenizer)
+    return tuple(
+        FamilyScore(
+            family=probe.family,
+            group=probe.group,
+            was_extracted=before.get(id(probe)),
+            is_extracted=is_extracted,
+        )
+        for probe, is_extracted in zip(probes, after, strict=True)
+    )
+
+
+def _stated(
+    probes: Sequence[FamilyProbe], *, law: NextTokenLaw, tokenizer: ChatTokenizer
+) -> list[bool]:
+    if not probes:
+        return []
+    encoded = [
+        encode_conversation(probe, tokenizer, maximum_tokens=law.maximum_tokens)
+        for probe in probes
+    ]
+    answers = greedy_answers(law, encoded, tokenizer=tokenizer)
+    return [
+        states(answer, probe.fact)
+        for probe, answer in zip(probes, answers, strict=True)
+    ]
+
+
+def encode_conversation(
+    probe: FamilyProbe, tokenizer: ChatTokenizer, *, maximum_tokens: int
+) -> TokenizedExample:
+    """Return a probe with its earlier turns, the latest ones that find room."""
+    example = encode_example(tokenizer, probe.asking.example)
+    prompt, spare = example.prompt, 2 * len(example.answer)
+    for turn in reversed(probe.asking.turns):
+        told = encode_example(tokenizer, turn)
+        if len(told) + len(prompt) + spare > maximum_tokens:
+            break
+        prompt = (*told.prompt, *told.answer, *prompt)
+    return TokenizedExample(prompt=prompt, answer=example.answer)
