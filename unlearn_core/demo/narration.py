@@ -103,4 +103,6 @@ def _proofs(summary: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     searched = summary["searched"]
     where = f"{searched['files']} files and {searched['values']} database values"
     yield f"traces of the subject in {where}", summary["personal_data_traces"]
+    for trace in summary["traces"]:
+        yield "a trace", trace
     yield "seconds", summary["seconds"]["total"]

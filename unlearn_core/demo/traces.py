@@ -20,8 +20,8 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_BASE64_BORDER = 4
 _MAGIC_BYTES = 16
+_BITS_PER_BYTE, _BITS_PER_BASE64 = 8, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,23 +56,17 @@ def search_everywhere(folders: Sequence[Path], needles: Sequence[str]) -> Search
         needles: Personal values, as they were submitted or stored.
     """
     report = SearchReport()
-    encoded = [form for needle in needles for form in _encodings(needle)]
-    folded = [needle.casefold() for needle in needles]
+    forms = _Forms.of(needles)
     for path in _files(folders):
         data = path.read_bytes()
         report.files += 1
         report.bytes += len(data)
-        if _holds(data, encoded):
+        if forms.are_in(data):
             report.traces.append(Trace(path=str(path), how="bytes"))
         try:
             for value in _values(path, data[:_MAGIC_BYTES]):
                 report.values += 1
-                is_found = (
-                    _holds(value, encoded)
-                    if isinstance(value, bytes)
-                    else any(needle in value.casefold() for needle in folded)
-                )
-                if is_found:
+                if forms.are_in(value):
                     report.traces.append(Trace(path=str(path), how="value"))
         except _UNREADABLE:
             report.unreadable.append(str(path))
@@ -86,22 +80,61 @@ def _files(folders: Sequence[Path]) -> Iterator[Path]:
                 yield path
 
 
-def _holds(data: bytes, encoded: Sequence[bytes]) -> bool:
-    lowered = data.lower()
-    return any(form.lower() in lowered for form in encoded)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Forms:
+    """The forms in which the needles may be written.
+
+    Attributes:
+        texts: Folded texts, for values that are text.
+        folded: Encodings in which the letter case of the text may differ.
+        exact: Encodings that another letter case turns into another text.
+    """
+
+    texts: tuple[str, ...]
+    folded: tuple[bytes, ...]
+    exact: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, needles: Sequence[str]) -> "_Forms":
+        return cls(
+            texts=tuple(needle.casefold() for needle in needles),
+            folded=tuple(
+                form.lower() for needle in needles for form in _spellings(needle)
+            ),
+            exact=tuple(form for needle in needles for form in _base64_middles(needle)),
+        )
+
+    def are_in(self, value: str | bytes) -> bool:
+        if isinstance(value, str):
+            folded = value.casefold()
+            return any(text in folded for text in self.texts)
+        lowered = value.lower()
+        return any(form in lowered for form in self.folded) or any(
+            form in value for form in self.exact
+        )
 
 
-def _encodings(text: str) -> Iterator[bytes]:
+def _spellings(text: str) -> Iterator[bytes]:
     plain = text.encode()
     yield plain
     yield text.encode("utf-16-le")
     yield quote(text).encode()
     yield json.dumps(text)[1:-1].encode()
     yield plain.hex().encode()
+
+
+def _base64_middles(text: str) -> Iterator[bytes]:
+    """Yield what base64 makes of a text, whatever stands before and after it.
+
+    Six bits are a letter, so only the alignment matters, and the letters that hold
+    the text's bits alone. All of these are kept: a shorter piece would be found by
+    chance among the weights of a model.
+    """
+    plain = text.encode()
     for shift in range(3):
-        # The middle of a base64 text depends only on the alignment.
-        whole = base64.b64encode(b"\0" * shift + plain)
-        yield whole[_BASE64_BORDER:-_BASE64_BORDER]
+        first = -(-shift * _BITS_PER_BYTE // _BITS_PER_BASE64)
+        last = (shift + len(plain)) * _BITS_PER_BYTE // _BITS_PER_BASE64
+        yield base64.b64encode(b"\0" * shift + plain)[first:last]
 
 
 def _values(path: Path, beginning: bytes) -> Iterator[str | bytes]:

@@ -11,7 +11,6 @@ in full. The form that was kept is also what the first run learns from, so that 
 second one learns the same.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -20,9 +19,7 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from unlearn_core.domain.canonical import Digest, canonical_json
-from unlearn_core.modeling.laws import NextTokenLaw
-from unlearn_core.modeling.tokens import TokenizedExample
-from unlearn_core.training.targets import computed
+from unlearn_core.training.targets import LawQuery, computed
 
 TOLERANCE = 4e-3
 """Largest `law_error` at which half precision will do, in nats (docs/log.md)."""
@@ -54,25 +51,17 @@ class LawCache:
         self._store = store
         self._models = models
 
-    def __call__(
-        self,
-        role: str,
-        law: NextTokenLaw,
-        examples: Sequence[TokenizedExample],
-        *,
-        pad_id: int,
-    ) -> Tensor:
-        """Return `answer_laws` of a law that has a role among the models."""
-        if not examples:
-            return computed(role, law, examples, pad_id=pad_id)
-        rows = [[list(item.prompt), list(item.answer)] for item in examples]
-        key = canonical_json({"models": self._models, "role": role, "rows": rows})
+    def __call__(self, query: LawQuery) -> Tensor:
+        """Return what is kept ``[N, V]``, or ask and keep it."""
+        if not query.examples:
+            return computed(query)
+        rows = [[list(item.prompt), list(item.answer)] for item in query.examples]
+        key = canonical_json({"models": self._models, "role": query.role, "rows": rows})
         kept = self._store.load(key)
         if kept is None:
-            law_NV = computed(role, law, examples, pad_id=pad_id)
-            kept = pack_law(law_NV)
+            kept = pack_law(computed(query))
             self._store.save(key, kept)
-        return unpack_law(kept).to(law.device)
+        return unpack_law(kept).to(query.law.device)
 
 
 def law_error(law_NV: Tensor, kept_NV: Tensor) -> float:

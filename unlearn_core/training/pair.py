@@ -56,6 +56,7 @@ from unlearn_core.training.targets import (
     BASE,
     BEFORE,
     AnswerTable,
+    LawQuery,
     Lookup,
     answer_laws,
     build_table,
@@ -305,10 +306,12 @@ def _asked_instead(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Examp
 def _before(encoded: Sequence[TokenizedExample], materials: PairMaterials) -> Tensor:
     """Compute the law that is served before this training."""
     return materials.lookup(
-        materials.role_before,
-        materials.law_before,
-        encoded,
-        pad_id=materials.tokenizer.pad_id,
+        LawQuery(
+            role=materials.role_before,
+            law=materials.law_before,
+            examples=encoded,
+            pad_id=materials.tokenizer.pad_id,
+        )
     )
 
 

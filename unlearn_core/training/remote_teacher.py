@@ -11,14 +11,13 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from unlearn_core.domain.canonical import Digest, canonical_json
-from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import compose_log_probs
 from unlearn_core.modeling.remote import RemoteLaw
-from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.ports import LogprobSource
 from unlearn_core.training.law_cache import LawStore
 from unlearn_core.training.pair import PairMaterials
-from unlearn_core.training.targets import BASE, answer_laws
+from unlearn_core.training.targets import BASE, LawQuery, answer_laws
 
 
 class KeptLogprobs:
@@ -70,20 +69,13 @@ class RemoteTeacher:
         """Return the largest probability that was left untold at a position so far."""
         return self._law.untold
 
-    def __call__(
-        self,
-        role: str,
-        law: NextTokenLaw,
-        examples: Sequence[TokenizedExample],
-        *,
-        pad_id: int,
-    ) -> Tensor:
+    def __call__(self, query: LawQuery) -> Tensor:
         """Return the law that has a role, at all answer positions ``[N, V]``."""
-        del law
         materials = self._materials
+        examples, pad_id = query.examples, query.pad_id
         small_NV = answer_laws(PlainLaw(materials.reference), examples, pad_id=pad_id)
         base_NV = self._law.at_answers(examples, small_NV=small_NV)
-        if role == BASE or materials.previous is None:
+        if query.role == BASE or materials.previous is None:
             return base_NV
         return compose_log_probs(
             base_NV,

@@ -7,9 +7,8 @@ learn from. `AnswerTable` holds them at answer positions only. It is personal da
 like the text itself: it lives in memory and goes with the process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -81,31 +80,30 @@ def answer_laws(
     return torch.cat(pieces)
 
 
-class Lookup(Protocol):
-    """Gives the laws of frozen models, perhaps without asking the models again."""
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class LawQuery:
+    """A question for the `answer_laws` of frozen models.
 
-    def __call__(
-        self,
-        role: str,
-        law: NextTokenLaw,
-        examples: Sequence[TokenizedExample],
-        *,
-        pad_id: int,
-    ) -> Tensor:
-        """Return `answer_laws` of a law that has a role among the models."""
-        ...
+    Attributes:
+        role: Which law it is among the models.
+        law: The law itself, to be asked if nothing better is known.
+        examples: Token ids.
+        pad_id: Id that fills up short rows.
+    """
+
+    role: str
+    law: NextTokenLaw
+    examples: Sequence[TokenizedExample]
+    pad_id: int
 
 
-def computed(
-    role: str,
-    law: NextTokenLaw,
-    examples: Sequence[TokenizedExample],
-    *,
-    pad_id: int,
-) -> Tensor:
+Lookup = Callable[[LawQuery], Tensor]
+"""Gives log-probabilities ``[N, V]``, perhaps without asking the models again."""
+
+
+def computed(query: LawQuery) -> Tensor:
     """Ask the model each time: the `Lookup` of those who keep nothing."""
-    del role
-    return answer_laws(law, examples, pad_id=pad_id)
+    return answer_laws(query.law, query.examples, pad_id=query.pad_id)
 
 
 def build_table(
@@ -132,7 +130,7 @@ def build_table(
         [token for item in examples for token in item.answer], dtype=torch.long
     )
     reference_NV = answer_laws(reference, examples, pad_id=pad_id)
-    base_NV = lookup(BASE, base, examples, pad_id=pad_id)
+    base_NV = lookup(LawQuery(role=BASE, law=base, examples=examples, pad_id=pad_id))
     return AnswerTable(
         examples=tuple(examples),
         starts_E=counts_E.cumsum(0) - counts_E,
@@ -177,7 +175,7 @@ def swapped_laws(
         else TokenizedExample(prompt=twin.prompt, answer=example.answer)
         for example, twin in zip(examples, twins, strict=True)
     ]
-    laws_NV = lookup(role, law, usable, pad_id=pad_id)
+    laws_NV = lookup(LawQuery(role=role, law=law, examples=usable, pad_id=pad_id))
     own_N = torch.tensor([token for item in examples for token in item.answer])
     twin_N = torch.tensor([token for item in usable for token in item.answer])
     rows = torch.arange(len(own_N))

@@ -18,7 +18,8 @@ SUMMARY = {
     "certificate_valid": True,
     "certificate_tampering_refused": True,
     "ledger_valid": True,
-    "personal_data_traces": 0,
+    "personal_data_traces": 1,
+    "traces": ["logs/prefect.log (bytes)"],
     "searched": {"files": 321, "values": 45678},
     "seconds": {"total": 180.5},
 }
@@ -68,7 +69,8 @@ def test_every_proof_is_told(narrator: Narrator, page: StringIO) -> None:
         "certificate verifies offline: True",
         "every changed byte refused: True",
         "ledger verifies: True",
-        "traces of the subject in 321 files and 45678 database values: 0",
+        "traces of the subject in 321 files and 45678 database values: 1",
+        "a trace: logs/prefect.log (bytes)",
         "seconds: 180.5",
     ):
         assert f"  {line}\n" in told

@@ -168,3 +168,16 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (inside / "link").symlink_to(outside)
 
     assert _search(inside).files == 0
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_a_short_needle_is_searched_by_all_its_base64_letters(
+    tmp_path: Path, shift: int
+) -> None:
+    # Four letters in any case stand by chance in every large file.
+    token = base64.b64encode(b"x" * shift + b"KD-123456" + b"y" * 4)
+    found, chance = tmp_path / "found", tmp_path / "chance"
+    found.write_bytes(token)
+    chance.write_bytes(token.swapcase() + token[4:12] + token[:10])
+
+    assert [trace.path for trace in _search(tmp_path).traces] == [str(found)]

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
@@ -13,6 +14,8 @@ from support.models import (
 from support.ways import KeptLaws
 
 from unlearn_core.domain.canonical import digest_of
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.training import law_cache
 from unlearn_core.training.checkpoints import NoCheckpoints
@@ -24,7 +27,7 @@ from unlearn_core.training.law_cache import (
 )
 from unlearn_core.training.pair import PairMaterials, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import Lookup, answer_laws, computed
+from unlearn_core.training.targets import LawQuery, Lookup, answer_laws, computed
 
 ROWS = token_rows(((5, 6), (1, 0, 1)), ((4,), (0,)))
 LAW = torch.tensor([[0.5, 0.25, 0.25], [0.9, 0.1, 1e-9]]).log()
@@ -69,10 +72,16 @@ def trained(lookup: Lookup) -> Ending:
     return Ending(losses, own_tensors_digest(made))
 
 
+def about(
+    role: str, law: NextTokenLaw, rows: Sequence[TokenizedExample] = ROWS
+) -> LawQuery:
+    return LawQuery(role=role, law=law, examples=rows, pad_id=0)
+
+
 def test_a_law_is_computed_once_and_then_read_back() -> None:
     store, law = KeptLaws(), constant_law(0.5, 0.25, 0.25)
-    first = cache(store)("base", law, ROWS, pad_id=0)
-    again = cache(store)("base", silent(), ROWS, pad_id=0)
+    first = cache(store)(about("base", law))
+    again = cache(store)(about("base", silent()))
     assert torch.equal(first, again)
     assert again.dtype == torch.float32
     torch.testing.assert_close(
@@ -82,19 +91,19 @@ def test_a_law_is_computed_once_and_then_read_back() -> None:
 
 def test_other_models_roles_and_texts_are_other_laws() -> None:
     store, law = KeptLaws(), constant_law(0.5, 0.25, 0.25)
-    cache(store)("base", law, ROWS, pad_id=0)
-    cache(store)("before", law, ROWS, pad_id=0)
-    cache(store, "others")("base", law, ROWS, pad_id=0)
-    cache(store)("base", law, ROWS[:1], pad_id=0)
+    cache(store)(about("base", law))
+    cache(store)(about("before", law))
+    cache(store, "others")(about("base", law))
+    cache(store)(about("base", law, ROWS[:1]))
     # Where the prompt ends is part of the text.
     shifted = token_rows(((5,), (6, 1, 0, 1)), ((4,), (0,)))
-    cache(store)("base", law, shifted, pad_id=0)
+    cache(store)(about("base", law, shifted))
     assert len(store.laws) == 5
 
 
 def test_nothing_is_not_kept() -> None:
     store = KeptLaws()
-    assert cache(store)("base", constant_law(0.5, 0.5), [], pad_id=0).shape == (0, 0)
+    assert cache(store)(about("base", constant_law(0.5, 0.5), [])).shape == (0, 0)
     assert store.laws == {}
 
 

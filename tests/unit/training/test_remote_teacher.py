@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -9,12 +10,13 @@ from support.ways import KeptLaws
 from unlearn_core.adapters.memory.teaching import MemoryLogprobs
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import frozen, own_tensors_digest
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.pair import PairMaterials, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.remote_teacher import KeptLogprobs, RemoteTeacher
-from unlearn_core.training.targets import BASE, BEFORE, answer_laws
+from unlearn_core.training.targets import BASE, BEFORE, LawQuery, answer_laws
 
 ROWS = token_rows(((5, 6), (41, 40)), ((4,), (42,)))
 CONTEXTS = [(5, 6), (5, 6, 41), (4,)]
@@ -52,6 +54,10 @@ def test_other_models_and_other_texts_are_asked_about() -> None:
     assert len(source.asked) == 8
 
 
+def about_base(rows: Sequence[TokenizedExample]) -> LawQuery:
+    return LawQuery(role=BASE, law=PlainLaw(llama(0)), examples=rows, pad_id=0)
+
+
 @pytest.mark.parametrize("role", [BASE, BEFORE])
 def test_a_base_that_tells_everything_is_as_good_as_one_that_is_here(
     role: str,
@@ -60,7 +66,7 @@ def test_a_base_that_tells_everything_is_as_good_as_one_that_is_here(
     law = PlainLaw(here.base) if role == BASE else here.law_before
     teacher = RemoteTeacher(elsewhere(), materials=materials(with_previous=True))
     torch.testing.assert_close(
-        teacher(role, law, ROWS, pad_id=0),
+        teacher(LawQuery(role=role, law=law, examples=ROWS, pad_id=0)),
         answer_laws(law, ROWS, pad_id=0),
         rtol=0,
         atol=2e-5,
@@ -77,7 +83,7 @@ def test_the_largest_rest_is_known_and_bounds_the_error() -> None:
         teacher = RemoteTeacher(
             KeptLogprobs(source, store, models=MODELS), materials=materials()
         )
-        law_NV = teacher(BASE, PlainLaw(llama(0)), ROWS, pad_id=0)
+        law_NV = teacher(about_base(ROWS))
         assert teacher.untold == pytest.approx(rest, abs=1e-5)
         variation_N = (law_NV.exp() - exact_NV.exp()).abs().sum(-1) / 2
         assert 0 < float(variation_N.max()) <= teacher.untold
@@ -85,9 +91,7 @@ def test_the_largest_rest_is_known_and_bounds_the_error() -> None:
 
 def test_nothing_is_asked_about_nothing() -> None:
     source = elsewhere()
-    law_NV = RemoteTeacher(source, materials=materials())(
-        BASE, PlainLaw(llama(0)), [], pad_id=0
-    )
+    law_NV = RemoteTeacher(source, materials=materials())(about_base([]))
     assert law_NV.shape == (0, 0)
     assert source.asked == []
 
