@@ -1,12 +1,10 @@
 """Verify: run the suite on the pair of a rung and keep the report."""
 
-from transformers import PreTrainedModel
-
 from unlearn_core.domain.canonical import Digest, digest_of
 from unlearn_core.domain.datasets import Datasets, from_bytes
 from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import unpack_pair
 from unlearn_core.steps import scopes
@@ -16,7 +14,7 @@ from unlearn_core.steps.commitment import (
     terms_of_verification,
 )
 from unlearn_core.steps.journal import read_result, recorded
-from unlearn_core.steps.lineage import Lineage, read_lineage
+from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained, UnlearningVerified
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.attacks import Artifact
@@ -53,41 +51,31 @@ def verify_unlearning(
     unlearned, reference = unpack_pair(
         bench.custody.get(scope, scopes.pair(rung)), device=bench.models.device
     )
+    base, alpha = bench.models.base, trained.alpha
+    target = OffsetModel(base, unlearned=unlearned, reference=reference, alpha=alpha)
     verification = verify(
-        _interrogation(datasets, lineage, (unlearned, reference), rung, bench=bench),
+        _interrogation(
+            datasets, before=lineage.materials.law_before, after=target, bench=bench
+        ),
         policy=bench.policy,
         artifact=Artifact(
-            base=PlainLaw(bench.models.base),
-            unlearned=unlearned,
-            reference=reference,
-            alpha=bench.ladder[rung].alpha,
+            base=PlainLaw(base), unlearned=unlearned, reference=reference, alpha=alpha
         ),
     )
-    about = _about(request_id, trained, bench=bench)
+    about = _about(request_id, trained, sealed=sealed, bench=bench)
     report = write_report(verification, policy=bench.policy, about=about)
     _attach(verification, report, trained.run, bench=bench)
     return _result(verification, rung=rung, report=_keep(report, bench=bench))
 
 
 def _interrogation(
-    datasets: Datasets,
-    lineage: Lineage,
-    pair: tuple[PreTrainedModel, PreTrainedModel],
-    rung: int,
-    *,
-    bench: Workbench,
+    datasets: Datasets, *, before: NextTokenLaw, after: NextTokenLaw, bench: Workbench
 ) -> Interrogation:
-    unlearned, reference = pair
     return Interrogation(
         probes=datasets.probes,
         tokenizer=bench.models.tokenizer,
-        before=lineage.materials.law_before,
-        after=OffsetModel(
-            bench.models.base,
-            unlearned=unlearned,
-            reference=reference,
-            alpha=bench.ladder[rung].alpha,
-        ),
+        before=before,
+        after=after,
         samples_per_probe=bench.policy.samples_per_probe,
         confidence=bench.policy.confidence,
         seed=VERIFICATION_SEED,
@@ -100,15 +88,16 @@ def _interrogation(
     )
 
 
-def _about(request_id: RequestId, trained: Trained, *, bench: Workbench) -> About:
-    sealed = bench.custody.get(scopes.working(request_id), scopes.DATASETS)
+def _about(
+    request_id: RequestId, trained: Trained, *, sealed: bytes, bench: Workbench
+) -> About:
     terms = terms_of_verification(request_id, sealed, bench=bench)
     return About(
         request_id=str(request_id),
         base_model=bench.terms.base_model,
         sequence=trained.sequence,
         rung=trained.rung,
-        alpha=bench.ladder[trained.rung].alpha,
+        alpha=trained.alpha,
         pair=trained.unlearned,
         recipe=trained.recipe,
         policy=bench.policy.digest,

@@ -8,14 +8,19 @@ from support.story import work_until
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.verdicts import MetricResult
+from unlearn_core.domain.verdicts import AcceptancePolicy, MetricResult
 from unlearn_core.errors import RegistryUnavailableError, TooFewControlsError
 from unlearn_core.metrics.base import Evidence
+from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import suite
+from unlearn_core.verification.attacks import Artifact
+from unlearn_core.verification.evidence import Interrogation
 from unlearn_core.verification.page import draw_page
 from unlearn_core.verification.report import read_report, report_name
+from unlearn_core.verification.suite import Verification
 
 Compute = Callable[[str, Evidence], MetricResult | None]
 
@@ -107,6 +112,31 @@ def test_families_that_the_policy_names_are_asked_and_change_no_verdict(
     assert [row.family for row in rows] == sorted(families)
     assert all(row.subject.trials == row.before.trials > 0 for row in rows)
     assert all(row.control is not None for row in rows)
+
+
+def test_the_strength_that_is_verified_is_the_one_that_will_be_served(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training may choose another one than the recipe names."""
+    request_id, bench = _ready(controller, accepts=True)
+    ladder = tuple(replace(recipe, alpha=1.5) for recipe in bench.ladder)
+    seen: list[tuple[NextTokenLaw, Artifact]] = []
+
+    def watched(
+        asked: Interrogation, *, policy: AcceptancePolicy, artifact: Artifact
+    ) -> Verification:
+        seen.append((asked.after, artifact))
+        return suite.verify(asked, policy=policy, artifact=artifact)
+
+    monkeypatch.setattr("unlearn_core.steps.verify_unlearning.verify", watched)
+
+    verify_unlearning(request_id, bench=replace(bench, ladder=ladder), rung=0)
+
+    ((target, artifact),) = seen
+    assert isinstance(target, OffsetModel)
+    data = controller.runs.runs["run-1"].files["verification/report.json"]
+    assert (target.alpha, artifact.alpha) == (1.0, 1.0)
+    assert json.loads(data)["about"]["alpha"] == 1.0
 
 
 def test_too_few_controls_are_refused_here_too(controller: Controller) -> None:
