@@ -63,6 +63,16 @@ class Registry(Generic[T]):
             self._loaded[name] = getattr(import_module(module), attribute)
         return self._loaded[name]
 
+    def module_of(self, name: str) -> str:
+        """Return the name of the module that defines a plug-in.
+
+        Raises:
+            UnknownNameError: The name is not registered.
+        """
+        if name not in self._targets:
+            raise UnknownNameError(self._advice(name))
+        return self._targets[name].partition(":")[0]
+
     def _advice(self, name: str) -> str:
         near = difflib.get_close_matches(name, self._targets, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."

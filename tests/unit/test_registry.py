@@ -50,6 +50,13 @@ def test_an_unknown_name_is_answered_with_what_there_is(name: str, text: str) ->
     assert str(caught.value) == text
 
 
+def test_the_module_of_a_plugin_is_known_before_it_is_imported() -> None:
+    plugins = build()
+    assert plugins.module_of("lower") == "colorsys"
+    with pytest.raises(UnknownNameError):
+        plugins.module_of("uper")
+
+
 def install(monkeypatch: pytest.MonkeyPatch, point: EntryPoint) -> None:
     """Pretend that a third-party package with this entry point is installed."""
 

@@ -56,6 +56,7 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         probe_set=str(terms["probe_set"]),
         policy=str(terms["policy"]),
         policy_version=str(terms["policy_version"]),
+        probe_families=str(terms["probe_families"]),
         judge=str(terms["judge"]),
         verification_seed=int(terms["verification_seed"]),
     )

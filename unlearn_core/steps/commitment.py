@@ -1,10 +1,12 @@
 """What verification is bound to before training, and the proof that it stayed so.
 
-Four things are in the ledger before anything is trained:
+Five things are in the ledger before anything is trained:
 
 - the probe set, as a keyed commitment to the sealed sets;
 - the acceptance policy, as the digest of its file: thresholds, confidence and the
   number of samples;
+- the probe families that the policy names, as the digest of their source files and
+  of the questions that they fill in;
 - the judge, as the digest of its source file;
 - the seed of every random choice in verification.
 
@@ -22,6 +24,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import CommitmentBrokenError
 from unlearn_core.steps import scopes
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.verification.families import families_digest
 from unlearn_core.verification.judge import judge_digest
 
 VERIFICATION_SEED = 0
@@ -44,6 +47,9 @@ def terms_of_verification(
         "probe_set": bench.custody.commit(scopes.working(request_id), sealed),
         "policy": bench.policy.digest,
         "policy_version": bench.policy.version,
+        "probe_families": families_digest(
+            bench.policy.probe_families, data_map=bench.data_map
+        ),
         "judge": judge_digest(),
         "verification_seed": VERIFICATION_SEED,
     }
@@ -69,8 +75,9 @@ def check_commitment(request_id: RequestId, sealed: bytes, *, bench: Workbench) 
     """Compare what verification is about to use with what the ledger says.
 
     Raises:
-        CommitmentBrokenError: Probes, policy, judge or seed are not those that were
-            committed to, or nothing was committed to before this round's training.
+        CommitmentBrokenError: Probes, policy, families, judge or seed are not those
+            that were committed to, or nothing was committed to before this round's
+            training.
     """
     committed, is_due = _committed(request_id, bench=bench)
     if is_due:

@@ -88,6 +88,7 @@ class DatasetsBuilt:
         forget_set: Keyed commitment to the forget set.
         probe_set: Keyed commitment to all sets, the probes among them.
         policy: Digest of the acceptance policy, thresholds included.
+        probe_families: Digest of the definition of the probe families.
         judge: Digest of the source of the judge.
         verification_seed: Seed of every random choice in verification.
     """
@@ -101,6 +102,7 @@ class DatasetsBuilt:
     probe_set: str
     policy: str
     policy_version: str
+    probe_families: str
     judge: str
     verification_seed: int
     stage: Stage = Stage.DATASETS_BUILT

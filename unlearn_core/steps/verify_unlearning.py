@@ -35,8 +35,8 @@ def verify_unlearning(
     """Decide about one rung; everything but a passed verdict is a rejection.
 
     Raises:
-        CommitmentBrokenError: Probes, policy, judge or seed are not those that were
-            committed to before training.
+        CommitmentBrokenError: Probes, policy, families, judge or seed are not those
+            that were committed to before training.
         LineageConflictError: Another version was promoted since the training.
         StorageError: The report cannot be kept.
         TooFewControlsError: The control group is too small for the declared test.

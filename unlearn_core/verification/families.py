@@ -4,10 +4,15 @@ The subject's are asked of the model before as well: a family that got nothing o
 it then shows nothing by getting nothing now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
+from unlearn_core.domain.canonical import Digest, digest_of, digest_of_json
+from unlearn_core.domain.data_map import DataMap
 from unlearn_core.domain.datasets import Group
-from unlearn_core.domain.families import FamilyProbe
+from unlearn_core.domain.families import FAMILIES, FamilyProbe
+from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.tokens import (
@@ -17,6 +22,36 @@ from unlearn_core.modeling.tokens import (
 )
 from unlearn_core.verification.evidence import Interrogation, greedy_answers
 from unlearn_core.verification.judge import states
+
+
+def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:
+    """Return the digest of what families would ask of sets that are given.
+
+    It covers the source of every module that defines one of them, templates
+    included, and the questions that the data map puts into them.
+
+    Args:
+        names: Families that the policy names.
+        data_map: Fields with their questions.
+
+    Raises:
+        InvalidPolicyError: A family has no source file to be read.
+    """
+    questions = {name: list(spec.questions) for name, spec in data_map.fields.items()}
+    return digest_of_json(
+        {
+            "families": {name: _source_digest(name) for name in sorted(names)},
+            "questions": questions if names else {},
+        }
+    )
+
+
+def _source_digest(family: str) -> Digest:
+    """Return the digest of the file that defines a family."""
+    found = find_spec(FAMILIES.module_of(family))
+    if found is None or found.origin is None:
+        raise InvalidPolicyError(unreadable_family=family)
+    return digest_of(Path(found.origin).read_bytes())
 
 
 def ask_families(

@@ -21,7 +21,14 @@ from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import judge
 
-PARTS = ("probe_set", "policy", "policy_version", "judge", "verification_seed")
+PARTS = (
+    "probe_set",
+    "policy",
+    "policy_version",
+    "probe_families",
+    "judge",
+    "verification_seed",
+)
 
 
 def _built(controller: Controller) -> tuple[RequestId, Workbench, bytes]:
@@ -45,6 +52,8 @@ def test_everything_is_in_the_ledger_before_the_first_training(
         "probe_set": controller.custody.commit(str(request_id), sealed),
         "policy": policy_that(accepts=True).digest,
         "policy_version": "test",
+        # No family is named, so none is committed to.
+        "probe_families": digest_of(b'{"families":{},"questions":{}}'),
         "judge": digest_of(Path(str(judge.__file__)).read_bytes()),
         "verification_seed": 0,
     }
@@ -61,6 +70,9 @@ Change = Callable[[Controller, RequestId, pytest.MonkeyPatch], object]
 CHANGES: dict[str, Change] = {
     "probe_set": lambda controller, request_id, _: _one_probe_less(
         controller, request_id
+    ),
+    "probe_families": lambda _, __, patch: patch.setattr(
+        commitment, "families_digest", lambda _names, **_: digest_of(b"kinder words")
     ),
     "judge": lambda _, __, patch: patch.setattr(
         commitment, "judge_digest", lambda: digest_of(b"a kinder judge")

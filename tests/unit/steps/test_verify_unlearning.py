@@ -100,11 +100,13 @@ def test_a_metric_that_cannot_be_computed_rejects(
 def test_families_that_the_policy_names_are_asked_and_change_no_verdict(
     controller: Controller,
 ) -> None:
-    request_id, bench = _ready(controller, accepts=True)
     families = {"direct": 0.5, "few_shot": 0.5, "prefix_50": 0.5}
-    policy = replace(bench.policy, probe_families=families)
+    policy = replace(policy_that(accepts=True), probe_families=families)
+    request_id = controller.receive()
+    bench = replace(controller.bench(request_id), policy=policy)
+    work_until(Stage.TRAINED, request_id, bench=bench)
 
-    result = verify_unlearning(request_id, bench=replace(bench, policy=policy), rung=0)
+    result = verify_unlearning(request_id, bench=bench, rung=0)
 
     assert result.passed
     data = controller.runs.runs["run-1"].files["verification/report.json"]

@@ -1,4 +1,6 @@
 from dataclasses import replace
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import pytest
 from support.village import (
@@ -11,11 +13,20 @@ from support.village import (
     values_of,
 )
 
-from unlearn_core.domain.datasets import Group
+from unlearn_core.domain import families as family_rules
+from unlearn_core.domain.canonical import JsonValue, canonical_json, digest_of
+from unlearn_core.domain.data_map import DataMap, FieldSpec, NeighbourRule
+from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.families import Asking, FamilyProbe
+from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.privacy import Personal
-from unlearn_core.verification.families import ask_families, encode_conversation
+from unlearn_core.verification import families
+from unlearn_core.verification.families import (
+    ask_families,
+    encode_conversation,
+    families_digest,
+)
 
 BASE, GOLD = law_that_knows(*EVERYBODY_TRAINED), law_that_knows(*OTHERS)
 
@@ -77,3 +88,43 @@ def test_the_latest_turns_that_find_room_are_told(room: int, turns: int) -> None
     assert encoded.answer == bare.answer
     assert len(encoded.prompt) == len(bare.prompt) + 6 * turns
     assert encoded.prompt[-len(bare.prompt) :] == bare.prompt
+
+
+def data_map(question: str = "Where is {name}?") -> DataMap:
+    spec = FieldSpec(name="city", entropy=Entropy.GUESSABLE, questions=(question,))
+    rule = NeighbourRule(by_surname=True, by_fields=())
+    return DataMap(fields={"city": spec}, neighbours=rule, base_models=("b",))
+
+
+def test_a_definition_is_sources_and_questions() -> None:
+    source = digest_of(Path(str(family_rules.__file__)).read_bytes())
+    definition: JsonValue = {
+        "families": {"direct": source, "mixed": source},
+        "questions": {"city": ["Where is {name}?"]},
+    }
+    expected = digest_of(canonical_json(definition))
+    assert families_digest(["mixed", "direct"], data_map=data_map()) == expected
+    assert families_digest(["direct"], data_map=data_map()) != expected
+    other = data_map("Does {name} live?")
+    assert families_digest(["mixed", "direct"], data_map=other) != expected
+    assert families_digest([], data_map=other) == families_digest(
+        [], data_map=data_map()
+    )
+
+
+def test_another_source_is_another_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(_module: str) -> ModuleSpec:
+        return ModuleSpec("own", None, origin=str(tmp_path / "own.py"))
+
+    (tmp_path / "own.py").write_text("KINDER = True")
+    before = families_digest(["direct"], data_map=data_map())
+    monkeypatch.setattr(families, "find_spec", found)
+    assert families_digest(["direct"], data_map=data_map()) != before
+
+
+def test_a_family_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "find_spec", lambda _module: None)
+    with pytest.raises(InvalidPolicyError, match="unreadable_family=direct"):
+        families_digest(["direct"], data_map=data_map())
