@@ -8,7 +8,7 @@ import torch
 from support.domain import datasets, example
 from support.models import chat_tokenizer, llama
 from support.plugins import install
-from support.ways import Kept
+from support.runs import Kept, Listener
 
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.registry import Registry
@@ -51,13 +51,7 @@ def make(
     stop_after: int | None = None,
 ) -> tuple[str, list[TrainingProgress]]:
     """Return the digest of what was made, and the steps; the start stays as it was."""
-    reference, progress = llama(1), list[TrainingProgress]()
-
-    def note(item: TrainingProgress) -> None:
-        progress.append(item)
-        if item.step == stop_after:
-            raise KeyboardInterrupt
-
+    reference, listener = llama(1), Listener(stop_after)
     made = make_unlearned(
         SETS,
         materials=PairMaterials(
@@ -65,12 +59,12 @@ def make(
         ),
         recipe=way,
         checkpoints=checkpoints or NoCheckpoints(),
-        on_progress=note,
+        on_progress=listener,
     )
     assert all(bool(item.isfinite().all()) for item in made.parameters())
     assert not any(item.requires_grad for item in made.parameters())
     assert own_tensors_digest(reference) == own_tensors_digest(llama(1))
-    return own_tensors_digest(made), progress
+    return own_tensors_digest(made), listener.heard
 
 
 @every_combination

@@ -9,7 +9,8 @@ import pytest
 import torch
 from support.models import CPU, llama, llama_config
 from support.plugins import install
-from support.schemes import SMALL, Watched, task
+from support.runs import Listener
+from support.schemes import SMALL, task
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.laws import PlainLaw
@@ -104,11 +105,11 @@ def test_the_seed_decides_everything(name: str) -> None:
 
 @every_scheme
 def test_every_step_is_told_with_finite_losses(name: str) -> None:
-    wanted, watched = recipe_of(name), Watched()
-    wanted.pair_scheme()(task(wanted, watched=watched))
-    steps = watched.seen[-1].steps
-    assert [item.step for item in watched.seen] == list(range(1, steps + 1))
-    losses = [(item.forget_loss, item.retain_loss) for item in watched.seen]
+    wanted, listener = recipe_of(name), Listener()
+    wanted.pair_scheme()(task(wanted, listener=listener))
+    steps = listener.heard[-1].steps
+    assert [item.step for item in listener.heard] == list(range(1, steps + 1))
+    losses = [(item.forget_loss, item.retain_loss) for item in listener.heard]
     assert bool(torch.tensor(losses).isfinite().all())
 
 

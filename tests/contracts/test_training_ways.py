@@ -7,11 +7,10 @@ import pytest
 import torch
 from support.models import llama
 from support.plugins import install
-from support.ways import FORGET, RETAIN, SHORT, TABLES, Kept, train
+from support.runs import FORGET, RETAIN, SMALL, TABLES, Kept, run
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.registry import Registry
 from unlearn_core.training import loop, recipe
 from unlearn_core.training.ensemble import EnsembleStepper
@@ -22,6 +21,7 @@ from unlearn_core.training.optimizers.base import OptimizerRecipe
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.selection import choose_weights
 
+SHORT = replace(SMALL, steps=4, warmup_steps=0, retain_batch=3)
 SHARES = {"wagle": 0.8, "pcgu": 0.2, "depn": 0.2}
 QUICK = {"depn": {"points": 1.0}}
 WAYS = [
@@ -62,7 +62,7 @@ def changes(model: PreTrainedModel) -> dict[str, Tensor]:
 def test_training_changes_what_the_mask_chooses_and_not_a_bit_more(
     way: TrainingRecipe,
 ) -> None:
-    trained, mask = train(way), mask_of(way)
+    trained, mask = run(way).model, mask_of(way)
     assert all(bool(item.isfinite().all()) for item in trained.parameters())
     changed = changes(trained)
     assert any(bool(item.any()) for item in changed.values())
@@ -75,7 +75,7 @@ def test_every_optimiser_leaves_alone_what_a_mask_leaves_out(optimizer: str) -> 
         SHORT, optimizer=optimizer, mask="wagle", mask_parameters={"share": 0.1}
     )
     mask = mask_of(way)
-    for name, changed in changes(train(way)).items():
+    for name, changed in changes(run(way).model).items():
         assert not bool((changed & ~mask[name]).any())
 
 
@@ -89,15 +89,13 @@ def test_a_resumed_run_ends_as_an_unbroken_one(
         way = replace(way, optimizer_parameters={"curvature_every": 2.0})
     checkpoints = Kept()
     with pytest.raises(KeyboardInterrupt):
-        train(way, checkpoints=checkpoints, stop_after=3)
-    resumed = train(way, checkpoints=checkpoints)
-    assert own_tensors_digest(resumed) == own_tensors_digest(train(way))
+        run(way, checkpoints=checkpoints, stop_after=3)
+    assert run(way, checkpoints=checkpoints).digest == run(way).digest
 
 
 @every_way
 def test_the_id_of_padding_changes_nothing(way: TrainingRecipe) -> None:
-    first, other = train(way, pad_id=0), train(way, pad_id=77)
-    assert own_tensors_digest(first) == own_tensors_digest(other)
+    assert run(way, pad_id=0).digest == run(way, pad_id=77).digest
 
 
 @pytest.mark.parametrize("name", sorted(SHARES))
@@ -187,5 +185,5 @@ def test_third_parties_can_register_an_optimiser_and_a_mask(
     )
     monkeypatch.setattr(recipe, "OPTIMIZERS", optimizers)
     monkeypatch.setattr(recipe, "MASKS", masks)
-    changed = changes(train(replace(SHORT, optimizer="plain", mask="head")))
+    changed = changes(run(replace(SHORT, optimizer="plain", mask="head")).model)
     assert {name for name, item in changed.items() if item.any()} == {"lm_head.weight"}

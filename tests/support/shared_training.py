@@ -6,20 +6,18 @@ weights, to the file that is named as the argument.
 
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from support.models import llama, token_rows
+from support.models import token_rows
+from support.runs import run, table
 from torch import distributed
 
-from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.training import processes
-from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.ensemble import TrainingTables
-from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import AnswerTable, build_table
+from unlearn_core.training.targets import AnswerTable
 
 RECIPE = TrainingRecipe(
     steps=5,
@@ -31,33 +29,31 @@ RECIPE = TrainingRecipe(
 )
 
 
-def table(first: int, count: int) -> AnswerTable:
-    """Return examples whose answers have one to three tokens."""
-    rows = [
+def uneven(first: int, count: int) -> AnswerTable:
+    """Return the laws of examples whose answers have one to three tokens."""
+    rows = (
         ((first + n, 6), tuple(range(n, n + 1 + n % 3))) for n in range(1, count + 1)
-    ]
-    base, reference = PlainLaw(llama(0)), PlainLaw(llama(1))
-    return build_table(
-        token_rows(*rows), base=base, reference=reference, target_NV=None, pad_id=0
     )
+    return table(token_rows(*rows))
 
 
 def train(objective: str) -> dict[str, object]:
     """Return what a training reported and left behind."""
-    told: list[TrainingProgress] = []
-    model = train_unlearned(
-        llama(1),
+    done = run(
+        replace(RECIPE, objective=objective),
         tables=TrainingTables(
-            forget=table(20, 4), retain=table(60, 8), strangers=table(120, 3)
+            forget=uneven(20, 4), retain=uneven(60, 8), strangers=uneven(120, 3)
         ),
-        recipe=TrainingRecipe(**asdict(RECIPE) | {"objective": objective}),
-        pad_id=0,
-        checkpoints=NoCheckpoints(),
-        on_progress=told.append,
     )
-    weights = sum(float(item.double().abs().sum()) for item in model.parameters())
-    losses = [(item.forget_loss, item.retain_loss, item.stranger_loss) for item in told]
-    return {"losses": losses, "weights": weights}
+    return {
+        "losses": [
+            (item.forget_loss, item.retain_loss, item.stranger_loss)
+            for item in done.progress
+        ],
+        "weights": sum(
+            float(item.double().abs().sum()) for item in done.model.parameters()
+        ),
+    }
 
 
 if __name__ == "__main__":

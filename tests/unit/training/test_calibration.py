@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import datasets, example, people, person
 from support.models import chat_tokenizer, llama, token_rows
+from support.runs import table
 from torch import Tensor
 
 from unlearn_core.domain.datasets import Datasets, Form
-from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.training.calibration import (
@@ -31,22 +31,10 @@ from unlearn_core.training.calibration import (
 )
 from unlearn_core.training.pair import PairMaterials, build_tables
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import AnswerTable, answer_laws, build_table
+from unlearn_core.training.targets import answer_laws
 
 SETS = datasets()
 FINITE = st.floats(-50, 0)
-
-
-def table(rows: Sequence[TokenizedExample]) -> AnswerTable:
-    return build_table(
-        rows,
-        base=PlainLaw(llama(0)),
-        reference=PlainLaw(llama(1)),
-        target_NV=None,
-        pad_id=0,
-    )
-
-
 LIMITS = Limits(gap=0.5, drift=0.25, looks=2)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import torch
 from support.domain import datasets, example
 from support.models import llama, token_rows
-from support.ways import Kept
+from support.runs import Kept
 
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.training.combining import (

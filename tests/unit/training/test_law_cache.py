@@ -11,7 +11,7 @@ from support.models import (
     llama,
     token_rows,
 )
-from support.ways import KeptLaws
+from support.runs import KeptLaws
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.modeling.laws import NextTokenLaw

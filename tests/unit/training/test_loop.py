@@ -1,11 +1,12 @@
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
 import torch
-from support.models import VOCABULARY, llama, llama_config, token_rows
+from support.models import VOCABULARY, llama, llama_config
+from support.runs import FORGET, RETAIN, SMALL, TABLES, Kept, run, table
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -14,105 +15,14 @@ from unlearn_core.errors import (
     IncompatibleBaseError,
     TrainingDivergedError,
 )
-from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.objectives.base import AnswerLaws, Teacher
 from unlearn_core.training import loop
 from unlearn_core.training.calibration import Watched
-from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
-from unlearn_core.training.ensemble import TrainingTables
-from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import AnswerTable, answer_laws, build_table
-
-FORGET = token_rows(((5, 6, 7), (40, 41)), ((5, 9), (42,)), ((5, 6), (43, 44, 45)))
-RETAIN = token_rows(*(((60 + n, 6), (80 + n, 81)) for n in range(6)))
-STRANGERS = token_rows(*(((120 + n,), (140 + n,)) for n in range(4)))
-SMALL = TrainingRecipe(
-    objective="npo",
-    retain_term="kl",
-    steps=6,
-    warmup_steps=2,
-    learning_rate=5e-3,
-    forget_batch=2,
-    retain_batch=4,
-    stranger_batch=2,
-)
-
-
-@dataclass
-class Kept(CheckpointStore):
-    """Checkpoints in memory, all of them."""
-
-    saved: list[bytes] = field(default_factory=list)
-
-    def load(self) -> bytes | None:
-        """Return the latest."""
-        return self.saved[-1] if self.saved else None
-
-    def save(self, data: bytes) -> None:
-        """Keep one more."""
-        self.saved.append(data)
-
-
-def table(rows: Sequence[TokenizedExample]) -> AnswerTable:
-    return build_table(
-        rows,
-        base=PlainLaw(llama(0)),
-        reference=PlainLaw(llama(1)),
-        target_NV=None,
-        pad_id=0,
-    )
-
-
-TABLES = TrainingTables(
-    forget=table(FORGET), retain=table(RETAIN), strangers=table(STRANGERS)
-)
-
-
-@dataclass
-class Run:
-    """What a training left behind."""
-
-    model: PreTrainedModel
-    progress: list[TrainingProgress]
-
-    @property
-    def digest(self) -> str:
-        """Return the digest of the weights."""
-        return own_tensors_digest(self.model)
-
-
-def run(
-    recipe: TrainingRecipe = SMALL,
-    *,
-    tables: TrainingTables = TABLES,
-    start: PreTrainedModel | None = None,
-    checkpoints: CheckpointStore | None = None,
-    stop_after: int | None = None,
-    pad_id: int = 0,
-    report_every: int = 1,
-) -> Run:
-    """Train; `stop_after` pulls the plug as a killed worker would."""
-    progress: list[TrainingProgress] = []
-
-    def note(item: TrainingProgress) -> None:
-        progress.append(item)
-        if item.step == stop_after:
-            raise KeyboardInterrupt
-
-    model = train_unlearned(
-        start or llama(1),
-        tables=tables,
-        recipe=recipe,
-        pad_id=pad_id,
-        checkpoints=checkpoints or NoCheckpoints(),
-        on_progress=note,
-        report_every=report_every,
-    )
-    return Run(model=model, progress=progress)
+from unlearn_core.training.targets import answer_laws
 
 
 def test_the_same_seed_gives_the_same_bits() -> None:

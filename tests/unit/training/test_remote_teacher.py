@@ -5,7 +5,7 @@ import pytest
 import torch
 from support.domain import datasets
 from support.models import VOCABULARY, chat_tokenizer, llama, token_rows
-from support.ways import KeptLaws
+from support.runs import KeptLaws
 
 from unlearn_core.adapters.memory.teaching import MemoryLogprobs
 from unlearn_core.domain.canonical import digest_of

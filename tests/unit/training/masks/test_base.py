@@ -2,8 +2,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from support.masks import Weights, evidence_of
 from support.models import llama
-from support.ways import Weights, evidence_of
 from torch.nn import Identity
 
 from unlearn_core.errors import InvalidRecipeError

@@ -1,5 +1,5 @@
 import torch
-from support.ways import evidence_of
+from support.masks import evidence_of
 
 from unlearn_core.training.masks.pcgu import ContrastiveGradients
 

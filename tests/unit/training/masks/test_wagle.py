@@ -1,6 +1,6 @@
 import pytest
 import torch
-from support.ways import evidence_of
+from support.masks import evidence_of
 
 from unlearn_core.training.masks.wagle import WeightAttribution
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from support.laws import table
 from support.models import llama, token_rows
-from support.schemes import SMALL, Kept
+from support.runs import Kept
+from support.schemes import SMALL
 from torch import Tensor
 
 from unlearn_core.modeling.tokens import TokenizedExample

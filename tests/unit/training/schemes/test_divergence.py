@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 from support.models import llama
-from support.schemes import SMALL, Kept, Watched, task
+from support.runs import Kept, Listener
+from support.schemes import SMALL, task
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -102,9 +103,9 @@ def test_a_killed_training_ends_with_the_pair_of_an_unbroken_one(
     unbroken = scheme(task(SMALL))
     store = Kept()
     with pytest.raises(KeyboardInterrupt):
-        scheme(task(SMALL, checkpoints=store, watched=Watched(killed_at)))
-    watched = Watched()
-    resumed = scheme(task(SMALL, checkpoints=store, watched=watched))
+        scheme(task(SMALL, checkpoints=store, listener=Listener(killed_at)))
+    listener = Listener()
+    resumed = scheme(task(SMALL, checkpoints=store, listener=listener))
     assert own_tensors_digest(resumed.unlearned) == own_tensors_digest(
         unbroken.unlearned
     )
@@ -112,11 +113,11 @@ def test_a_killed_training_ends_with_the_pair_of_an_unbroken_one(
         unbroken.reference
     )
     # The phase that was running is continued, not begun again.
-    assert [item.step for item in watched.seen] == {
+    assert [item.step for item in listener.heard] == {
         3: [3, 4, 5, 6, 7, 8],
         6: [1, 2, 3, 4, 6, 7, 8],
     }[killed_at]
-    assert {item.steps for item in watched.seen} == {8}
+    assert {item.steps for item in listener.heard} == {8}
 
 
 @pytest.mark.parametrize("values", [{"retain_steps": 0}, {"from_scratch": 0.5}])

@@ -1,35 +1,32 @@
-"""A tiny training that tests of optimisers, masks and combinations share."""
+"""Tiny trainings, and what tests keep of them: checkpoints, laws, and what was told."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import torch
 from support.models import llama, token_rows
-from torch import Tensor
-from torch.nn import Module, Parameter
 from transformers import PreTrainedModel
 
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample
+from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
 from unlearn_core.training.ensemble import TrainingTables
 from unlearn_core.training.law_cache import LawStore
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
-from unlearn_core.training.masks.base import MaskEvidence
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable, build_table
 
 FORGET = token_rows(((5, 6, 7), (40, 41)), ((5, 9), (42,)), ((5, 6), (43, 44, 45)))
 RETAIN = token_rows(*(((60 + n, 6), (80 + n, 81)) for n in range(6)))
 STRANGERS = token_rows(*(((120 + n,), (140 + n,)) for n in range(4)))
-SHORT = TrainingRecipe(
+SMALL = TrainingRecipe(
     objective="npo",
     retain_term="kl",
-    steps=4,
-    warmup_steps=0,
+    steps=6,
+    warmup_steps=2,
     learning_rate=5e-3,
     forget_batch=2,
-    retain_batch=3,
+    retain_batch=4,
     stranger_batch=2,
 )
 
@@ -65,66 +62,6 @@ class Kept(CheckpointStore):
         self.saved.append(data)
 
 
-def train(
-    recipe: TrainingRecipe,
-    *,
-    checkpoints: CheckpointStore | None = None,
-    stop_after: int | None = None,
-    pad_id: int = 0,
-) -> PreTrainedModel:
-    """Train; `stop_after` pulls the plug as a killed worker would."""
-
-    def note(item: TrainingProgress) -> None:
-        if item.step == stop_after:
-            raise KeyboardInterrupt
-
-    return train_unlearned(
-        llama(1),
-        tables=TABLES,
-        recipe=recipe,
-        pad_id=pad_id,
-        checkpoints=checkpoints or NoCheckpoints(),
-        on_progress=note,
-    )
-
-
-class Weights(Module):
-    """Named weights and nothing else."""
-
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        super().__init__()
-        for name, values in weights.items():
-            self.register_parameter(name, Parameter(values))
-
-
-def evidence_of(
-    weights: Mapping[str, Tensor],
-    *,
-    forget: Mapping[str, Tensor],
-    retain: Mapping[str, Tensor],
-) -> MaskEvidence:
-    """Return evidence about some weights whose gradients are given.
-
-    The losses are ``sum(gradient * weight)``, in two equal parts.
-    """
-    model = Weights(weights)
-
-    def losses(gradients: Mapping[str, Tensor]) -> Iterator[Tensor]:
-        for _ in range(2):
-            yield torch.stack(
-                [
-                    (gradients[name] * item).sum() / 2
-                    for name, item in model.named_parameters()
-                ]
-            ).sum()
-
-    return MaskEvidence(
-        model=model,  # type: ignore[arg-type]  # weights are all that is looked at
-        forget_losses=lambda: losses(forget),
-        retain_losses=lambda: losses(retain),
-    )
-
-
 @dataclass
 class KeptLaws(LawStore):
     """Laws in memory."""
@@ -138,3 +75,54 @@ class KeptLaws(LawStore):
     def save(self, key: bytes, data: bytes) -> None:
         """Keep more."""
         self.laws[key] = data
+
+
+@dataclass
+class Listener:
+    """Hears of every step, and pulls the plug after one, as a killed worker would."""
+
+    stop_after: int | None = None
+    heard: list[TrainingProgress] = field(default_factory=list)
+
+    def __call__(self, progress: TrainingProgress) -> None:
+        """Hear of a step."""
+        self.heard.append(progress)
+        if progress.step == self.stop_after:
+            raise KeyboardInterrupt
+
+
+@dataclass
+class Run:
+    """What a training left behind."""
+
+    model: PreTrainedModel
+    progress: list[TrainingProgress]
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the weights."""
+        return own_tensors_digest(self.model)
+
+
+def run(
+    recipe: TrainingRecipe = SMALL,
+    *,
+    tables: TrainingTables = TABLES,
+    start: PreTrainedModel | None = None,
+    checkpoints: CheckpointStore | None = None,
+    stop_after: int | None = None,
+    pad_id: int = 0,
+    report_every: int = 1,
+) -> Run:
+    """Train; `stop_after` kills the training at a step."""
+    listener = Listener(stop_after)
+    model = train_unlearned(
+        start or llama(1),
+        tables=tables,
+        recipe=recipe,
+        pad_id=pad_id,
+        checkpoints=checkpoints or NoCheckpoints(),
+        on_progress=listener,
+        report_every=report_every,
+    )
+    return Run(model=model, progress=listener.heard)
