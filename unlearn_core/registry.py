@@ -27,15 +27,29 @@ class Registry(Generic[T]):
 
     Args:
         kind: What is registered, in the singular, for messages.
-        builtins: Table of ``name -> "module:attribute"``.
         group: Entry-point group that third parties use.
+        builtins: Table of ``name -> "module:attribute"``; a module that begins with a
+            dot is one of the package.
+        package: The package that has such modules.
+
+    Attributes:
+        group: The entry-point group.
 
     Raises:
         DuplicateNameError: An installed plug-in reuses a built-in name.
     """
 
-    def __init__(self, *, kind: str, builtins: Mapping[str, str], group: str) -> None:
+    def __init__(
+        self,
+        *,
+        kind: str,
+        group: str,
+        builtins: Mapping[str, str],
+        package: str | None = None,
+    ) -> None:
+        self.group = group
         self._kind = kind
+        self._package = package
         self._targets = dict(builtins)
         self._loaded: dict[str, T] = {}
         for point in entry_points(group=group):
@@ -59,8 +73,9 @@ class Registry(Generic[T]):
         if name not in self._targets:
             raise UnknownNameError(self._advice(name))
         if name not in self._loaded:
-            module, _, attribute = self._targets[name].partition(":")
-            self._loaded[name] = getattr(import_module(module), attribute)
+            path, _, attribute = self._targets[name].partition(":")
+            module = import_module(path, self._package)
+            self._loaded[name] = getattr(module, attribute)
         return self._loaded[name]
 
     def module_of(self, name: str) -> str:

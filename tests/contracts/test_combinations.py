@@ -1,13 +1,12 @@
 """What every registered combination must honour."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from support.domain import datasets, example
 from support.models import chat_tokenizer, llama
-from support.plugins import install
+from support.plugins import Installer
 from support.runs import Kept, Listener
 
 from unlearn_core.modeling.weights import own_tensors_digest
@@ -119,16 +118,10 @@ class Last:
 
 
 def test_a_third_party_can_register_a_combination(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = "unlearn_core.combinations"
-    install(
-        tmp_path,
-        name="last_part",
-        source=THIRD_PARTY,
-        entry_points={group: {"last": "last_part:Last"}},
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    third_party(THIRD_PARTY, {group: {"last": "Last"}})
     found: Registry[type[Combination]] = Registry(
         kind="combination", group=group, builtins={}
     )

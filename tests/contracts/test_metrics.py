@@ -3,14 +3,13 @@
 import math
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.domain import digest
 from support.evidence import complete_evidence, evidence, score
-from support.plugins import install
+from support.plugins import Installer
 from support.verdicts import gate, policy
 
 from unlearn_core.domain.datasets import Entropy, Form, Group
@@ -22,7 +21,7 @@ from unlearn_core.metrics.base import (
     MissingEvidenceError,
     ProbeScore,
 )
-from unlearn_core.registry import DuplicateNameError, Registry
+from unlearn_core.registry import Registry
 from unlearn_core.verification import suite
 
 NAMES = list(METRICS)
@@ -275,36 +274,13 @@ def nobody(evidence):
 
 
 def test_a_third_party_can_register_a_metric_and_gate_on_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(
-        tmp_path,
-        name="plain_metrics",
-        source=THIRD_PARTY,
-        entry_points={"unlearn_core.metrics": {"nobody": "plain_metrics:nobody"}},
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    found: Registry[object] = Registry(
-        kind="metric", group="unlearn_core.metrics", builtins={}
-    )
+    group = "unlearn_core.metrics"
+    third_party(THIRD_PARTY, {group: {"nobody": "nobody"}})
+    found: Registry[object] = Registry(kind="metric", group=group, builtins={})
     monkeypatch.setattr(suite, "METRICS", found)
     verification = suite.judge_evidence(COMPLETE, policy=policy(gate("nobody")))
     assert verification.verdict.passed
     assert verification.verdict.policy == digest("policy")
     assert verification.results[0].count == len(COMPLETE.after)
-
-
-def test_a_third_party_cannot_replace_a_built_in_metric(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Otherwise an installed package could turn a gate off."""
-    install(
-        tmp_path,
-        name="kind_metrics",
-        source=THIRD_PARTY,
-        entry_points={"unlearn_core.metrics": {"two_sided_p": "kind_metrics:nobody"}},
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    builtins = {"two_sided_p": "unlearn_core.metrics.indistinguishability:two_sided_p"}
-    with pytest.raises(DuplicateNameError, match="two_sided_p"):
-        Registry(kind="metric", group="unlearn_core.metrics", builtins=builtins)

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 import pytest
 import torch
 from support.laws import answer_laws
 from support.models import llama, token_rows
-from support.plugins import install
+from support.plugins import Installer
 from torch import Tensor
 
 from unlearn_core.modeling.laws import PlainLaw
@@ -22,7 +21,7 @@ from unlearn_core.objectives.base import (
     Teacher,
     is_mean_over_positions,
 )
-from unlearn_core.registry import DuplicateNameError, Registry, UnknownNameError
+from unlearn_core.registry import Registry, UnknownNameError
 from unlearn_core.training import recipe
 from unlearn_core.training.targets import answer_laws as laws_of
 from unlearn_core.training.targets import build_table
@@ -247,16 +246,10 @@ class Quieter:
 
 
 def test_a_third_party_can_register_an_objective(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group = "unlearn_core.forget_objectives"
-    install(
-        tmp_path,
-        name="quiet_objectives",
-        source=THIRD_PARTY,
-        entry_points={group: {"quieter": "quiet_objectives:Quieter"}},
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+    third_party(THIRD_PARTY, {group: {"quieter": "Quieter"}})
     found: Registry[type[ForgetObjective]] = Registry(
         kind="forget objective",
         group=group,
@@ -267,19 +260,6 @@ def test_a_third_party_can_register_an_objective(
     objective = recipe.TrainingRecipe(objective="quieter").forget_objective()
     laws = answer_laws([[0.5, 0.5], [0.2, 0.8]], labels=[0, 1])
     assert float(objective(laws).exp()) == pytest.approx(0.8)
-
-
-def test_a_third_party_cannot_replace_a_built_in_retain_term(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    group = "unlearn_core.retain_terms"
-    install(
-        tmp_path, name="usurper", source="", entry_points={group: {"kl": "usurper:Kl"}}
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    builtins = {"kl": "unlearn_core.objectives.retain:KullbackLeibler"}
-    with pytest.raises(DuplicateNameError, match="'kl' is registered twice"):
-        Registry(kind="retain term", group=group, builtins=builtins)
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:

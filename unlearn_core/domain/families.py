@@ -203,7 +203,7 @@ FAMILIES: Registry[Family] = Registry(
     kind="probe family",
     group="unlearn_core.probe_families",
     builtins={
-        name: f"unlearn_core.domain.families:{name}"
+        name: f"{__name__}:{name}"
         for name in (
             "direct",
             "paraphrase",

@@ -15,13 +15,14 @@ ConnectorFactory = Callable[[SourceSpec], SourceConnector]
 CONNECTORS: Registry[ConnectorFactory] = Registry(
     kind="connector",
     group="unlearn_core.connectors",
+    package=__name__,
     builtins={
-        "csv": "unlearn_core.adapters.connectors.delimited:DelimitedConnector",
-        "dataset": "unlearn_core.adapters.connectors.arrow:DatasetConnector",
-        "jsonl": "unlearn_core.adapters.connectors.jsonl:JsonLinesConnector",
-        "mail": "unlearn_core.adapters.connectors.mail:MailConnector",
-        "parquet": "unlearn_core.adapters.connectors.parquet:ParquetConnector",
-        "s3": "unlearn_core.adapters.connectors.bucket:BucketConnector",
-        "sql": "unlearn_core.adapters.connectors.sql:SqlConnector",
+        "csv": ".delimited:DelimitedConnector",
+        "dataset": ".arrow:DatasetConnector",
+        "jsonl": ".jsonl:JsonLinesConnector",
+        "mail": ".mail:MailConnector",
+        "parquet": ".parquet:ParquetConnector",
+        "s3": ".bucket:BucketConnector",
+        "sql": ".sql:SqlConnector",
     },
 )

@@ -9,10 +9,11 @@ from unlearn_core.training.combinations.base import Combination
 COMBINATIONS: Registry[type[Combination]] = Registry(
     kind="combination",
     group="unlearn_core.combinations",
+    package=__name__,
     builtins={
-        "negation": "unlearn_core.training.combinations.negation:Negation",
-        "spunge": "unlearn_core.training.combinations.spunge:SplitAndMerge",
-        "fusion": "unlearn_core.training.combinations.fusion:Fusion",
-        "orthogonal": "unlearn_core.training.combinations.orthogonal:Orthogonal",
+        "negation": ".negation:Negation",
+        "spunge": ".spunge:SplitAndMerge",
+        "fusion": ".fusion:Fusion",
+        "orthogonal": ".orthogonal:Orthogonal",
     },
 )

@@ -9,11 +9,12 @@ from unlearn_core.training.masks.base import ParameterMask
 MASKS: Registry[type[ParameterMask]] = Registry(
     kind="parameter mask",
     group="unlearn_core.masks",
+    package=__name__,
     builtins={
-        "all": "unlearn_core.training.masks.structural:Everything",
-        "layers": "unlearn_core.training.masks.structural:Layers",
-        "wagle": "unlearn_core.training.masks.wagle:WeightAttribution",
-        "pcgu": "unlearn_core.training.masks.pcgu:ContrastiveGradients",
-        "depn": "unlearn_core.training.masks.depn:PrivacyNeurons",
+        "all": ".structural:Everything",
+        "layers": ".structural:Layers",
+        "wagle": ".wagle:WeightAttribution",
+        "pcgu": ".pcgu:ContrastiveGradients",
+        "depn": ".depn:PrivacyNeurons",
     },
 )

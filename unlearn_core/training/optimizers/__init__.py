@@ -9,8 +9,9 @@ from unlearn_core.training.optimizers.base import OptimizerRecipe
 OPTIMIZERS: Registry[type[OptimizerRecipe]] = Registry(
     kind="optimiser",
     group="unlearn_core.optimizers",
+    package=__name__,
     builtins={
-        "adamw": "unlearn_core.training.optimizers.adamw:AdamW",
-        "sophia": "unlearn_core.training.optimizers.sophia:Sophia",
+        "adamw": ".adamw:AdamW",
+        "sophia": ".sophia:Sophia",
     },
 )

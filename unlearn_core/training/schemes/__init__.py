@@ -15,10 +15,11 @@ if TYPE_CHECKING:  # a scheme knows recipes, and recipes know the names of schem
 SCHEMES: "Registry[type[Scheme]]" = Registry(
     kind="scheme",
     group="unlearn_core.schemes",
+    package=__name__,
     builtins={
-        "delta": "unlearn_core.training.schemes.delta:Delta",
-        "divergence": "unlearn_core.training.schemes.divergence:Divergence",
-        "assistant": "unlearn_core.training.schemes.assistant:Assistant",
-        "misdirection": "unlearn_core.training.schemes.misdirection:Misdirection",
+        "delta": ".delta:Delta",
+        "divergence": ".divergence:Divergence",
+        "assistant": ".assistant:Assistant",
+        "misdirection": ".misdirection:Misdirection",
     },
 )
