@@ -9,6 +9,26 @@ down_revision = None
 
 def upgrade() -> None:
     """Apply the change."""
+    _create_requests()
+    _create_ledger()
+    _create_keys()
+
+
+def downgrade() -> None:
+    """Take the change back."""
+    for table in (
+        "wrapped_key",
+        "lease",
+        "ledger_entry",
+        "message",
+        "commitment",
+        "erasure_request",
+    ):
+        op.drop_table(table)
+
+
+def _create_requests() -> None:
+    """Create the tables of requests and of what hangs on them."""
     op.create_table(
         "erasure_request",
         sa.Column("request_id", sa.String(), primary_key=True),
@@ -33,6 +53,21 @@ def upgrade() -> None:
         sa.Column("commitment", sa.String(), primary_key=True, index=True),
     )
     op.create_table(
+        "message",
+        sa.Column(
+            "request_id",
+            sa.String(),
+            sa.ForeignKey("erasure_request.request_id"),
+            primary_key=True,
+        ),
+        sa.Column("template", sa.String(), primary_key=True),
+        sa.Column("created_at", sa.String(), nullable=False),
+    )
+
+
+def _create_ledger() -> None:
+    """Create the tables that say what was done, and who may go on."""
+    op.create_table(
         "ledger_entry",
         sa.Column("sequence", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("recorded_at", sa.String(), nullable=False),
@@ -50,6 +85,10 @@ def upgrade() -> None:
         sa.Column("token", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.String(), nullable=False),
     )
+
+
+def _create_keys() -> None:
+    """Create the table of wrapped keys."""
     op.create_table(
         "wrapped_key",
         sa.Column("scope", sa.String(), primary_key=True),
@@ -59,27 +98,3 @@ def upgrade() -> None:
         sa.Column("destroyed_at", sa.String(), nullable=True),
         sa.Column("objects_removed", sa.Integer(), nullable=False),
     )
-    op.create_table(
-        "message",
-        sa.Column(
-            "request_id",
-            sa.String(),
-            sa.ForeignKey("erasure_request.request_id"),
-            primary_key=True,
-        ),
-        sa.Column("template", sa.String(), primary_key=True),
-        sa.Column("created_at", sa.String(), nullable=False),
-    )
-
-
-def downgrade() -> None:
-    """Take the change back."""
-    for table in (
-        "message",
-        "wrapped_key",
-        "lease",
-        "ledger_entry",
-        "commitment",
-        "erasure_request",
-    ):
-        op.drop_table(table)
