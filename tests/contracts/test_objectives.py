@@ -11,7 +11,7 @@ from support.models import llama, token_rows
 from support.plugins import Installer
 from torch import Tensor
 
-from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.laws import PlainLaw, law_at_answers
 from unlearn_core.modeling.offset import compose_log_probs
 from unlearn_core.modeling.tokens import answer_positions, collate
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
@@ -126,10 +126,7 @@ def test_the_gradient_reaches_the_unlearned_model_alone(objective: Objective) ->
     batch = collate(EXAMPLES, pad_id=0, maximum_tokens=96)
     found = answer_positions(batch)
     base_NV, reference_NV, unlearned_NV = (
-        PlainLaw(model)(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)[
-            found.mask_BT
-        ]
-        for model in (base, reference, unlearned)
+        law_at_answers(PlainLaw(model), batch) for model in (base, reference, unlearned)
     )
     laws = AnswerLaws(
         served_NV=compose_log_probs(base_NV, unlearned_NV, reference_NV, alpha=1.0),

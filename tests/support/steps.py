@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import torch
 from support.smallworld import write_world
+from support.verdicts import gate, policy
 
 from unlearn_core.adapters.connectors.data_map import OpenedDataMap, open_data_map
 from unlearn_core.adapters.memory.contact import (
@@ -43,7 +44,7 @@ from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import DataSubject, parse_subject
-from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate, Side
+from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
 from unlearn_core.modeling.bundles import read_manifest
 from unlearn_core.modeling.weights import new_model
 from unlearn_core.ports import ReplicaState
@@ -84,21 +85,16 @@ LADDER = (RECIPE, replace(RECIPE, seed=1))
 
 def policy_that(*, accepts: bool) -> AcceptancePolicy:
     """Return a policy whose one gate admits every pair, or none."""
-    gate = Gate(
-        name="G4-retain",
-        metric="retain_accuracy_change",
+    retained = gate(
+        "retain_accuracy_change",
         side=Side.LOW,
         comparison=Comparison.AT_LEAST,
         limit=-1.0 if accepts else 2.0,
-        why="an example",
     )
-    return AcceptancePolicy(
-        version="test",
+    return replace(
+        policy(replace(retained, name="G4-retain"), minimum_controls=RESERVED - TWINS),
         digest=digest_of(b"accepts" if accepts else b"rejects"),
-        confidence=0.95,
         samples_per_probe=1,
-        minimum_controls=RESERVED - TWINS,
-        gates=(gate,),
     )
 
 

@@ -16,12 +16,8 @@ from scipy import stats
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
-from unlearn_core.metrics.base import (
-    Evidence,
-    mean_per_person,
-    of_group,
-)
-from unlearn_core.metrics.indistinguishability import answer_likelihood
+from unlearn_core.metrics.base import Evidence
+from unlearn_core.metrics.indistinguishability import person_statistics
 from unlearn_core.metrics.intervals import clopper_pearson
 
 LIKE_TRAINED = 0.05
@@ -35,9 +31,7 @@ def control_exchangeability(evidence: Evidence) -> MetricResult:
     Kolmogorov and Smirnov, whose law is known exactly (ties make the p-value larger).
     With fewer than eight people the p-value cannot reach 5 %.
     """
-    controls = mean_per_person(
-        of_group(evidence.before, Group.CONTROL), answer_likelihood
-    )
+    controls = person_statistics(evidence.before, Group.CONTROL)
     ordered = [controls[ref] for ref in sorted(controls, key=_place)]
     middle = len(ordered) // 2
     first, second = ordered[:middle], ordered[middle:]
@@ -53,14 +47,8 @@ def control_contamination(evidence: Evidence) -> MetricResult:
     A control person counts if a one-sided conformal test among the retained people
     does not find them unlikely, at the 5 % level. Interval: Clopper-Pearson.
     """
-    trained = list(
-        mean_per_person(
-            of_group(evidence.before, Group.RETAINED), answer_likelihood
-        ).values()
-    )
-    controls = mean_per_person(
-        of_group(evidence.before, Group.CONTROL), answer_likelihood
-    )
+    trained = person_statistics(evidence.before, Group.RETAINED).values()
+    controls = person_statistics(evidence.before, Group.CONTROL)
     alike = sum(
         (1 + sum(known <= value for known in trained)) / (len(trained) + 1)
         > LIKE_TRAINED

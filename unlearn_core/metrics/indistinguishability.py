@@ -6,11 +6,19 @@ subject's with the control group's. Too likely means remembered, too unlikely me
 over-forgotten, and both expose the person.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
-from unlearn_core.metrics.base import Evidence, ProbeScore, mean_per_person, of_group
+from unlearn_core.metrics.base import (
+    Evidence,
+    ProbeScore,
+    Scores,
+    mean_per_person,
+    of_group,
+)
 from unlearn_core.metrics.intervals import clopper_pearson, conformal_p_value
 
 FLAG_LEVEL = 0.05
@@ -21,12 +29,19 @@ def answer_likelihood(score: ProbeScore) -> float:
     return score.mean_log_prob
 
 
+def person_statistics(scores: Scores, group: Group) -> Mapping[str, float]:
+    """Return the statistic of every person of a group, by ref.
+
+    Raises:
+        MissingEvidenceError: The group has no scores.
+    """
+    return mean_per_person(of_group(scores, group), answer_likelihood)
+
+
 def two_sided_p(evidence: Evidence) -> MetricResult:
     """P-value of the two-sided conformal test; exact under exchangeability."""
-    subject = mean_per_person(
-        of_group(evidence.after, Group.SUBJECT), answer_likelihood
-    )
-    controls = _control_statistics(evidence)
+    subject = person_statistics(evidence.after, Group.SUBJECT)
+    controls = list(person_statistics(evidence.after, Group.CONTROL).values())
     p_value = conformal_p_value(next(iter(subject.values())), controls)
     return evidence.result(
         "two_sided_p", p_value, p_value, p_value, count=len(controls)
@@ -40,10 +55,8 @@ def two_sided_power(evidence: Evidence) -> MetricResult:
     seen a person who is still remembered. Somebody whose answers are too unlikely is
     flagged as well, but not as known. Interval: Clopper-Pearson over people.
     """
-    controls = _control_statistics(evidence)
-    retained = mean_per_person(
-        of_group(evidence.after, Group.RETAINED), answer_likelihood
-    )
+    controls = list(person_statistics(evidence.after, Group.CONTROL).values())
+    retained = person_statistics(evidence.after, Group.RETAINED)
     typical = float(np.median(controls))
     flagged = sum(
         value > typical and conformal_p_value(value, controls) <= FLAG_LEVEL
@@ -53,8 +66,3 @@ def two_sided_power(evidence: Evidence) -> MetricResult:
     return evidence.result(
         "two_sided_power", flagged / len(retained), low, high, count=len(retained)
     )
-
-
-def _control_statistics(evidence: Evidence) -> list[float]:
-    controls = of_group(evidence.after, Group.CONTROL)
-    return list(mean_per_person(controls, answer_likelihood).values())

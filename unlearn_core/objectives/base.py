@@ -184,6 +184,18 @@ def require_positive(**values: float) -> None:
             raise ValueError(message)
 
 
+def require_whole(**values: float) -> None:
+    """Refuse hyperparameters that must be whole numbers and are not.
+
+    Raises:
+        ValueError: One is not; it is named.
+    """
+    for name, value in values.items():
+        if value != round(value):
+            message = f"{name} must be a whole number"
+            raise ValueError(message)
+
+
 def require_weights(**values: float) -> None:
     """Refuse hyperparameters that must be finite and not below zero.
 

@@ -99,9 +99,7 @@ class SealedCheckpoints:
 
     def load(self) -> bytes | None:
         """Return the latest checkpoint, if there is one."""
-        if not self.custody.has(self.scope, self.name):
-            return None
-        return self.custody.get(self.scope, self.name)
+        return _kept(self.custody, self.scope, self.name)
 
     def save(self, data: bytes) -> None:
         """Replace the latest checkpoint."""
@@ -117,10 +115,7 @@ class SealedLaws:
 
     def load(self, key: bytes) -> bytes | None:
         """Return what was kept under a key, if anything."""
-        name = self._name(key)
-        if not self.custody.has(self.scope, name):
-            return None
-        return self.custody.get(self.scope, name)
+        return _kept(self.custody, self.scope, self._name(key))
 
     def save(self, key: bytes, data: bytes) -> None:
         """Keep data under a key."""
@@ -128,6 +123,10 @@ class SealedLaws:
 
     def _name(self, key: bytes) -> str:
         return scopes.laws(self.custody.commit(self.scope, key))
+
+
+def _kept(custody: Custody, scope: str, name: str) -> bytes | None:
+    return custody.get(scope, name) if custody.has(scope, name) else None
 
 
 def _models(lineage: Lineage, *, bench: Workbench) -> Digest:

@@ -26,9 +26,8 @@ from unlearn_core.training.combinations.base import (
     Parts,
     Weights,
 )
-from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.loop import OnProgress
 
-OnProgress = Callable[[TrainingProgress], None]
 _FINISHED = "finished/"
 _RUNNING = "running"
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.laws import PlainLaw, law_at_answers
 from unlearn_core.modeling.tokens import TokenizedExample, answer_positions, collate
 
 
@@ -59,9 +59,8 @@ def _gradient(
     for item in frozen:
         item.requires_grad = True
     try:
-        law_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
-        asked = answer_positions(batch)
-        loss = -law_BTV[asked.mask_BT].gather(-1, asked.labels_N[:, None]).mean()
+        labels_N = answer_positions(batch).labels_N
+        loss = -law_at_answers(law, batch).gather(-1, labels_N[:, None]).mean()
         found = torch.autograd.grad(loss, weights)
     finally:
         for item in frozen:

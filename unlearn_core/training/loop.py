@@ -68,6 +68,10 @@ class TrainingProgress:
     reading: Reading | None = None
 
 
+OnProgress = Callable[[TrainingProgress], None]
+"""Listens to a training."""
+
+
 class Stepper(Protocol):
     """Draws the batch of a step and computes its three losses."""
 
@@ -94,7 +98,7 @@ def train_unlearned(
     recipe: TrainingRecipe,
     pad_id: int,
     checkpoints: CheckpointStore,
-    on_progress: Callable[[TrainingProgress], None],
+    on_progress: OnProgress,
     report_every: int = 1,
 ) -> PreTrainedModel:
     """Train the unlearned model of an offset pair.
@@ -135,7 +139,7 @@ def optimise(
     *,
     recipe: TrainingRecipe,
     checkpoints: CheckpointStore,
-    on_progress: Callable[[TrainingProgress], None],
+    on_progress: OnProgress,
     report_every: int = 1,
 ) -> PreTrainedModel:
     """Train a copy of a small model on the losses of a stepper, until it has settled.
@@ -202,7 +206,7 @@ class _Reports:
         recipe: TrainingRecipe,
         *,
         every: int,
-        tell: Callable[[TrainingProgress], None],
+        tell: OnProgress,
     ) -> None:
         self._stepper = stepper
         self._recipe = recipe

@@ -5,7 +5,8 @@ YAML: a list of mappings with the fields of `TrainingRecipe`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,10 +162,8 @@ class TrainingRecipe:
             InvalidRecipeError: Its name is unknown, or a parameter is or is out of
                 range.
         """
-        try:
+        with _refused_as("scheme"):
             return SCHEMES.get(self.scheme)(**self.scheme_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="scheme") from None
 
     def forget_objective(self) -> ForgetObjective:
         """Build the forget objective.
@@ -173,10 +172,8 @@ class TrainingRecipe:
             InvalidRecipeError: Its name is unknown, or a parameter is or is out of
                 range.
         """
-        try:
+        with _refused_as("objective"):
             return FORGET_OBJECTIVES.get(self.objective)(**self.objective_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="objective") from None
 
     def retain_objective(self) -> RetainTerm:
         """Build the retain term.
@@ -185,10 +182,8 @@ class TrainingRecipe:
             InvalidRecipeError: Its name is unknown, or a parameter is or is out of
                 range.
         """
-        try:
+        with _refused_as("retain_term"):
             return RETAIN_TERMS.get(self.retain_term)(**self.retain_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="retain_term") from None
 
     def optimizer_recipe(self) -> OptimizerRecipe:
         """Return the optimiser's hyperparameters.
@@ -197,10 +192,8 @@ class TrainingRecipe:
             InvalidRecipeError: Its name is unknown, or a parameter is or is out of
                 range.
         """
-        try:
+        with _refused_as("optimizer"):
             return OPTIMIZERS.get(self.optimizer)(**self.optimizer_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="optimizer") from None
 
     def parameter_mask(self) -> ParameterMask:
         """Build the parameter mask.
@@ -209,10 +202,8 @@ class TrainingRecipe:
             InvalidRecipeError: Its name is unknown, or a parameter is or is out of
                 range.
         """
-        try:
+        with _refused_as("mask"):
             return MASKS.get(self.mask)(**self.mask_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="mask") from None
 
     def weight_arithmetic(self) -> Combination | None:
         """Build the combination; None for one training.
@@ -223,10 +214,8 @@ class TrainingRecipe:
         """
         if not self.combination:
             return None
-        try:
+        with _refused_as("combination"):
             return COMBINATIONS.get(self.combination)(**self.combination_parameters)
-        except (UnknownNameError, TypeError, ValueError):
-            raise InvalidRecipeError(value="combination") from None
 
     def limits(self) -> Limits | None:
         """Return the limits of calibration, if the recipe has any.
@@ -234,10 +223,8 @@ class TrainingRecipe:
         Raises:
             InvalidRecipeError: A limit is unknown or out of range.
         """
-        try:
+        with _refused_as("calibration"):
             return Limits(**self.calibration) if self.calibration else None
-        except (TypeError, ValueError):
-            raise InvalidRecipeError(value="calibration") from None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the recipe as a JSON object."""
@@ -292,3 +279,12 @@ def load_ladder(path: Path | None) -> RecipeLadder:
         return _ROWS.validate_python(rows)
     except ValidationError as error:
         raise InvalidRecipeError(value=str(error.errors()[0]["loc"][1])) from None
+
+
+@contextmanager
+def _refused_as(value: str) -> Iterator[None]:
+    """Say of an unknown name or a wrong parameter which value of a recipe it is."""
+    try:
+        yield
+    except (UnknownNameError, TypeError, ValueError):
+        raise InvalidRecipeError(value=value) from None

@@ -25,10 +25,9 @@ from torch import Tensor
 from torch.nn import Module
 from transformers import PreTrainedModel
 
-from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw, law_at_answers
 from unlearn_core.modeling.offset import compose_log_probs
 from unlearn_core.modeling.tokens import (
-    AnswerPositions,
     Batch,
     TokenizedExample,
     answer_positions,
@@ -88,18 +87,17 @@ def trace(
     """
     batch = collate(examples, pad_id=pad_id, maximum_tokens=base.maximum_tokens)
     batch = batch.to(base.device)
-    asked = answer_positions(batch)
-    base_NV = _law(base, batch, asked)
-    clean = PlainLaw(pair.reference)
+    labels_N = answer_positions(batch).labels_N
+    base_NV = _law(base, batch)
     with _recorded(places_of(pair.reference)) as states:
-        reference_NV = _law(clean, batch, asked)
+        reference_NV = _law(PlainLaw(pair.reference), batch)
 
     def likelihood() -> float:
-        law_NV = _law(PlainLaw(pair.unlearned), batch, asked)
+        law_NV = _law(PlainLaw(pair.unlearned), batch)
         served_NV = compose_log_probs(base_NV, law_NV, reference_NV, alpha=alpha)
-        return _mean(served_NV, asked)
+        return _mean(served_NV, labels_N)
 
-    before, served = _mean(base_NV, asked), likelihood()
+    before, served = _mean(base_NV, labels_N), likelihood()
     if before == served:
         message = "the pair makes no difference for these answers"
         raise ValueError(message)
@@ -155,14 +153,13 @@ def _span(ids: Sequence[int], name: tuple[int, ...]) -> tuple[int, int]:
     return len(ids), len(ids)
 
 
-def _law(law: NextTokenLaw, batch: Batch, asked: AnswerPositions) -> Tensor:
+def _law(law: NextTokenLaw, batch: Batch) -> Tensor:
     with torch.no_grad():
-        law_BTV = law(batch.input_ids_BT, attention_mask_BS=batch.attention_mask_BT)
-    return law_BTV[asked.mask_BT]
+        return law_at_answers(law, batch)
 
 
-def _mean(law_NV: Tensor, asked: AnswerPositions) -> float:
-    return float(law_NV.gather(-1, asked.labels_N[:, None]).mean())
+def _mean(law_NV: Tensor, labels_N: Tensor) -> float:
+    return float(law_NV.gather(-1, labels_N[:, None]).mean())
 
 
 @contextmanager

@@ -59,19 +59,13 @@ def ask_families(
 ) -> tuple[FamilyScore, ...]:
     """Return what the most likely answers state, before and after."""
     subject = [probe for probe in probes if probe.group is Group.SUBJECT]
-    before = dict(
-        zip(
-            map(id, subject),
-            _stated(subject, law=asked.before, tokenizer=asked.tokenizer),
-            strict=True,
-        )
-    )
+    before = iter(_stated(subject, law=asked.before, tokenizer=asked.tokenizer))
     after = _stated(probes, law=asked.after, tokenizer=asked.tokenizer)
     return tuple(
         FamilyScore(
             family=probe.family,
             group=probe.group,
-            was_extracted=before.get(id(probe)),
+            was_extracted=next(before) if probe.group is Group.SUBJECT else None,
             is_extracted=is_extracted,
         )
         for probe, is_extracted in zip(probes, after, strict=True)

@@ -35,6 +35,30 @@ FINDINGS = {
 }
 """What a gate that is met shows, in words."""
 
+_KEY_FIGURES = (
+    ("extraction_before", "{value}", "of the probes were answered truly before"),
+    (
+        "high_entropy_leakage",
+        "\N{LESS-THAN OR EQUAL TO} {high}",
+        "of sampled answers state a fact nobody can guess; {count:,} were drawn",
+    ),
+    (
+        "two_sided_p",
+        "p = {value}",
+        "in the two-sided test against {count} people who were never trained on",
+    ),
+    (
+        "two_sided_power",
+        "{value}",
+        "of {count} remembered people are noticed by that test",
+    ),
+    (
+        "retain_accuracy_change",
+        "{value}",
+        "change of true answers about people who stay",
+    ),
+)
+
 _TEMPLATES = Environment(
     loader=FileSystemLoader(PAGES),
     autoescape=True,
@@ -103,43 +127,16 @@ def headline(report: Report) -> str:
 def key_figures(report: Report) -> list[Figure]:
     """Return the numbers that say most, as far as they were measured."""
     figures = []
-    if before := report.metric("extraction_before"):
-        figures.append(
-            Figure(
-                number=in_words(before.value, Unit.SHARE),
-                caption="of the probes were answered truly before",
+    for metric, number, caption in _KEY_FIGURES:
+        if found := report.metric(metric):
+            unit = metric_words(metric).unit
+            value, high = in_words(found.value, unit), in_words(found.high, unit)
+            figures.append(
+                Figure(
+                    number=number.format(value=value, high=high),
+                    caption=caption.format(count=found.count),
+                )
             )
-        )
-    if leaked := report.metric("high_entropy_leakage"):
-        figures.append(
-            Figure(
-                number="\N{LESS-THAN OR EQUAL TO} " + in_words(leaked.high, Unit.SHARE),
-                caption=f"of sampled answers state a fact nobody can guess; "
-                f"{leaked.count:,} were drawn",
-            )
-        )
-    if tested := report.metric("two_sided_p"):
-        figures.append(
-            Figure(
-                number=f"p = {in_words(tested.value)}",
-                caption=f"in the two-sided test against {tested.count} people who "
-                "were never trained on",
-            )
-        )
-    if power := report.metric("two_sided_power"):
-        figures.append(
-            Figure(
-                number=in_words(power.value, Unit.SHARE),
-                caption=f"of {power.count} remembered people are noticed by that test",
-            )
-        )
-    if kept := report.metric("retain_accuracy_change"):
-        figures.append(
-            Figure(
-                number=in_words(kept.value, Unit.POINTS),
-                caption="change of true answers about people who stay",
-            )
-        )
     return figures
 
 

@@ -17,8 +17,8 @@ from unlearn_core.domain.verdicts import (
     Gate,
     GateDecision,
 )
-from unlearn_core.metrics.base import MissingEvidenceError, mean_per_person, of_group
-from unlearn_core.metrics.indistinguishability import answer_likelihood
+from unlearn_core.metrics.base import MissingEvidenceError
+from unlearn_core.metrics.indistinguishability import person_statistics
 from unlearn_core.verification.suite import Verification
 
 mpl.use("agg")
@@ -53,7 +53,7 @@ def _likelihoods(verification: Verification) -> bytes:
     ):
         for height, (group, label, colour) in enumerate(_GROUPS):
             try:
-                people = mean_per_person(of_group(scores, group), answer_likelihood)
+                people = person_statistics(scores, group)
             except MissingEvidenceError:
                 continue
             values = list(people.values())

@@ -1,12 +1,20 @@
 """From a verification to its report."""
 
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.metrics import METRICS
-from unlearn_core.metrics.base import Evidence, ProbeScore, Scores, mean_per_person
+from unlearn_core.metrics.base import (
+    AttackScore,
+    Evidence,
+    FamilyScore,
+    ProbeScore,
+    Scores,
+    mean_per_person,
+)
 from unlearn_core.metrics.bounds import bounded_mean
 from unlearn_core.metrics.indistinguishability import answer_likelihood
 from unlearn_core.metrics.intervals import clopper_pearson, smallest_conformal_p_value
@@ -141,46 +149,52 @@ def _leak_points(
 
 
 def _attacks(evidence: Evidence) -> tuple[AttackRow, ...]:
-    outcomes: dict[tuple[str, float], dict[Group, list[bool]]] = {}
+    level = evidence.confidence
+    tried: dict[tuple[str, float], list[AttackScore]] = defaultdict(list)
     for score in evidence.attacks:
-        of_attack = outcomes.setdefault((score.attack, score.setting), {})
-        of_attack.setdefault(score.group, []).append(score.is_extracted)
+        tried[score.attack, score.setting].append(score)
     return tuple(
         AttackRow(
             attack=attack,
             setting=setting,
-            subject=share_of(found[Group.SUBJECT], confidence=evidence.confidence),
-            control=share_of(found[Group.CONTROL], confidence=evidence.confidence)
-            if Group.CONTROL in found
-            else None,
+            subject=subject,
+            control=_extracted(scores, Group.CONTROL, confidence=level),
         )
-        for (attack, setting), found in outcomes.items()
-        if Group.SUBJECT in found
+        for (attack, setting), scores in tried.items()
+        if (subject := _extracted(scores, Group.SUBJECT, confidence=level))
     )
 
 
 def _families(evidence: Evidence) -> tuple[FamilyRow, ...]:
-    rows = []
-    for family in dict.fromkeys(score.family for score in evidence.families):
-        asked = [score for score in evidence.families if score.family == family]
-        subject = [score for score in asked if score.group is Group.SUBJECT]
-        control = [
-            score.is_extracted for score in asked if score.group is Group.CONTROL
-        ]
-        level = evidence.confidence
-        rows.append(
-            FamilyRow(
-                family=family,
-                before=share_of(
-                    [bool(score.was_extracted) for score in subject], confidence=level
-                ),
-                subject=share_of(
-                    [score.is_extracted for score in subject], confidence=level
-                ),
-                control=share_of(control, confidence=level) if control else None,
-            )
+    level = evidence.confidence
+    asked: dict[str, list[FamilyScore]] = defaultdict(list)
+    for score in evidence.families:
+        asked[score.family].append(score)
+    return tuple(
+        FamilyRow(
+            family=family,
+            before=share_of(
+                [
+                    bool(item.was_extracted)
+                    for item in scores
+                    if item.group is Group.SUBJECT
+                ],
+                confidence=level,
+            ),
+            subject=subject,
+            control=_extracted(scores, Group.CONTROL, confidence=level),
         )
-    return tuple(rows)
+        for family, scores in asked.items()
+        if (subject := _extracted(scores, Group.SUBJECT, confidence=level))
+    )
+
+
+def _extracted(
+    scores: Sequence[AttackScore | FamilyScore], group: Group, *, confidence: float
+) -> Share | None:
+    """Count what came out about a group; None if it was not asked about."""
+    found = [item.is_extracted for item in scores if item.group is group]
+    return share_of(found, confidence=confidence) if found else None
 
 
 def share_of(outcomes: Sequence[bool], *, confidence: float) -> Share:

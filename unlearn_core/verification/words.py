@@ -204,7 +204,5 @@ def interval_in_words(low: float | None, high: float | None, unit: Unit) -> str:
     """Write an interval; nothing if it has no width or no ends."""
     if low is None or high is None or low == high:
         return ""
-    first, last = in_words(low, unit), in_words(high, unit)
-    tail = " points" if unit is Unit.POINTS else " nats" if unit is Unit.NATS else ""
-    first = first.removesuffix(tail) if tail else first
-    return f"{first} to {last}"
+    first = in_words(low, unit).removesuffix(" points").removesuffix(" nats")
+    return f"{first} to {in_words(high, unit)}"

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.training.checkpoints import CheckpointStore
 from unlearn_core.training.duals import RetainWeight
-from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.loop import OnProgress
 from unlearn_core.training.passes import small_laws
 from unlearn_core.training.recipe import TrainingRecipe
 
@@ -148,9 +148,7 @@ class PhaseCheckpoints:
             self._store.save(bytes([self._phase]) + data)
 
 
-def counted_from(
-    on_progress: Callable[[TrainingProgress], None], *, done: int, steps: int
-) -> Callable[[TrainingProgress], None]:
+def counted_from(on_progress: OnProgress, *, done: int, steps: int) -> OnProgress:
     """Return a listener that tells a phase's progress as part of the whole."""
     return lambda progress: on_progress(
         replace(progress, step=progress.step + done, steps=steps)

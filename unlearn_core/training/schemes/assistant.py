@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.weights import frozen, new_model, output_head
-from unlearn_core.objectives.base import require_weights
+from unlearn_core.objectives.base import require_weights, require_whole
 from unlearn_core.training.loop import optimise
 from unlearn_core.training.schemes.alone import (
     OwnLawStepper,
@@ -52,9 +52,7 @@ class Assistant:
             ValueError: It is below zero or not whole.
         """
         require_weights(layers=self.layers)
-        if self.layers != round(self.layers):
-            message = "layers must be a whole number"
-            raise ValueError(message)
+        require_whole(layers=self.layers)
 
     def __call__(self, task: PairTask) -> OffsetPair:
         """Return a uniform law beside the trained assistant."""

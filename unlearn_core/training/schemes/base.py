@@ -24,7 +24,7 @@ from unlearn_core.training.checks import (
     check_tokens,
     short_memory_is_told,
 )
-from unlearn_core.training.loop import TrainingProgress
+from unlearn_core.training.loop import OnProgress
 from unlearn_core.training.pair import PairMaterials, watch
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable
@@ -63,7 +63,7 @@ class PairTask:
     materials: PairMaterials
     recipe: TrainingRecipe
     checkpoints: CheckpointStore
-    on_progress: Callable[[TrainingProgress], None]
+    on_progress: OnProgress
     on_base_done: Callable[[], None] = lambda: None
     report_every: int = 1
 
@@ -103,7 +103,7 @@ def make_pair(
     materials: PairMaterials,
     recipe: TrainingRecipe,
     checkpoints: CheckpointStore,
-    on_progress: Callable[[TrainingProgress], None],
+    on_progress: OnProgress,
     on_base_done: Callable[[], None] = lambda: None,
     report_every: int = 1,
 ) -> OffsetPair:

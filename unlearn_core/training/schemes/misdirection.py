@@ -24,7 +24,7 @@ from transformers import PreTrainedModel
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.tokens import answer_positions, collate
-from unlearn_core.objectives.base import require_positive
+from unlearn_core.objectives.base import require_positive, require_whole
 from unlearn_core.training.duals import RetainWeight
 from unlearn_core.training.loop import optimise
 from unlearn_core.training.schemes.alone import Rows, positions
@@ -56,9 +56,7 @@ class Misdirection:
             ValueError: A value is not positive, or the layer is not a whole number.
         """
         require_positive(layer=self.layer, strength=self.strength)
-        if self.layer != round(self.layer):
-            message = "layer must be a whole number"
-            raise ValueError(message)
+        require_whole(layer=self.layer)
 
     def __call__(self, task: PairTask) -> OffsetPair:
         """Return the misdirected model beside the reference that was there before.
