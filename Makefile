@@ -59,7 +59,7 @@ up: setup ## Start a small local installation to play with
 test: lint unit integration ## Lint, types, contracts, and every test
 
 unit: setup ## The quick tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not integration and not e2e"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not integration and not e2e"
 
 integration: setup ## Tests with real servers, and the whole story with every process
 	$(BIN)/pytest -q -m "integration or e2e" --durations=10

@@ -19,6 +19,8 @@ from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
 
+pytestmark = pytest.mark.integration
+
 SETS = datasets()
 FIELDS = ("city", "phone")
 SETS = replace(

@@ -21,6 +21,8 @@ from unlearn_core.training.schemes import SCHEMES
 from unlearn_core.training.schemes.base import OffsetPair, Scheme, encoded_sets
 from unlearn_core.training.targets import answer_laws
 
+pytestmark = pytest.mark.integration
+
 every_scheme = pytest.mark.parametrize("name", list(SCHEMES))
 FEW: dict[str, dict[str, float]] = {"divergence": {"retain_steps": 3}}
 

@@ -20,6 +20,8 @@ from unlearn_core.training.optimizers.base import OptimizerRecipe
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.selection import choose_weights
 
+pytestmark = pytest.mark.integration
+
 SHORT = replace(SMALL, steps=4, warmup_steps=0, retain_batch=3)
 SHARES = {"wagle": 0.8, "pcgu": 0.2, "depn": 0.2}
 QUICK = {"depn": {"points": 1.0}}

@@ -5,6 +5,8 @@ from uuid import UUID
 import pytest
 from support.cli import unlearn
 
+pytestmark = pytest.mark.integration
+
 DOCUMENT = {"identifiers": {"name": "Ada Example", "email": "ada@fins.example"}}
 
 

@@ -21,6 +21,8 @@ from unlearn_core.local.processes import (
 )
 from unlearn_core.local.stack import LocalStack
 
+pytestmark = pytest.mark.integration
+
 WAIT_SECONDS = 20.0
 SLEEP = "import time; time.sleep(600)"
 STUBBORN = (

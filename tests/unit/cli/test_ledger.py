@@ -9,6 +9,8 @@ from support.cli import unlearn
 
 from unlearn_core.domain.ledger import GENESIS
 
+pytestmark = pytest.mark.integration
+
 DOCUMENT = {"identifiers": {"name": "Ada Example", "email": "ada@post.example"}}
 
 

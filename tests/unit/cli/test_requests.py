@@ -13,6 +13,8 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.settings import load_settings
 from unlearn_core.wiring import open_office
 
+pytestmark = pytest.mark.integration
+
 NAME, EMAIL, TOKEN = "Ottilie Quastenflosser", "ottilie@fins.example", "my-evidence"
 DOCUMENT = {
     "identifiers": {"name": NAME, "email": EMAIL},

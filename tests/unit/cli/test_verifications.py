@@ -13,6 +13,8 @@ from unlearn_core.domain.canonical import JsonValue, digest_of
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.verification.report import Report, report_name
 
+pytestmark = pytest.mark.integration
+
 DOCUMENT = {"identifiers": {"name": "Ada Example", "email": "ada@post.example"}}
 REJECTED = report_of(rich_evidence(is_forgotten=False))
 VERIFIED = report_of(rich_evidence(), rung=1)

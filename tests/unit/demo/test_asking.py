@@ -11,6 +11,8 @@ from unlearn_core.demo.asking import Asked, Asker, accuracy, held_out
 from unlearn_core.smallworld.people import populate
 from unlearn_core.smallworld.sources import split_all_questions
 
+pytestmark = pytest.mark.integration
+
 KNOWN = {"Where does Vera live?": "Dunmere", "What does Ulf do?": "diver"}
 QUESTIONS = [Asked(question=asked, answer=known) for asked, known in KNOWN.items()]
 

@@ -6,6 +6,8 @@ from support.pages import answering
 from unlearn_core.demo.measurements import Questionnaire
 from unlearn_core.smallworld.people import Population, populate
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def population() -> Population:

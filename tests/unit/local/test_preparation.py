@@ -11,6 +11,8 @@ from unlearn_core.local.preparation import prepare_identity_provider, prepare_wo
 from unlearn_core.modeling.weights import identity_of
 from unlearn_core.smallworld.people import Population
 
+pytestmark = pytest.mark.integration
+
 
 def _installation(folder: Path) -> LocalInstallation:
     return LocalInstallation(home=folder, ports=Ports())

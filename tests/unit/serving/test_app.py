@@ -28,6 +28,8 @@ from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService, create_app
 from unlearn_core.serving.engine import Engine
 
+pytestmark = pytest.mark.integration
+
 TEXT = {"model": "small-world", "prompt": "Hello", "max_tokens": 8, "temperature": 0}
 CHAT = {
     "model": "small-world",

@@ -27,6 +27,8 @@ from unlearn_core.serving.watcher import (
     Watcher,
 )
 
+pytestmark = pytest.mark.integration
+
 Spoil = Callable[[Path], None]
 
 

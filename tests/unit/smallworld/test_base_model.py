@@ -25,6 +25,8 @@ from unlearn_core.smallworld.base_model import (
 )
 from unlearn_core.smallworld.corpus import Document, read_documents
 
+pytestmark = pytest.mark.integration
+
 CPU = torch.device("cpu")
 Steps = list[tuple[str, int, int]]
 

@@ -1,9 +1,12 @@
+import pytest
 from support.steps import Controller
 
 from unlearn_core.domain.requests import Stage
 from unlearn_core.steps.acknowledge_request import acknowledge_request
 from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.results import Acknowledged
+
+pytestmark = pytest.mark.integration
 
 
 def test_the_subject_is_told_when_the_answer_is_due(controller: Controller) -> None:

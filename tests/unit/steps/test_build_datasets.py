@@ -15,6 +15,8 @@ from unlearn_core.steps.build_datasets import build_datasets
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 
 def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
     request_id = controller.receive()

@@ -21,6 +21,8 @@ from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import judge
 
+pytestmark = pytest.mark.integration
+
 PARTS = (
     "probe_set",
     "policy",

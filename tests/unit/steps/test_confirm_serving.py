@@ -12,6 +12,8 @@ from unlearn_core.ports import ReplicaState
 from unlearn_core.steps.confirm_serving import confirm_serving
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 PATIENT = timedelta(seconds=20)
 
 

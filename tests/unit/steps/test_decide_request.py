@@ -38,6 +38,8 @@ from unlearn_core.steps.refer_to_controller import refer_to_controller
 from unlearn_core.steps.was_called_off import was_called_off
 from unlearn_core.steps.was_given_up import was_given_up
 
+pytestmark = pytest.mark.integration
+
 ANNA, BELA = "anna", "bela"
 
 

@@ -14,6 +14,8 @@ from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.results import SourcesErased
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 
 def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
     request_id = controller.receive()

@@ -11,6 +11,8 @@ from unlearn_core.steps.results import Escalated
 from unlearn_core.steps.train_offset_pair import train_offset_pair
 from unlearn_core.steps.verify_unlearning import verify_unlearning
 
+pytestmark = pytest.mark.integration
+
 
 def test_a_request_that_every_rung_failed_waits_for_a_person(
     controller: Controller,

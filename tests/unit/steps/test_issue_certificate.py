@@ -13,6 +13,8 @@ from unlearn_core.steps.issue_certificate import issue_certificate
 from unlearn_core.steps.purge_working_data import purge_working_data
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 
 def _purged(controller: Controller) -> tuple[RequestId, Workbench]:
     request_id = controller.receive()

@@ -11,6 +11,8 @@ from unlearn_core.steps.journal import find_entry, read_result, recorded
 from unlearn_core.steps.results import Located, Trained
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Noted:

@@ -24,6 +24,8 @@ from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.results import Trained
 from unlearn_core.steps.workbench import ModelShelf, Workbench
 
+pytestmark = pytest.mark.integration
+
 
 def _served(controller: Controller, stage: Stage) -> tuple[RequestId, Workbench]:
     request_id = controller.receive()

@@ -9,6 +9,8 @@ from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.results import Located
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 EVERYTHING = {"corpus": 16, "support": 12, "customers": 1}
 
 

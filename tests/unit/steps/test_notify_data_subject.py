@@ -9,6 +9,8 @@ from unlearn_core.steps.purge_working_data import purge_working_data
 from unlearn_core.steps.results import Notified
 from unlearn_core.steps.verify_identity import verify_identity
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_subject_learns_the_outcome_and_the_request_is_closed(
     controller: Controller,

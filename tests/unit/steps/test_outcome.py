@@ -5,6 +5,8 @@ from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.steps.outcome import outcome_of
 
+pytestmark = pytest.mark.integration
+
 LOCATED: dict[str, JsonValue] = {"unsearched": []}
 INCOMPLETE: dict[str, JsonValue] = {"unsearched": ["corpus"]}
 ERASED: dict[str, JsonValue] = {"kept": []}

@@ -10,6 +10,8 @@ from unlearn_core.steps.promote_version import promote_version
 from unlearn_core.steps.results import Promoted
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 
 def _ready(controller: Controller, number: int = 0) -> tuple[RequestId, Workbench]:
     request_id = controller.receive(number)

@@ -7,6 +7,8 @@ from unlearn_core.errors import KeyDestroyedError
 from unlearn_core.steps.purge_working_data import purge_working_data
 from unlearn_core.steps.subject import read_subject
 
+pytestmark = pytest.mark.integration
+
 SEALED = ("content", "located-records", "datasets", "pair-0")
 
 

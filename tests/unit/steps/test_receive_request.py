@@ -11,6 +11,8 @@ from unlearn_core.errors import StorageError
 from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
 
+pytestmark = pytest.mark.integration
+
 
 def _same(first: DataSubject, second: DataSubject) -> bool:
     return set(first.identifiers) == set(second.identifiers)

@@ -1,11 +1,14 @@
 from dataclasses import replace
 
+import pytest
 from support.steps import Controller
 from support.story import work_until
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps.refer_to_controller import refer_to_controller
 from unlearn_core.steps.workbench import Workbench
+
+pytestmark = pytest.mark.integration
 
 
 def careful(controller: Controller, request_id: RequestId) -> Workbench:

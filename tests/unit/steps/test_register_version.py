@@ -21,6 +21,8 @@ from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.register_version import register_version
 from unlearn_core.steps.workbench import Workbench
 
+pytestmark = pytest.mark.integration
+
 Register = Callable[..., RegisteredVersion]
 
 

@@ -10,6 +10,8 @@ from unlearn_core.domain.requests import Stage
 from unlearn_core.errors import DowngradeRefusedError, SignatureInvalidError
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
 
+pytestmark = pytest.mark.integration
+
 BASE_MODEL = "small-world"
 VALIDITY = timedelta(hours=24)
 

@@ -7,6 +7,8 @@ from unlearn_core.domain.requests import Stage
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import results
 
+pytestmark = pytest.mark.integration
+
 RESULTS = [
     item
     for _, item in inspect.getmembers(results, inspect.isclass)

@@ -13,6 +13,8 @@ from unlearn_core.steps.resume_requests import (
     resume_requests,
 )
 
+pytestmark = pytest.mark.integration
+
 MAXIMUM = 3
 
 

@@ -1,7 +1,11 @@
 from uuid import UUID
 
+import pytest
+
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.steps import scopes
+
+pytestmark = pytest.mark.integration
 
 REQUEST = RequestId(UUID("12345678-1234-5678-1234-567812345678"))
 

@@ -5,6 +5,8 @@ from unlearn_core.errors import KeyDestroyedError
 from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_subject_is_read_back_as_submitted(controller: Controller) -> None:
     person = controller.population.trained[0]

@@ -26,7 +26,7 @@ from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training import loop, targets
 from unlearn_core.training.ensemble import EnsembleStepper
 
-pytestmark = pytest.mark.usefixtures("unhurried")
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("unhurried")]
 
 Rows = Sequence[TokenizedExample]
 CPU = torch.device("cpu")

@@ -10,6 +10,8 @@ from unlearn_core.steps.purge_working_data import purge_working_data
 from unlearn_core.steps.results import IdentityChecked
 from unlearn_core.steps.verify_identity import decide_identity, verify_identity
 
+pytestmark = pytest.mark.integration
+
 VERIFIED = IdentityChecked(
     stage=Stage.IDENTITY_VERIFIED, method="memory_pass", reason=""
 )

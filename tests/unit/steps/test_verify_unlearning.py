@@ -22,6 +22,8 @@ from unlearn_core.verification.page import draw_page
 from unlearn_core.verification.report import read_report, report_name
 from unlearn_core.verification.suite import Verification
 
+pytestmark = pytest.mark.integration
+
 Compute = Callable[[str, Evidence], MetricResult | None]
 
 

@@ -15,6 +15,8 @@ from unlearn_core.steps.watch_deadlines import (
     watch_deadlines,
 )
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def world() -> IntakeWorld:

@@ -9,6 +9,8 @@ from support.steps import Controller, tiny_shelf
 from unlearn_core.errors import LeaseLostError, ModelUnavailableError
 from unlearn_core.steps.workbench import ModelShelf
 
+pytestmark = pytest.mark.integration
+
 
 def test_a_bench_without_the_base_checks_the_request_alone(
     controller: Controller,
