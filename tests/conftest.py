@@ -1,7 +1,10 @@
 """What holds for every test."""
 
 import gc
+import logging
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 # A loaded machine is slow, not wrong: no limit on the time of one example.
@@ -17,3 +20,11 @@ def pytest_collection_finish() -> None:
     """From here on garbage is looked for among what tests make."""
     gc.enable()
     gc.freeze()
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    """Undo what a process does to the logger of the package."""
+    logger = logging.getLogger("unlearn")
+    kept = logger.handlers, logger.level, logger.propagate
+    yield
+    logger.handlers, logger.level, logger.propagate = kept

@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
+
+from support.pages import listening
 
 Told = Callable[[Sequence[int]], dict[str, float]]
 """The likeliest tokens after a context, by the names that the service uses."""
@@ -53,13 +54,6 @@ def completions(service: Service) -> Iterator[Service]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    service.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as address:
+        service.address = address
         yield service
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

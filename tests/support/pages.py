@@ -1,4 +1,4 @@
-"""A small web server on the loopback interface, answering as a test says."""
+"""Small web servers on the loopback interface, answering as a test says."""
 
 import json
 import threading
@@ -11,12 +11,27 @@ Answer = Callable[[str, Any], tuple[int, Any]]
 """From a path and a posted JSON value to a status and a JSON value."""
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on a free port and return the address."""
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 @contextmanager
 def answering(answer: Answer) -> Iterator[str]:
     """Serve and return the address."""
-
-    class Server(ThreadingHTTPServer):
-        request_queue_size = 128
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -40,12 +55,5 @@ def answering(answer: Answer) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    server = Server(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with listening(Handler) as address:
+        yield address

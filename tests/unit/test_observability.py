@@ -2,7 +2,6 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 from typing import TextIO
 from uuid import UUID
 
@@ -19,15 +18,12 @@ from unlearn_core.privacy import Personal
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Configure logging, write into a buffer, and put everything back afterwards."""
-    logger = logging.getLogger("unlearn")
-    before = (logger.handlers, logger.level, logger.propagate)
+def written(restored_logging: None) -> io.StringIO:  # noqa: ARG001 - afterwards
+    """Configure logging and write into a buffer."""
     configure_logging()
     buffer = io.StringIO()
     only_handler().setStream(buffer)
-    yield buffer
-    logger.handlers, logger.level, logger.propagate = before
+    return buffer
 
 
 def only_handler() -> logging.StreamHandler[TextIO]:

@@ -1,19 +1,9 @@
-import logging
-from collections.abc import Iterator
-
 import pytest
 from support.intake import IntakeWorld
 
 from unlearn_core.intake import __main__ as process
 
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    """Undo what the process does to the logger of the package."""
-    logger = logging.getLogger("unlearn")
-    kept = logger.handlers, logger.level, logger.propagate
-    yield
-    logger.handlers, logger.level, logger.propagate = kept
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def test_the_process_serves_where_the_settings_say_and_logs_no_visitors(

@@ -1,5 +1,3 @@
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,14 +6,7 @@ from support.serving import ServingWorld
 from unlearn_core.serving import __main__ as process
 from unlearn_core.settings import Settings
 
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    """Undo what the process does to the logger of the package."""
-    logger = logging.getLogger("unlearn")
-    kept = logger.handlers, logger.level, logger.propagate
-    yield
-    logger.handlers, logger.level, logger.propagate = kept
+pytestmark = pytest.mark.usefixtures("restored_logging")
 
 
 def test_the_process_serves_where_the_settings_say_and_logs_no_questions(
