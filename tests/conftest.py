@@ -21,6 +21,7 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.freeze()
 
+
 @pytest.fixture
 def restored_logging() -> Iterator[None]:
     """Undo what a process does to the logger of the package."""
