@@ -73,17 +73,18 @@ RETAIN_TERMS: Mapping[str, tuple[str, float]] = {
     "eul": ("descent_kl", 1.0),
     "jensun": ("jensen_shannon", 1.0),
 }
-AS_THE_DEFAULT = ("twin", "name_swap")
 
 
 def recipe_of(objective: str) -> TrainingRecipe:
     """Return the recipe that an objective is measured with."""
-    if objective in AS_THE_DEFAULT:
-        return replace(DEFAULT, objective=objective)
+    if objective == DEFAULT.objective:
+        return DEFAULT
+    recipe = replace(DEFAULT, objective=objective, objective_parameters={})
+    if objective == "name_swap":
+        return recipe
     term, weight = RETAIN_TERMS.get(objective, ("kl", 1.0))
     return replace(
-        DEFAULT,
-        objective=objective,
+        recipe,
         retain_term=term,
         retain_weight=weight,
         stranger_weight=0.0,

@@ -19,6 +19,7 @@ from unlearn_core.domain.datasets import Datasets, PersonFacts
 from unlearn_core.domain.people import gather_people, plain_passages
 from unlearn_core.domain.sources import SourceRecord
 from unlearn_core.domain.subjects import parse_subject
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
     WEIGHTS_FILE,
@@ -36,6 +37,7 @@ from unlearn_core.smallworld.base_model import (
 from unlearn_core.smallworld.corpus import Document, read_documents
 from unlearn_core.smallworld.people import Person, populate
 from unlearn_core.smallworld.sources import write_sources
+from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 
 CPU = torch.device("cpu")
 
@@ -87,7 +89,7 @@ class SmallWorld:
             for record in self.records
             if (record.source, record.record_id) not in gone
         ]
-        return curate(
+        datasets = curate(
             Material(
                 stated_name=Personal(subject.name),
                 located=located,
@@ -101,6 +103,9 @@ class SmallWorld:
             data_map=self.opened.declared,
             token_count=lambda text: len(self.tokenizer.text(text)),
             seed=str(subject.number),
+        )
+        return ordinary_twins_first(
+            datasets, likelihoods_under(PlainLaw(self.base), self.tokenizer)
         )
 
     def records_of(self, subject: Person) -> frozenset[tuple[str, str]]:

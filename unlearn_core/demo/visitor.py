@@ -15,6 +15,7 @@ import httpx
 from unlearn_core.cli.words import STAGE_WORDS
 from unlearn_core.demo.narration import Narrator
 from unlearn_core.demo.wiring import DemoTools, issue_token
+from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.local.environment import LocalInstallation
@@ -22,6 +23,17 @@ from unlearn_core.local.preparation import prepare_identity_provider
 from unlearn_core.settings import Settings
 
 LOOK_SECONDS = 0.5
+
+
+def _in_words(entry: LedgerEntry) -> str:
+    """Return what happened, with the gates that failed if some did."""
+    words = STAGE_WORDS.get(entry.event, "")
+    failed = entry.payload.get("failed_gates")
+    return (
+        f"{words}: {', '.join(failed)}"
+        if isinstance(failed, list) and failed
+        else words
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +80,8 @@ class Visitor:
                 entries = list(tools.ledger.entries(request_id))
                 elapsed = time.monotonic() - began
                 for entry in entries[told:]:
-                    if word := STAGE_WORDS.get(entry.event):
-                        self.narrator.say(f"   {elapsed:6.1f} s  {word}")
+                    if words := _in_words(entry):
+                        self.narrator.say(f"   {elapsed:6.1f} s  {words}")
                 told = len(entries)
                 is_over = request["stage"] in (Stage.NOTIFIED, Stage.ESCALATED)
                 if is_over or elapsed > self.patience_seconds:

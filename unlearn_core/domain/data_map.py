@@ -58,7 +58,7 @@ class Sizes:
     """
 
     twins: int = 20
-    twin_versions: int = 3
+    twin_versions: int = 6
     retain_people: int = 200
     neighbour_probes: int = 20
     retained_probes: int = 40

@@ -38,8 +38,8 @@ class SelfDistillation:
 
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean KL(lowered || served), in nats."""
-        lowered_NV = _changed(laws.target_NV, laws.labels_N, by=-self.beta)
-        return kullback_leibler(torch.log_softmax(lowered_NV, -1), laws.served_NV)
+        lowered_NV = lowered(laws.target_NV, laws.labels_N, by=self.beta)
+        return kullback_leibler(lowered_NV, laws.served_NV)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,11 @@ class OwnLawWithoutTruth:
         own_NV = laws.served_NV.detach()
         target_NV = _changed(own_NV, laws.labels_N, by=-math.inf).softmax(-1)
         return -(target_NV * laws.served_NV).sum(-1).mean()
+
+
+def lowered(law_NV: Tensor, labels_N: Tensor, *, by: float) -> Tensor:
+    """Return the law ``[N, V]`` with the true tokens' logits lowered, in nats."""
+    return torch.log_softmax(_changed(law_NV, labels_N, by=-by), -1)
 
 
 def _changed(law_NV: Tensor, labels_N: Tensor, *, by: float) -> Tensor:

@@ -13,8 +13,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from unlearn_core.objectives.base import AnswerLaws, Teacher
+from unlearn_core.objectives.base import AnswerLaws, Teacher, require_weights
 from unlearn_core.objectives.divergences import log_ratio
+from unlearn_core.objectives.tilting import lowered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,16 +24,30 @@ class TwinMatching:
 
     Attributes:
         label_weight: Weight of the true token's own term.
+        margin: How far below the twin's the true tokens' logits shall come to lie, in
+            nats: in words that training has not seen they come out that much higher.
     """
 
     label_weight: float = 0.1
+    margin: float = 0.0
     teacher: ClassVar[Teacher] = Teacher.TWIN
     mean_over_positions: ClassVar[bool] = True
 
+    def __post_init__(self) -> None:
+        """Refuse to raise what shall be forgotten.
+
+        Raises:
+            ValueError: A hyperparameter is negative or not finite.
+        """
+        require_weights(label_weight=self.label_weight, margin=self.margin)
+
     def __call__(self, laws: AnswerLaws) -> Tensor:
         """Return the mean distance."""
+        target_NV = laws.target_NV
+        if self.margin:
+            target_NV = lowered(target_NV, laws.labels_N, by=self.margin)
         return log_ratio(
-            laws.target_NV,
+            target_NV,
             laws.served_NV,
             remembered_NV=laws.base_NV,
             labels_N=laws.labels_N,

@@ -25,6 +25,7 @@ from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 from unlearn_core.verification.evidence import guessed_facts
 from unlearn_core.verification.suite import check_controls
 
@@ -72,7 +73,7 @@ def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
         bench.holdout.read(), data_map=bench.data_map, prefix="control"
     )
     tokenizer = bench.models.tokenizer
-    return curate(
+    datasets = curate(
         Material(
             stated_name=subject.of_kind(IdentifierKind.NAME)[0].value,
             located=located,
@@ -85,6 +86,8 @@ def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
         token_count=lambda text: len(tokenizer.text(text)),
         seed=str(request_id),
     )
+    base = PlainLaw(bench.models.base)
+    return ordinary_twins_first(datasets, likelihoods_under(base, tokenizer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

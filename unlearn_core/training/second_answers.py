@@ -61,7 +61,8 @@ def second_answers(
 def twin_version(datasets: Datasets, *, seed: int) -> tuple[Example, ...]:
     """Return one version of the forget examples as they read for a twin.
 
-    The seed chooses it, so a later rung of the ladder learns from another twin.
+    The seed chooses it, so a later rung of the ladder learns from another twin; the
+    first is the most ordinary one (`twins.ordinary_twins_first`).
 
     Raises:
         InvalidRecipeError: There are no twins.

@@ -72,6 +72,19 @@ def test_a_request_is_followed_until_it_is_answered_or_waits(
     assert told.count("offset pair trained") == 1
 
 
+def test_a_rejection_names_the_gates_that_failed(
+    tmp_path: Path, controller: Controller, page: StringIO
+) -> None:
+    gates = ["G2-truth-ratio", "G3-indistinguishable"]
+    rejected = {"failed_gates": gates}
+    controller.store.note(Stage.UNLEARNING_REJECTED, rejected, request_id=REQUEST)
+
+    with answering(lambda *_: (200, {"stage": Stage.ESCALATED})) as address:
+        _visitor(tmp_path, page, address=address).follow(REQUEST, tools_of(controller))
+
+    assert ": G2-truth-ratio, G3-indistinguishable\n" in page.getvalue()
+
+
 def _program(folder: Path, answer: dict[str, object]) -> Path:
     """Write a program that keeps what it was called with, and answers."""
     path, seen = folder / "program", folder / "seen.jsonl"

@@ -360,7 +360,7 @@ def test_probes_of_the_subject_carry_wrong_values() -> None:
 
 def test_the_usual_sizes_apply_if_none_are_given() -> None:
     sets = curate(material(), data_map=data_map(), token_count=len, seed="seed")
-    assert len(sets.forget.twins) == 3
+    assert len(sets.forget.twins) == 6
     assert len(sets.retain.people) == 21
     # Twins come first: of twelve reserved people none is left as a control.
     assert len(sets.holdout.twins) == 12
