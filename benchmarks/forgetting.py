@@ -60,6 +60,8 @@ COLUMNS = (
 ONLY_IN_THE_TABLE = "near"
 
 DEFAULT = default_ladder()[0]
+SUBJECTS = 16
+"""How many people of a world the retrained model does without."""
 # What each objective was published with, if not a Kullback-Leibler term of weight 1;
 # docs/catalogue/README.md. Steps, batches and learning rate are the default's.
 RETAIN_TERMS: Mapping[str, tuple[str, float]] = {
@@ -157,9 +159,9 @@ class Contest:
         )
 
 
-def contest(seed: int, *, subjects: int, cache: Path, progress: Progress) -> Contest:
+def contest(seed: int, *, cache: Path, progress: Progress) -> Contest:
     """Open a world for the comparison."""
-    world = open_world(seed, subjects=subjects, cache=cache, progress=progress)
+    world = open_world(seed, subjects=SUBJECTS, cache=cache, progress=progress)
     asked = control_probes(
         world.reserved,
         data_map=world.opened.declared,
@@ -180,7 +182,9 @@ def main() -> None:
     """Run the comparison and print table and JSON line."""
     parser = argparse.ArgumentParser(description="Compare the objectives.")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--subjects", type=int, default=16, help="per world")
+    parser.add_argument(
+        "--subjects", type=int, default=SUBJECTS, help="per world, 16 at most"
+    )
     parser.add_argument(
         "--others", type=int, default=1, help="subjects per world, other objectives"
     )
@@ -194,9 +198,7 @@ def main() -> None:
     with Progress(console=console) as progress:
         bar = progress.add_task("cells", total=options.seeds * sum(plan.values()))
         for seed in range(options.seeds):
-            opened = contest(
-                seed, subjects=options.subjects, cache=options.cache, progress=progress
-            )
+            opened = contest(seed, cache=options.cache, progress=progress)
             for name, count in plan.items():
                 for subject in opened.world.subjects[:count]:
                     cells[name].append(opened.cell(name, subject))
