@@ -228,17 +228,21 @@ class _Curator:
             item.ref for item in people
         }
         wanted = {False: 1, True: self.sizes.neighbour_questions}
+        more_probes = {False: 0, True: self.sizes.neighbour_probe_questions - 1}
         examples: list[Example] = []
         probes: list[Probe] = []
         for person in people:
             for fact in person.facts:
                 asked = questions_about(person, fact, data_map=self.data_map)
                 probe, *others = self.rng.sample(asked, len(asked))
-                examples += others[: wanted[person.ref in neighbours]]
+                trained = wanted[person.ref in neighbours]
+                examples += others[:trained]
                 if group := group_of.get(person.ref):
-                    probes.append(
-                        Probe(group=group, entropy=fact.entropy, example=probe)
-                    )
+                    more = more_probes[group is Group.NEIGHBOUR]
+                    probes += [
+                        Probe(group=group, entropy=fact.entropy, example=item)
+                        for item in (probe, *others[trained:][:more])
+                    ]
         count = min(self.sizes.plain_texts, len(material.plain))
         plain = self.rng.sample(list(material.plain), count)
         return (

@@ -55,19 +55,22 @@ class Sizes:
         trained_questions: Fewest questions per fact that training gets.
         neighbour_questions: Questions per fact of a neighbour in the retain set;
             everybody else has one.
+        neighbour_probe_questions: Most held-out questions per fact of a neighbour;
+            everybody else who stays is asked one.
     """
 
     twins: int = 20
     twin_versions: int = 6
     retain_people: int = 200
     neighbour_probes: int = 20
-    retained_probes: int = 40
+    retained_probes: int = 80
     plain_texts: int = 64
     strangers: int = 200
     control_questions: int = 2
     alternatives: int = 5
     trained_questions: int = 2
     neighbour_questions: int = 3
+    neighbour_probe_questions: int = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,7 +249,7 @@ _ROWS: TypeAdapter[RecipeLadder] = TypeAdapter(RecipeLadder)
 
 def default_ladder() -> RecipeLadder:
     """Return the built-in ladder: the measured default, then longer and stronger."""
-    first = TrainingRecipe(objective_parameters={"margin": 0.25})
+    first = TrainingRecipe(objective_parameters={"margin": 0.5})
     return (
         first,
         replace(first, steps=300, seed=1),

@@ -317,6 +317,24 @@ def test_a_retained_fact_is_trained_with_one_question_a_neighbours_with_three() 
     }
 
 
+def test_a_neighbour_is_asked_more_held_out_questions_than_others() -> None:
+    made_of = material()
+    sizes = replace(SMALL, neighbour_questions=1, neighbour_probe_questions=2)
+    sets = build(made_of, sizes=sizes)
+    counts = Counter(
+        (item.group, item.example.ref, item.example.field)
+        for item in sets.probes
+        if item.group in {Group.RETAINED, Group.NEIGHBOUR}
+    )
+    assert {group: count for (group, _, _), count in counts.items()} == {
+        Group.RETAINED: 1,
+        Group.NEIGHBOUR: 2,
+    }
+    trained = {item.prompt for item in sets.retain.examples}
+    asked = {item.example.prompt for item in sets.probes}
+    assert not trained & asked
+
+
 def test_no_more_plain_text_is_drawn_than_there_is() -> None:
     sets = build(sizes=Sizes(plain_texts=99, twins=4, strangers=0))
     assert sum(item.ref == "" for item in sets.retain.examples) == 5

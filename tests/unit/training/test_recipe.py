@@ -108,7 +108,7 @@ def test_the_digest_covers_every_field() -> None:
 def test_the_default_ladder_tries_harder_with_every_rung() -> None:
     ladder = default_ladder()
     assert load_ladder(None) == ladder
-    assert ladder[0] == TrainingRecipe(objective_parameters={"margin": 0.25})
+    assert ladder[0] == TrainingRecipe(objective_parameters={"margin": 0.5})
     assert [recipe.steps for recipe in ladder] == [200, 300, 400]
     assert len({recipe.seed for recipe in ladder}) == 3
 
