@@ -18,7 +18,7 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
-        bench-training bench-ways bench-tracing bench-influence clean
+        bench-training bench-ways bench-tracing bench-influence bench-calibration clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -102,6 +102,9 @@ bench-influence: setup ## Do gradients find the records that taught a fact?
 
 bench-sequential: setup ## Sixteen requests one after another, in several ways
 	$(BIN)/python -m benchmarks.sequential
+
+bench-calibration: setup ## Does the suite pass who is forgotten, and only then? OPTIONS="--seeds 1" for less
+	$(BIN)/python -m benchmarks.calibration $(OPTIONS)
 
 bench-training: setup ## What a training step costs beside plain fine-tuning
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training

@@ -23,7 +23,7 @@ import argparse
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.objectives import FORGET_OBJECTIVES
 from unlearn_core.smallworld.people import Person
 from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe, default_ladder
 from unlearn_core.verification.evidence import guessed_facts
@@ -124,7 +125,7 @@ class Contest:
 
         version = digest_of_json(self._made_with(name))[7:15]
         name_of_file = f"{self.seed}-{subject.number}-{name}-{version}.json"
-        return kept(self.folder / name_of_file, measured)
+        return kept(self.folder / name_of_file, measured, kind=Cell)
 
     def _made_with(self, name: str) -> dict[str, JsonValue]:
         """Return what decides about a cell beside world and subject."""
@@ -139,24 +140,32 @@ class Contest:
             return PlainLaw(self.world.base)
         if name == RETRAINED:
             return PlainLaw(self.world.retrained)
-        recipe = recipe_of(name)
-        unlearned = make_unlearned(
-            sets,
-            materials=PairMaterials(
-                base=self.world.base,
-                tokenizer=self.world.tokenizer,
-                reference=self.world.reference,
-            ),
-            recipe=recipe,
-            checkpoints=NoCheckpoints(),
-            on_progress=lambda _step: None,
-        )
-        return OffsetModel(
-            self.world.base,
-            unlearned=unlearned,
-            reference=self.world.reference,
-            alpha=recipe.alpha,
-        )
+        return offset_law(self.world, sets, recipe_of(name))
+
+
+def offset_law(
+    world: SmallWorld,
+    sets: Datasets,
+    recipe: TrainingRecipe,
+    *,
+    on_progress: Callable[[TrainingProgress], None] = lambda _step: None,
+) -> NextTokenLaw:
+    """Train a pair from the start and return the base with it."""
+    unlearned = make_unlearned(
+        sets,
+        materials=PairMaterials(
+            base=world.base, tokenizer=world.tokenizer, reference=world.reference
+        ),
+        recipe=recipe,
+        checkpoints=NoCheckpoints(),
+        on_progress=on_progress,
+    )
+    return OffsetModel(
+        world.base,
+        unlearned=unlearned,
+        reference=world.reference,
+        alpha=recipe.alpha,
+    )
 
 
 def contest(seed: int, *, cache: Path, progress: Progress) -> Contest:

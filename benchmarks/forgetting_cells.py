@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
+from pydantic import TypeAdapter
 
 from benchmarks.small_worlds import SmallWorld
 from unlearn_core.domain.datasets import Datasets, Entropy, Group, Probe
@@ -21,8 +23,13 @@ from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.training.targets import answer_laws
 from unlearn_core.verification.judge import states
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 DRAWS = 100
 ANSWER_TOKENS = 24
+
+Kept = TypeVar("Kept", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +58,16 @@ class Cell:
         return fmean(self.facts)
 
 
-def kept(path: Path, measured: Callable[[], Cell]) -> Cell:
-    """Return the cell of a file, measured now if it is not there."""
+def kept(path: Path, measured: Callable[[], Kept], *, kind: type[Kept]) -> Kept:
+    """Return the cell of a file, measured now if it is not there.
+
+    Args:
+        path: The file.
+        measured: Measures it.
+        kind: What the file holds, such as `Cell`.
+    """
     if path.is_file():
-        return Cell(**json.loads(path.read_text()))
+        return TypeAdapter(kind).validate_python(json.loads(path.read_text()))
     cell = measured()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
@@ -85,7 +98,7 @@ def measure(
         subject=subject,
         true=dict(true),
         facts=[fmean(values) for values in _by_fact(law, own, world).values()],
-        controls=_by_person(law, controls, world),
+        controls=by_person(law, controls, world),
         leaked=_leaked(law, own, world, seed=seed),
     )
 
@@ -134,9 +147,10 @@ def _by_fact(
     return found
 
 
-def _by_person(
+def by_person(
     law: NextTokenLaw, probes: Sequence[Probe], world: SmallWorld
 ) -> dict[str, float]:
+    """Return every person's mean log-probability, facts weighing the same."""
     found: dict[str, list[float]] = defaultdict(list)
     for (person, _), values in _by_fact(law, probes, world).items():
         found[person].append(fmean(values))

@@ -192,6 +192,7 @@ class Comparison:
             lambda: measure(
                 law_of(), self._sets(), self.world, seed=self.seed, subject=number
             ),
+            kind=Cell,
         )
 
     def _sets(self) -> Datasets:

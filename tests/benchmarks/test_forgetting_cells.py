@@ -20,8 +20,8 @@ def test_a_cell_is_measured_once(tmp_path: Path) -> None:
         return CELL
 
     path = tmp_path / "cells" / "1-2-twin.json"
-    assert kept(path, measured) == CELL
-    assert kept(path, measured) == CELL
+    assert kept(path, measured, kind=Cell) == CELL
+    assert kept(path, measured, kind=Cell) == CELL
     assert calls == [1]
     assert [item.name for item in path.parent.iterdir()] == ["1-2-twin.json"]
 

@@ -83,13 +83,13 @@ def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verificat
         if (result := compute(name, evidence)) is not None
     }
     return Verification(
-        verdict=decide(results, policy=policy, present=_present(evidence)),
+        verdict=decide(results, policy=policy, present=preconditions(evidence)),
         results=tuple(results.values()),
         evidence=evidence,
     )
 
 
-def _present(evidence: Evidence) -> frozenset[Precondition]:
+def preconditions(evidence: Evidence) -> frozenset[Precondition]:
     """Return what the probes ask about; they were fixed before training."""
     entropies = {
         score.entropy for score in evidence.before if score.group is Group.SUBJECT
