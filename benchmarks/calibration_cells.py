@@ -8,7 +8,7 @@ is missing and fails its gate; then the files have to go.
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from benchmarks.forgetting import (
@@ -111,7 +111,11 @@ class Calibration:
     def verified(self, condition: str, subject: Person) -> Verified:
         """Return what the suite measures of a person; trains if it must."""
         version = digest_of_json(
-            {"made_with": self._made_with(condition), "asked": asked_by(self.policy)}
+            {
+                "made_with": self._made_with(condition),
+                "asked": asked_by(self.policy),
+                "sizes": asdict(self.contest.world.opened.declared.sizes),
+            }
         )[7:15]
         name = f"{self.contest.seed}-{subject.number}-{condition}-{version}.json"
         return kept(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from scipy import stats
@@ -25,6 +26,18 @@ def passed(people: Sequence[Verified], policy: AcceptancePolicy) -> list[bool]:
 def pass_rate(people: Sequence[Verified], policy: AcceptancePolicy) -> float | None:
     """Return the share of people for whom the model passes; None without people."""
     return fmean(passed(people, policy)) if people else None
+
+
+def forgotten_rate(
+    people: Sequence[Verified], policy: AcceptancePolicy
+) -> float | None:
+    """Return the pass rate with the gates aside that ask how others fare.
+
+    Those compare with the base. A retrained model is another training, so it differs
+    from the base for everybody; this says what it is rejected for beside that.
+    """
+    gates = tuple(gate for gate in policy.gates if not gate.name.startswith("G4"))
+    return pass_rate(people, replace(policy, gates=gates))
 
 
 def pass_interval(

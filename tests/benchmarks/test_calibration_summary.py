@@ -12,6 +12,7 @@ from benchmarks.calibration_summary import (
     false_alarm_bound,
     flag_rate,
     flagged,
+    forgotten_rate,
     limit_needed,
     partners,
     pass_interval,
@@ -26,6 +27,14 @@ def test_people_pass_or_fail_one_by_one() -> None:
     people = [person(value) for value in (0.9, 0.4, 0.06, 0.05)]
     assert pass_rate(people, POLICY) == 0.75
     assert failures(people, POLICY) == {TEST.name: 1}
+
+
+def test_what_others_lose_can_be_left_aside() -> None:
+    shift = replace(gate("retain_shift", limit=0.25), name="G4-shift")
+    both = policy(TEST, shift)
+    people = [person(0.9), person(0.01)]
+    assert pass_rate(people, both) == 0
+    assert forgotten_rate(people, both) == 0.5
 
 
 def test_nobody_has_no_rate() -> None:
