@@ -60,18 +60,21 @@ from benchmarks.calibration_summary import (
     pass_interval,
     pass_rate,
 )
-from benchmarks.forgetting import BASE, RETRAINED, contest
+from benchmarks.forgetting import BASE, RETRAINED, SUBJECTS, contest
 from benchmarks.forgetting_cells import Cell
 from benchmarks.forgetting_summary import summary
-from unlearn_core.domain.verdicts import AcceptancePolicy
+from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison
 from unlearn_core.metrics import ATTACKS
 from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.verification.policy import load_policy
 
-WITHOUT = 16
-"""People whom each world's retrained model never saw."""
-
 SHIPPED = PACKAGE_ROOT / "policies" / "acceptance-1.yaml"
+
+SIGNS: Mapping[Comparison, str] = {
+    Comparison.AT_LEAST: "\u2265",
+    Comparison.AT_MOST: "\u2264",
+    Comparison.ABOVE: ">",
+}
 
 People = Mapping[str, Sequence[Verified]]
 """The verified people of all worlds, by condition."""
@@ -82,7 +85,7 @@ def main() -> None:
     options = _parser().parse_args()
     policy = without_attacks(load_policy(options.policy))
     plan = plan_of(
-        options.only, trained=options.trained, people=min(options.people, WITHOUT)
+        options.only, trained=options.trained, people=min(options.people, SUBJECTS)
     )
     people: dict[str, list[Verified]] = defaultdict(list)
     worlds: list[Strangers] = []
@@ -92,9 +95,7 @@ def main() -> None:
         now = progress.add_task("")
         for seed in range(options.seeds):
             bench = Calibration(
-                contest=contest(
-                    seed, subjects=WITHOUT, cache=options.cache, progress=progress
-                ),
+                contest=contest(seed, cache=options.cache, progress=progress),
                 policy=policy,
                 folder=options.cache / "calibration",
                 show=lambda done, parts: progress.update(
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Judge the suite that judges.")
     parser.add_argument("--seeds", type=int, default=5, help="worlds")
     parser.add_argument(
-        "--people", type=int, default=WITHOUT, help="per world, retrained and base"
+        "--people", type=int, default=SUBJECTS, help="per world, retrained and base"
     )
     parser.add_argument(
         "--trained", type=int, default=4, help="per world and trained pair"
@@ -198,13 +199,16 @@ def _column(
 
 def _gates(people: People, policy: AcceptancePolicy) -> Table:
     """Show how many people each gate rejects, and what the retrained model needs."""
-    table = Table("gate", "limit", "needed", *people, title="Rejected people")
+    table = Table(title="Rejected people")
+    table.add_column("gate", no_wrap=True)
+    for title in ("limit", "needed", *people):
+        table.add_column(title, overflow="fold")
     rejected = {name: failures(own, policy) for name, own in people.items()}
     for gate in policy.gates:
         needed = limit_needed(gate, people.get(RETRAINED, ()))
         table.add_row(
             gate.name,
-            f"{gate.comparison.replace('_', ' ')} {gate.limit:g}",
+            f"{SIGNS[gate.comparison]} {gate.limit:g}",
             "" if needed is None else f"{needed:.3f}",
             *(str(counts[gate.name] or "") for counts in rejected.values()),
         )
