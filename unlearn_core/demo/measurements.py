@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from unlearn_core.demo.asking import Asked, accuracy, held_out
 from unlearn_core.smallworld.people import Person, Population
 
-NEIGHBOURS, RETAINED, CONTROLS = 15, 30, 40
+NEIGHBOURS, RETAINED, CONTROLS = 15, 30, 25
 ALL_HELD_OUT = 4
 
 
@@ -24,7 +24,7 @@ class Questionnaire:
     ) -> "Questionnaire":
         """Choose the people and their questions.
 
-        There are few neighbours, so each is asked as much as the subject.
+        There are few neighbours, so each is asked twice as much as others.
         """
         others = [item for item in population.trained if item != subject]
         near = [item for item in others if item.is_neighbour_of(subject)]
@@ -35,7 +35,7 @@ class Questionnaire:
 
         return cls(
             subject=ask([subject], ALL_HELD_OUT),
-            neighbours=ask(near[:NEIGHBOURS], ALL_HELD_OUT),
+            neighbours=ask(near[:NEIGHBOURS], 2),
             retained=ask(far[:RETAINED], 1),
             controls=ask(list(population.controls[:CONTROLS]), 1),
         )
