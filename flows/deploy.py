@@ -10,6 +10,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 
 from flows.deadlines import watch_legal_deadlines
 from flows.erasure import fulfil_erasure_request
+from flows.reverification import reverify_certificates
 from flows.upkeep import renew_serving_pointer
 from unlearn_core.settings import load_settings
 
@@ -17,9 +18,11 @@ WORK_POOL = "unlearn"
 ERASURE = "erasure"
 UPKEEP = "upkeep"
 DEADLINES = "deadlines"
+REVERIFICATION = "reverification"
 CONCURRENT_RUNS = 2
 RENEWALS_PER_VALIDITY = 4
 DEADLINE_PAUSE = timedelta(hours=6)
+CERTIFICATE_PAUSE = timedelta(hours=6)
 
 
 def deploy() -> None:
@@ -41,6 +44,12 @@ def deploy() -> None:
         "flows/deadlines.py",
         name=DEADLINES,
         interval=DEADLINE_PAUSE,
+    )
+    _deploy(
+        reverify_certificates,
+        "flows/reverification.py",
+        name=REVERIFICATION,
+        interval=CERTIFICATE_PAUSE,
     )
 
 

@@ -34,6 +34,7 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
             tasks.register_version(request_id)
             tasks.promote_version(request_id)
             tasks.confirm_serving(request_id)
+        tasks.keep_for_reverification(request_id)
         return conclude(request_id)
 
 

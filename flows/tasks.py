@@ -31,6 +31,9 @@ from unlearn_core.steps.acknowledge_request import (
 from unlearn_core.steps.build_datasets import build_datasets as _build_datasets
 from unlearn_core.steps.catch_up import catch_up as _catch_up
 from unlearn_core.steps.confirm_serving import confirm_serving as _confirm_serving
+from unlearn_core.steps.destroy_kept_data import (
+    destroy_kept_data as _destroy_kept_data,
+)
 from unlearn_core.steps.erase_source_records import (
     erase_source_records as _erase_source_records,
 )
@@ -39,6 +42,9 @@ from unlearn_core.steps.escalate_to_controller import (
 )
 from unlearn_core.steps.issue_certificate import (
     issue_certificate as _issue_certificate,
+)
+from unlearn_core.steps.keep_for_reverification import (
+    keep_for_reverification as _keep_for_reverification,
 )
 from unlearn_core.steps.locate_personal_data import (
     locate_personal_data as _locate_personal_data,
@@ -54,6 +60,9 @@ from unlearn_core.steps.refer_to_controller import (
     refer_to_controller as _refer_to_controller,
 )
 from unlearn_core.steps.register_version import register_version as _register_version
+from unlearn_core.steps.reverify_certificate import (
+    reverify_certificate as _reverify_certificate,
+)
 from unlearn_core.steps.train_offset_pair import (
     train_offset_pair as _train_offset_pair,
 )
@@ -186,6 +195,12 @@ def confirm_serving(request_id: UUID) -> results.ServingConfirmed:
     return _guarded(_confirm_serving, request_id)
 
 
+@task(name="keep for reverification", **_options)
+def keep_for_reverification(request_id: UUID) -> results.Arranged:
+    """Keep what the policy says, apart from the working data."""
+    return _guarded(_keep_for_reverification, request_id)
+
+
 @task(name="purge working data", **_options)
 def purge_working_data(request_id: UUID) -> results.Purged:
     """Destroy the key of the working data."""
@@ -202,3 +217,15 @@ def issue_certificate(request_id: UUID) -> results.Certified:
 def notify_data_subject(request_id: UUID) -> results.Notified:
     """Tell the subject the outcome."""
     return _guarded(_notify_data_subject, request_id)
+
+
+@task(name="destroy kept data", **_options)
+def destroy_kept_data(request_id: UUID) -> results.KeptDataDestroyed:
+    """Destroy what was kept for re-verification and has outlived its day."""
+    return _guarded(_destroy_kept_data, request_id)
+
+
+@task(name="reverify certificate", **_options)
+def reverify_certificate(request_id: UUID) -> results.Reverified:
+    """Ask what is served now; renew or fail the certificate."""
+    return _guarded(_reverify_certificate, request_id)

@@ -66,12 +66,23 @@ class Station:
         Raises:
             UnlearnError: A policy, a data map or a key is missing or invalid.
         """
+        return self._bench(self.office.store.get(request_id).base_model, lease)
+
+    def bench_for_certificates(self, lease: Lease) -> Workbench:
+        """Lay out one workbench for all certificates of the configured base model.
+
+        Raises:
+            UnlearnError: A policy, a data map or a key is missing or invalid.
+        """
+        return self._bench(self.office.settings.model.name, lease)
+
+    def _bench(self, base_model: str, lease: Lease) -> Workbench:
         office, settings = self.office, self.office.settings
         data_map = open_data_map(settings.data_map)
         return Workbench(
             lease=lease,
             teacher=_teacher(settings.teacher),
-            terms=_terms(settings, office.store.get(request_id).base_model),
+            terms=_terms(settings, base_model),
             policy=load_policy(settings.acceptance_policy),
             ladder=load_ladder(settings.recipe),
             data_map=data_map.declared,

@@ -27,6 +27,8 @@ from unlearn_core.steps.workbench import Workbench
 
 BASE_WAIT_SECONDS = 1800.0
 RENEWALS_PER_LEASE = 4
+CERTIFICATES = "certificates"
+"""What is leased by whoever looks at certificates."""
 
 T = TypeVar("T")
 
@@ -75,6 +77,36 @@ def alone_on_base(request_id: UUID) -> Iterator[None]:
     lease = _wait_for(station, base_resource(bench.terms.base_model))
     with _renewing(station, lease), _set(_BENCH, replace(bench, base_lease=lease)):
         yield
+
+
+@contextmanager
+def looking_at_certificates() -> Iterator[None]:
+    """Hold the lease of re-verification and lay out one workbench for all requests.
+
+    Raises:
+        LeaseBusyError: Another worker looks at them.
+        UnlearnError: A policy, a data map or a key is missing or invalid.
+    """
+    with open_station() as station:
+        lease = station.leases.acquire(
+            CERTIFICATES, holder=holder_name(), ttl=station.lease_time
+        )
+        with _renewing(station, lease):
+            bench = station.bench_for_certificates(lease)
+            with _set(_STATION, station), _set(_BENCH, bench):
+                yield
+
+
+def outlived_requests() -> tuple[RequestId, ...]:
+    """Return the requests of which something was kept for long enough."""
+    bench = _BENCH.get()
+    return bench.certificates.outlived(bench.terms.base_model)
+
+
+def due_requests() -> tuple[RequestId, ...]:
+    """Return the requests whose certificates are to be looked at now."""
+    bench = _BENCH.get()
+    return bench.certificates.due(bench.terms.base_model)
 
 
 def bench_of(request_id: UUID) -> Workbench:

@@ -26,6 +26,7 @@ from unlearn_core.settings import Settings
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
+from unlearn_core.steps.standing import CertificateDesk
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 
 
@@ -70,6 +71,11 @@ class Office:
             clock=self.clock,
             rule=Rule(legal.rule),
         )
+
+    @property
+    def certificates(self) -> CertificateDesk:
+        """Return what looking at certificates needs."""
+        return CertificateDesk(requests=self.store, ledger=self.store, clock=self.clock)
 
     def deadlines(self, *, holder: str) -> DeadlineWatch:
         """Return what watching the deadlines needs."""

@@ -207,6 +207,17 @@ def test_an_entry_keeps_its_moment_to_the_microsecond(records: Records) -> None:
     assert read.recorded_at == datetime(2026, 3, 2, 9, 0, 0, 1, tzinfo=UTC)
 
 
+def test_entries_of_one_kind_are_found(records: Records) -> None:
+    for number in (1, 2):
+        records.requests.receive(erasure_request(number), {})
+        records.ledger.note("looked", {"n": number}, request_id=request_id(number))
+    looked = list(records.ledger.entries(event="looked"))
+    assert [entry.payload["n"] for entry in looked] == [1, 2]
+    (received,) = records.ledger.entries(request_id(2), event=Stage.RECEIVED)
+    assert received.request_id == request_id(2)
+    assert list(records.ledger.entries(request_id(3), event="looked")) == []
+
+
 def test_entries_written_at_the_same_time_form_one_chain(records: Records) -> None:
     def write(writer: int) -> None:
         for number in range(10):

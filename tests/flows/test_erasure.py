@@ -105,6 +105,7 @@ def test_a_request_that_goes_well(monkeypatch: pytest.MonkeyPatch) -> None:
         "promote_version",
         "confirm_serving",
         "give base",
+        "keep_for_reverification",
         *END,
     ]
 

@@ -71,6 +71,15 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_one_bench_serves_all_certificates_of_the_configured_base() -> None:
+    with open_station() as station:
+        lease = station.leases.acquire("c", holder="me", ttl=station.lease_time)
+        bench = station.bench_for_certificates(lease)
+        assert (bench.terms.base_model, bench.lease) == ("small-world", lease)
+        assert bench.certificates.due("small-world") == ()
+
+
+@pytest.mark.usefixtures("home")
 def test_a_base_elsewhere_teaches_if_the_settings_name_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -2,13 +2,24 @@ import os
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from support.stations import MemoryStation
 from support.steps import LADDER
 
 from flows import work
-from flows.work import alone_on_base, bench_of, holder_name, rungs_of, working_on
+from flows.work import (
+    CERTIFICATES,
+    alone_on_base,
+    bench_of,
+    due_requests,
+    holder_name,
+    looking_at_certificates,
+    outlived_requests,
+    rungs_of,
+    working_on,
+)
 from unlearn_core.domain.leases import Lease
 from unlearn_core.errors import InvalidPolicyError, LeaseBusyError, LeaseLostError
 
@@ -206,3 +217,17 @@ def test_waiting_for_the_base_model_ends_some_time(
 
 def test_a_holder_is_named_after_machine_and_process() -> None:
     assert holder_name().endswith(f"-{os.getpid()}")
+
+
+def test_one_worker_looks_at_certificates_at_a_time(station: MemoryStation) -> None:
+    with looking_at_certificates():
+        assert not station.leases.is_free(CERTIFICATES)
+        assert (outlived_requests(), due_requests()) == ((), ())
+        bench_of(UUID(int=1)).check_lease()
+        with pytest.raises(LeaseBusyError):
+            station.leases.acquire(
+                CERTIFICATES, holder="another", ttl=station.lease_time
+            )
+
+    assert station.leases.is_free(CERTIFICATES)
+    assert station.closed == 1

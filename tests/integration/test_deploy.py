@@ -43,6 +43,22 @@ def test_the_deadlines_are_looked_at_four_times_a_day() -> None:
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("prefect_server")
+def test_certificates_are_looked_at_four_times_a_day() -> None:
+    deploy.deploy()
+
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name("reverify-certificates/reverification")
+
+    (schedule,) = found.schedules
+    assert schedule.active
+    assert isinstance(schedule.schedule, IntervalSchedule)
+    assert schedule.schedule.interval == timedelta(hours=6)
+    assert found.entrypoint == "flows/reverification.py:reverify_certificates"
+    assert found.parameters == {}
+
+
+@pytest.mark.integration
+@pytest.mark.usefixtures("prefect_server")
 def test_the_trigger_finds_the_deployment_in_the_workers_pool() -> None:
     for _ in range(2):
         deploy.deploy()

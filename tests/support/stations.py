@@ -48,6 +48,12 @@ class MemoryStation:
         self.benches.append(bench)
         return bench
 
+    def bench_for_certificates(self, lease: Lease) -> Workbench:
+        """Lay out the workbench for all certificates."""
+        bench = self.controller.certificate_bench(lease=lease)
+        self.benches.append(bench)
+        return bench
+
     @contextmanager
     def opened(self) -> Iterator["MemoryStation"]:
         """Open and close it."""

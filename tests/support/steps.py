@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import torch
@@ -281,6 +282,11 @@ class Controller:
             identity=self.identity,
             clock=self.clock,
         )
+
+    def certificate_bench(self, *, lease: Lease | None = None) -> Workbench:
+        """Lay out the workbench for all certificates."""
+        lease = lease or self.lease("certificates", holder="inspector")
+        return self.bench(RequestId(UUID(int=0)), lease=lease)
 
     def lose(self, bench: Workbench) -> Workbench:
         """Let the lease run out and another worker take over; return its bench."""

@@ -1,4 +1,4 @@
-"""``unlearn certificate``: fetch, read and verify."""
+"""``unlearn certificate``: fetch, read and verify; and how it stands today."""
 
 import sys
 from datetime import UTC, datetime
@@ -69,3 +69,27 @@ def fetch(
         sys.stdout.buffer.write(stored)
     else:
         file.write_bytes(stored)
+
+
+@app.command()
+def status(
+    request_id: Annotated[UUID, typer.Argument(help="The request id.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether a certificate is valid, expired or failed today, and why."""
+    standing = office().certificates.standing(RequestId(request_id))
+    if standing is None:
+        raise UnknownRequestError(request_id=request_id, missing="certificate")
+    show(
+        {
+            "status": standing.status.value,
+            "why": standing.reason.value,
+            "verified_at": standing.verified_at.isoformat(timespec="seconds"),
+            "valid_until": standing.valid_until.isoformat(timespec="seconds"),
+            "reverifications": standing.reverifications,
+            "failed_gates": list(standing.failed_gates),
+            "kept": standing.material.value if standing.material else None,
+        },
+        as_json=as_json,
+    )

@@ -62,10 +62,15 @@ def certificate_name(request_id: RequestId) -> str:
 
 
 class CertificateStatus(StrEnum):
-    """Whether a genuine certificate is still current."""
+    """Whether a genuine certificate is still current.
+
+    Whether a later verification failed is not in the certificate itself; the ledger
+    says so, see `domain.standing`.
+    """
 
     VALID = "valid"
     EXPIRED = "expired"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -209,7 +209,7 @@ def keyed_commitment(key: bytes, data: bytes) -> Digest:
 
 def to_bytes(sets: Datasets | ForgetSet) -> bytes:
     """Serialise sets; the result is personal data and must be sealed at once."""
-    return canonical_json(_plain(sets))
+    return canonical_json(plain_json(sets))
 
 
 def from_bytes(data: bytes) -> Datasets:
@@ -219,37 +219,37 @@ def from_bytes(data: bytes) -> Datasets:
     return Datasets(
         forget=ForgetSet(
             subject=_person(forget["subject"]),
-            examples=tuple(map(_example, forget["examples"])),
-            twins=tuple(tuple(map(_example, rows)) for rows in forget["twins"]),
+            examples=tuple(map(example_of, forget["examples"])),
+            twins=tuple(tuple(map(example_of, rows)) for rows in forget["twins"]),
         ),
         retain=RetainSet(
             people=tuple(map(_person, retain["people"])),
             neighbours=frozenset(retain["neighbours"]),
-            examples=tuple(map(_example, retain["examples"])),
+            examples=tuple(map(example_of, retain["examples"])),
         ),
         holdout=HoldoutSet(
             controls=tuple(map(_person, holdout["controls"])),
             twins=tuple(map(_person, holdout["twins"])),
-            strangers=tuple(map(_example, holdout["strangers"])),
+            strangers=tuple(map(example_of, holdout["strangers"])),
         ),
-        probes=tuple(map(_probe, raw["probes"])),
+        probes=tuple(map(probe_of, raw["probes"])),
     )
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401 - any JSON value
-    """Turn nested sets into JSON values, revealing personal ones."""
+def plain_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Turn nested sets into JSON values, revealing personal ones; seal them at once."""
     match value:
         case Personal():
             return value.reveal()
         case tuple():
-            return [_plain(item) for item in value]
+            return [plain_json(item) for item in value]
         case frozenset():
             return sorted(value)
         case str():
             return str(value)
         case _:
             names = type(value).__dataclass_fields__  # type: ignore[attr-defined]  # only our dataclasses come here
-            return {name: _plain(getattr(value, name)) for name in names}
+            return {name: plain_json(getattr(value, name)) for name in names}
 
 
 def _person(raw: Mapping[str, Any]) -> PersonFacts:
@@ -268,7 +268,8 @@ def _person(raw: Mapping[str, Any]) -> PersonFacts:
     )
 
 
-def _example(raw: Mapping[str, Any]) -> Example:
+def example_of(raw: Mapping[str, Any]) -> Example:
+    """Read an example as `plain_json` gives it."""
     return Example(
         ref=raw["ref"],
         field=raw["field"],
@@ -278,10 +279,11 @@ def _example(raw: Mapping[str, Any]) -> Example:
     )
 
 
-def _probe(raw: Mapping[str, Any]) -> Probe:
+def probe_of(raw: Mapping[str, Any]) -> Probe:
+    """Read a probe as `plain_json` gives it."""
     return Probe(
         group=Group(raw["group"]),
         entropy=Entropy(raw["entropy"]),
-        example=_example(raw["example"]),
+        example=example_of(raw["example"]),
         alternatives=tuple(Personal(text) for text in raw["alternatives"]),
     )

@@ -14,7 +14,7 @@ verdict says so.
 import math
 import operator
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from unlearn_core.domain.canonical import Digest, JsonValue
@@ -121,6 +121,22 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reverification:
+    """What is kept after the purge so that a certificate can be renewed.
+
+    Attributes:
+        every_days: Days until the served stack is asked again.
+        evaluation_set_days: Days that the subject's probes are kept; 0 for not at all.
+        fingerprint_days: Days that keyed fingerprints of the subject's values are
+            kept; 0 for not at all.
+    """
+
+    every_days: int = 30
+    evaluation_set_days: int = 0
+    fingerprint_days: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptancePolicy:
     """The pre-declared conditions of acceptance.
 
@@ -133,6 +149,7 @@ class AcceptancePolicy:
         gates: All conditions.
         probe_families: Families of probes that are asked and reported, each with the
             share of control people to ask about; no gate looks at them.
+        reverification: What is kept after the purge, and for how long.
     """
 
     version: str
@@ -142,6 +159,12 @@ class AcceptancePolicy:
     minimum_controls: int
     gates: tuple[Gate, ...]
     probe_families: Mapping[str, float] = field(default_factory=dict, hash=False)
+    reverification: Reverification = Reverification()
+
+    def with_gates(self, names: Collection[str]) -> "AcceptancePolicy":
+        """Return the policy with these gates only; file and digest are the same."""
+        gates = tuple(gate for gate in self.gates if gate.name in names)
+        return replace(self, gates=gates)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import UnknownRequestError
 from unlearn_core.intake.schemas import (
     FIELD_NAMES,
+    CertificateStatusOut,
     ErasureRequestIn,
     ErasureRequestOut,
 )
@@ -84,6 +85,14 @@ def create_app(service: IntakeService) -> FastAPI:
         request = service.desk.requests.get(key)
         return ErasureRequestOut.of(request, messages=service.messages(key))
 
+    _add_certificates(app, service)
+    return app
+
+
+def _add_certificates(app: FastAPI, service: IntakeService) -> None:
+    """Add the pages about a certificate: the signed document, and where it stands."""
+    guard = Depends(_require_key(service.api_key))
+
     @app.get("/v1/erasure-requests/{request_id}/certificate", dependencies=[guard])
     def certificate(request_id: UUID) -> Response:
         """Return the signed certificate."""
@@ -92,7 +101,15 @@ def create_app(service: IntakeService) -> FastAPI:
             raise UnknownRequestError(request_id=request_id)
         return Response(stored, media_type="application/json")
 
-    return app
+    @app.get(
+        "/v1/erasure-requests/{request_id}/certificate/status", dependencies=[guard]
+    )
+    def certificate_status(request_id: UUID) -> CertificateStatusOut:
+        """Say whether the certificate is valid, expired or failed today."""
+        standing = service.desk.certificates.standing(RequestId(request_id))
+        if standing is None:
+            raise UnknownRequestError(request_id=request_id, missing="certificate")
+        return CertificateStatusOut.of(request_id, standing)
 
 
 def _watched(

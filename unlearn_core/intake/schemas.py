@@ -6,7 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from unlearn_core.domain.certificates import CertificateStatus
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestStatus, Stage
+from unlearn_core.domain.standing import Reason, Standing
 from unlearn_core.domain.subjects import IdentifierKind
 
 MAXIMUM_TOKEN_CHARACTERS = 4000
@@ -85,4 +87,29 @@ class ErasureRequestOut(BaseModel):
             due_on=request.deadline.due_on,
             extended_due_on=request.deadline.extended_due_on,
             messages=list(messages),
+        )
+
+
+class CertificateStatusOut(BaseModel):
+    """Where a certificate stands today; nothing in it names the person."""
+
+    request_id: UUID
+    status: CertificateStatus
+    reason: Reason
+    verified_at: datetime
+    valid_until: datetime
+    reverifications: int
+    failed_gates: list[str]
+
+    @classmethod
+    def of(cls, request_id: UUID, standing: Standing) -> "CertificateStatusOut":
+        """Build the answer for a certificate."""
+        return cls(
+            request_id=request_id,
+            status=standing.status,
+            reason=standing.reason,
+            verified_at=standing.verified_at,
+            valid_until=standing.valid_until,
+            reverifications=standing.reverifications,
+            failed_gates=list(standing.failed_gates),
         )

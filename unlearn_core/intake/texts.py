@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
+from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import MAXIMUM_IDENTIFIER_CHARACTERS, IdentifierKind
 
 
@@ -92,5 +93,19 @@ EXPLANATIONS: Mapping[str, str] = {
     Outcome.FAILED: (
         "Your records were erased where that was possible, but we could not show that "
         "the model no longer states them."
+    ),
+}
+
+CERTIFICATES: Mapping[str, str] = {
+    Reason.AS_VERIFIED: "Valid until {until}, if our service stays as it was checked.",
+    Reason.TIME_IS_UP: (
+        "Expired on {until}. It says what was found before; it was not checked again."
+    ),
+    Reason.STACK_CHANGED: (
+        "Expired: our service was changed after the last check and has not been "
+        "checked again."
+    ),
+    Reason.NOT_CONFIRMED: (
+        "Failed: a later check could not confirm it. You may ask us what that means."
     ),
 }

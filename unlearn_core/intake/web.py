@@ -27,7 +27,13 @@ from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
-from unlearn_core.intake.texts import EXPLANATIONS, FIELDS, HEADLINES, PROBLEMS
+from unlearn_core.intake.texts import (
+    CERTIFICATES,
+    EXPLANATIONS,
+    FIELDS,
+    HEADLINES,
+    PROBLEMS,
+)
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
@@ -176,6 +182,16 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
         "due_on": docket.due_on.isoformat(),
         "is_extended": docket.is_extended,
         "reference": str(request.request_id),
+        "certificate": _certificate(request, web),
         "heading": "Why, and what you can do" if declined else "What you can do",
         "paragraphs": paragraphs,
     }
+
+
+def _certificate(request: ErasureRequest, web: WebDesk) -> str | None:
+    """Say where the certificate stands, if there is one."""
+    standing = web.desk.certificates.standing(request.request_id)
+    if standing is None:
+        return None
+    until = standing.valid_until.astimezone(web.desk.timezone).date()
+    return CERTIFICATES[standing.reason].format(until=until.isoformat())

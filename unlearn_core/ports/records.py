@@ -81,8 +81,10 @@ class Ledger(Protocol):
         """
         ...
 
-    def entries(self, request_id: RequestId | None = None) -> Iterator[LedgerEntry]:
-        """Yield the entries of one request, or all, in order."""
+    def entries(
+        self, request_id: RequestId | None = None, *, event: str | None = None
+    ) -> Iterator[LedgerEntry]:
+        """Yield the entries of one request, or all, of one kind, or all, in order."""
         ...
 
 

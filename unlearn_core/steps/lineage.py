@@ -6,13 +6,14 @@ from tempfile import TemporaryDirectory
 
 from unlearn_core import ports
 from unlearn_core.domain.canonical import Digest
-from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import (
     DowngradeRefusedError,
     LineageConflictError,
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
 from unlearn_core.steps.results import Trained
+from unlearn_core.steps.standing import latest_promotion
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.pair import PairMaterials
 
@@ -109,16 +110,8 @@ def check_not_behind(
     Raises:
         DowngradeRefusedError: A later version was promoted.
     """
-    promoted = max(
-        (
-            int(str(entry.payload["sequence"]))
-            for entry in ledger.entries()
-            if entry.event == Stage.PROMOTED
-            and entry.request_id is not None
-            and requests.get(entry.request_id).base_model == base_model
-        ),
-        default=0,
-    )
+    latest = latest_promotion(base_model, requests=requests, ledger=ledger)
+    promoted = int(str(latest.payload["sequence"])) if latest else 0
     if sequence < promoted:
         raise DowngradeRefusedError(offered=sequence, minimum=promoted)
 

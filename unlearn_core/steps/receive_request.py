@@ -14,6 +14,7 @@ from unlearn_core.errors import OrchestratorUnavailableError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal, Pseudonymiser
 from unlearn_core.steps import scopes
+from unlearn_core.steps.standing import CertificateDesk
 
 _LOG = EventLog("intake")
 
@@ -39,6 +40,13 @@ class FrontDesk:
     trigger: ports.WorkflowTrigger
     clock: ports.Clock
     rule: Rule = Rule.GDPR
+
+    @property
+    def certificates(self) -> CertificateDesk:
+        """Return what looking at certificates needs."""
+        return CertificateDesk(
+            requests=self.requests, ledger=self.ledger, clock=self.clock
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """What the steps record: plain facts, no personal data, one type per step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from unlearn_core.domain.requests import Outcome, Stage
+from unlearn_core.domain.standing import Material
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,12 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnlearningVerified:
-    """The suite has decided about a rung."""
+    """The suite has decided about a rung.
+
+    Attributes:
+        repeatable: Gates that can be asked again when only the subject's and
+            never-trained people's probes are kept.
+    """
 
     stage: Stage
     rung: int
@@ -145,6 +151,7 @@ class UnlearningVerified:
     verdict: dict[str, Any]
     results: list[dict[str, Any]]
     report: str
+    repeatable: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,3 +219,63 @@ class Notified:
     template: str
     outcome: Outcome
     stage: Stage = Stage.NOTIFIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arranged:
+    """What was kept for re-verification before the working data was destroyed.
+
+    Attributes:
+        every_days: Days between re-verifications.
+        evaluation_set_until: When the evaluation set is destroyed; None if not kept.
+        fingerprints_until: When the fingerprints are destroyed; None if not kept.
+        commitment: Keyed commitment to policy and evaluation set.
+        policy: Digest of the policy that was committed to.
+        confidence: Its level of confidence.
+        gates: Its gates that are asked again.
+        probes: Size of the evaluation set.
+        values: Number of fingerprints.
+        obstacle: Part of the commitment that had changed, so nothing was kept.
+    """
+
+    every_days: int
+    evaluation_set_until: datetime | None = None
+    fingerprints_until: datetime | None = None
+    commitment: str | None = None
+    policy: str = ""
+    confidence: float = 0.0
+    gates: list[str] = field(default_factory=list)
+    probes: int = 0
+    values: int = 0
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reverified:
+    """What is served was asked again.
+
+    Attributes:
+        number: Which re-verification of this certificate it was, from 1.
+        material: What it was made with.
+        manifest: Digest of the manifest that was served.
+        sequence: Its sequence.
+        valid_until: Until when the certificate is valid now; None if it was not
+            renewed.
+    """
+
+    number: int
+    material: Material
+    manifest: str
+    sequence: int
+    passed: bool
+    failed_gates: list[str]
+    valid_until: datetime | None
+    verdict: dict[str, Any]
+    results: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptDataDestroyed:
+    """What had outlived its day is gone; the ledger has the proof."""
+
+    materials: list[str]

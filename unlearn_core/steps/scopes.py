@@ -5,6 +5,9 @@ from unlearn_core.domain.requests import RequestId
 CONTENT = "content"
 LOCATED = "located-records"
 DATASETS = "datasets"
+QUESTIONS = "questions"
+POLICY = "policy"
+VALUES = "values"
 
 
 def working(request_id: RequestId) -> str:
@@ -20,6 +23,16 @@ def evidence(request_id: RequestId) -> str:
 def contact(request_id: RequestId) -> str:
     """Where the subject wants to be answered; destroyed after the answer."""
     return f"{request_id}.contact"
+
+
+def evaluation(request_id: RequestId) -> str:
+    """What is asked again after the purge; destroyed on the day that was set."""
+    return f"{request_id}.evaluation"
+
+
+def fingerprints(request_id: RequestId) -> str:
+    """Keyed fingerprints of the subject's values; destroyed on the day that was set."""
+    return f"{request_id}.fingerprints"
 
 
 def pair(rung: int) -> str:

@@ -21,6 +21,7 @@ from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.evidence import Interrogation
 from unlearn_core.verification.page import draw_page
 from unlearn_core.verification.plots import draw_plots
+from unlearn_core.verification.renewal import repeatable_gates
 from unlearn_core.verification.report import About, Report, report_name
 from unlearn_core.verification.reporting import write_report
 from unlearn_core.verification.suite import Verification, verify
@@ -65,7 +66,9 @@ def verify_unlearning(
     about = _about(request_id, trained, sealed=sealed, bench=bench)
     report = write_report(verification, policy=bench.policy, about=about)
     _attach(verification, report, trained.run, bench=bench)
-    return _result(verification, rung=rung, report=_keep(report, bench=bench))
+    return _result(
+        verification, rung=rung, report=_keep(report, bench=bench), bench=bench
+    )
 
 
 def _interrogation(
@@ -128,7 +131,7 @@ def _attach(
 
 
 def _result(
-    verification: Verification, *, rung: int, report: Digest
+    verification: Verification, *, rung: int, report: Digest, bench: Workbench
 ) -> UnlearningVerified:
     passed = verification.verdict.passed
     return UnlearningVerified(
@@ -139,4 +142,5 @@ def _result(
         verdict=verification.verdict.to_json(),
         results=[result.to_json() for result in verification.results],
         report=report,
+        repeatable=list(repeatable_gates(bench.policy, verification.evidence)),
     )

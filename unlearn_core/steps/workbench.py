@@ -24,6 +24,7 @@ from unlearn_core.modeling.weights import (
     without_padding,
 )
 from unlearn_core.privacy import Pseudonymiser
+from unlearn_core.steps.standing import CertificateDesk
 from unlearn_core.training.recipe import RecipeLadder
 
 KEPT_AT_HAND_BYTES = 2**28
@@ -152,6 +153,13 @@ class Workbench:
     notifier: ports.Notifier
     identity: ports.IdentityPolicy
     clock: ports.Clock
+
+    @property
+    def certificates(self) -> CertificateDesk:
+        """Return what looking at certificates needs."""
+        return CertificateDesk(
+            requests=self.requests, ledger=self.ledger, clock=self.clock
+        )
 
     def check_lease(self) -> None:
         """Make sure that this worker may still cause side effects.

@@ -4,15 +4,16 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from unlearn_core.domain.canonical import digest_of
+from unlearn_core.domain.canonical import canonical_json, digest_of
 from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
     Comparison,
     Gate,
     Precondition,
+    Reverification,
     Side,
 )
 from unlearn_core.errors import InvalidPolicyError
@@ -33,6 +34,14 @@ class _GateFile(BaseModel):
     applies_if: Precondition | None = None
 
 
+class _ReverificationFile(BaseModel):
+    model_config = _STRICT
+
+    every_days: Annotated[int, Field(ge=1)] = 30
+    evaluation_set_days: Annotated[int, Field(ge=0)] = 0
+    fingerprint_days: Annotated[int, Field(ge=0)] = 0
+
+
 class _PolicyFile(BaseModel):
     model_config = _STRICT
 
@@ -42,6 +51,7 @@ class _PolicyFile(BaseModel):
     minimum_controls: Annotated[int, Field(ge=39)]
     gates: Annotated[list[_GateFile], Field(min_length=1)]
     probe_families: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
+    reverification: _ReverificationFile = _ReverificationFile()
 
 
 def load_policy(path: Path) -> AcceptancePolicy:
@@ -76,4 +86,18 @@ def load_policy(path: Path) -> AcceptancePolicy:
         minimum_controls=parsed.minimum_controls,
         probe_families=parsed.probe_families,
         gates=tuple(Gate(**gate.model_dump()) for gate in parsed.gates),
+        reverification=Reverification(**parsed.reverification.model_dump()),
     )
+
+
+def policy_to_bytes(policy: AcceptancePolicy) -> bytes:
+    """Return a policy as it is kept for re-verification; its file may change."""
+    return canonical_json(_POLICY.dump_python(policy, mode="json"))
+
+
+def policy_from_bytes(data: bytes) -> AcceptancePolicy:
+    """Read what `policy_to_bytes` wrote."""
+    return _POLICY.validate_json(data)
+
+
+_POLICY = TypeAdapter(AcceptancePolicy)

@@ -3,22 +3,26 @@ import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.cli import unlearn
+from support.cli import close_office, unlearn
 from support.domain import request_id
+from support.renewals import note_certificate
 from support.verdicts import certificate
 
 from unlearn_core.adapters.envelopes import EnvelopeSigner
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
+from unlearn_core.cli.wiring import office
 from unlearn_core.domain.certificates import (
     PAYLOAD_TYPE,
     ErasureCertificate,
     certificate_name,
 )
+from unlearn_core.domain.requests import RequestId
 
 VALID = replace(certificate(), expires_at=datetime(2999, 1, 1, tzinfo=UTC))
 EXPIRED = replace(
@@ -182,3 +186,48 @@ def test_a_certificate_that_was_not_issued_cannot_be_fetched(home: Path) -> None
     ran = unlearn("certificate", "fetch", str(request_id(1)), "--file", file)
     assert (ran.code, ran.err.split(":")[0]) == (1, "unknown_request")
     assert not file.exists()
+
+
+# Where it stands today.
+
+
+@pytest.fixture
+def submitted(home: Path) -> RequestId:
+    del home
+    document = {"identifiers": {"name": "Ada Example", "email": "ada@post.example"}}
+    ran = unlearn("request", "submit", "--json", stdin=json.dumps(document).encode())
+    return RequestId(UUID(ran.json()["request_id"]))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("year", "status", "why"),
+    [(2999, "valid", "as_verified"), (2001, "expired", "time_is_up")],
+)
+def test_where_a_certificate_stands_is_read_from_the_ledger(
+    submitted: RequestId, year: int, status: str, why: str
+) -> None:
+    until = datetime(year, 1, 1, tzinfo=UTC)
+    note_certificate(office().store, submitted, expires_at=until)
+    close_office()
+    ran = unlearn("certificate", "status", str(submitted), "--json")
+    assert (ran.code, ran.err) == (0, "")
+    found = ran.json()
+    assert datetime.fromisoformat(found.pop("verified_at")) <= datetime.now(UTC)
+    assert found == {
+        "status": status,
+        "why": why,
+        "valid_until": f"{year}-01-01T00:00:00+00:00",
+        "reverifications": 0,
+        "failed_gates": [],
+        "kept": None,
+    }
+    shown = unlearn("certificate", "status", str(submitted)).out
+    assert shown.splitlines()[0].split() == ["status", status]
+
+
+@pytest.mark.integration
+def test_without_a_certificate_there_is_no_status(submitted: RequestId) -> None:
+    ran = unlearn("certificate", "status", str(submitted))
+    assert (ran.code, ran.err.split(":")[0]) == (1, "unknown_request")
+    assert "missing=certificate" in ran.err

@@ -38,6 +38,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "certificate",
         "certificate verify",
         "certificate fetch",
+        "certificate status",
         "verification",
         "verification show",
         "verification compare",

@@ -191,3 +191,10 @@ def test_a_verdict_that_passed_names_no_gate() -> None:
     passed = GateDecision(gate="g", metric="m", passed=True, value=0.0)
     verdict = Verdict(passed=True, policy=digest("policy"), decisions=(passed,))
     assert verdict.failed_gates == ()
+
+
+def test_some_gates_of_a_policy_are_still_gates_of_that_policy() -> None:
+    whole = policy(gate("two_sided_p"), gate("retain_shift"))
+    part = whole.with_gates(["gate-retain_shift", "gate-unknown"])
+    assert [item.metric for item in part.gates] == ["retain_shift"]
+    assert part.digest == whole.digest

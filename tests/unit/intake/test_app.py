@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.domain import request_id
 from support.intake import IntakeWorld
+from support.renewals import note_certificate
 
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Channel, RequestId, Stage
@@ -323,7 +324,33 @@ def test_a_certificate_is_returned_byte_for_byte(
     assert answer.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("suffix", ["", "/certificate"])
+def test_where_a_certificate_stands_is_told_without_persons(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = submit(client)
+    until = world.clock.now() + timedelta(days=90)
+    note_certificate(world.store, key, expires_at=until)
+    answer = client.get(f"{PAGE}/{key}/certificate/status")
+    assert answer.json() == {
+        "request_id": str(key),
+        "status": "valid",
+        "reason": "as_verified",
+        "verified_at": "2026-03-02T09:30:00Z",
+        "valid_until": "2026-05-31T09:30:00Z",
+        "reverifications": 0,
+        "failed_gates": [],
+    }
+    assert_impersonal(answer.text, answer.headers)
+
+
+def test_before_there_is_a_certificate_it_does_not_stand_anywhere(
+    client: TestClient,
+) -> None:
+    answer = client.get(f"{PAGE}/{submit(client)}/certificate/status")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("suffix", ["", "/certificate", "/certificate/status"])
 @pytest.mark.parametrize(
     ("key", "status", "code"),
     [
@@ -353,6 +380,7 @@ def test_an_unknown_request_is_not_found(
         ("GET", PAGE),
         ("GET", f"{PAGE}/{request_id(1)}"),
         ("GET", f"{PAGE}/{request_id(1)}/certificate"),
+        ("GET", f"{PAGE}/{request_id(1)}/certificate/status"),
     ],
 )
 def test_with_a_key_nobody_else_may_ask(

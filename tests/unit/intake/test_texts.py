@@ -1,12 +1,20 @@
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
+from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import IdentifierKind
-from unlearn_core.intake.texts import EXPLANATIONS, FIELDS, HEADLINES, PROBLEMS
+from unlearn_core.intake.texts import (
+    CERTIFICATES,
+    EXPLANATIONS,
+    FIELDS,
+    HEADLINES,
+    PROBLEMS,
+)
 
 
 def test_there_are_words_for_everything_that_a_subject_can_see() -> None:
     seen = {*Outcome, RequestStatus.OPEN, RequestStatus.IN_PROGRESS, Stage.ON_HOLD}
     assert seen <= set(HEADLINES)
     assert set(EXPLANATIONS) == set(HEADLINES)
+    assert set(CERTIFICATES) == set(Reason)
 
 
 def test_every_kind_of_identifier_has_a_field_and_a_word_of_help() -> None:

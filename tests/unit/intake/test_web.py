@@ -8,6 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from support.domain import request_id
 from support.intake import IntakeWorld
+from support.renewals import note_certificate
 
 from unlearn_core.domain.requests import Channel, Outcome, Stage
 from unlearn_core.intake.app import create_app
@@ -172,6 +173,19 @@ def test_the_status_page_tells_how_it_stands(
             request.request_id, stage, payload, lease=lease, outcome=outcome
         )
     assert headline in client.get(location).text
+
+
+def test_the_status_page_tells_how_the_certificate_stands(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    assert "Certificate" not in client.get(location).text
+    until = world.clock.now() + timedelta(days=90)
+    note_certificate(world.store, request.request_id, expires_at=until)
+    assert "Valid until 2026-05-31" in client.get(location).text
+    world.clock.move(timedelta(days=91))
+    assert "Expired on 2026-05-31" in client.get(location).text
 
 
 def test_without_the_setting_there_are_no_pages(world: IntakeWorld) -> None:

@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 import pytest
 from support.steps import Controller, open_controller
 
+from unlearn_core.metrics import METRICS
 from unlearn_core.steps import (
     confirm_serving,
     train_offset_pair,
     verify_unlearning,
 )
 from unlearn_core.training.schemes.base import make_pair
-from unlearn_core.verification import suite
+from unlearn_core.verification import reporting, suite
 from unlearn_core.verification.evidence import gather_evidence
 from unlearn_core.verification.plots import draw_plots
 
@@ -49,6 +50,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Train and question once, draw nothing, wait for nothing."""
     monkeypatch.setattr(train_offset_pair, "make_pair", _TRAINED)
     monkeypatch.setattr(suite, "gather_evidence", _QUESTIONED)
+    # A report then has the metrics of its gates only.
+    monkeypatch.setattr(reporting, "METRICS", ())
     monkeypatch.setattr(verify_unlearning, "draw_plots", lambda *_, **__: {})
     monkeypatch.setattr(confirm_serving, "POLL_SECONDS", 0.0)
 
@@ -58,6 +61,7 @@ def unhurried(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Train, question and draw for real."""
     monkeypatch.setattr(train_offset_pair, "make_pair", make_pair)
     monkeypatch.setattr(suite, "gather_evidence", gather_evidence)
+    monkeypatch.setattr(reporting, "METRICS", METRICS)
     monkeypatch.setattr(verify_unlearning, "draw_plots", draw_plots)
 
 

@@ -15,10 +15,14 @@ def test_each_purpose_of_a_request_has_its_own_key() -> None:
         scopes.working(REQUEST),
         scopes.evidence(REQUEST),
         scopes.contact(REQUEST),
+        scopes.evaluation(REQUEST),
+        scopes.fingerprints(REQUEST),
     ] == [
         "12345678-1234-5678-1234-567812345678",
         "12345678-1234-5678-1234-567812345678.evidence",
         "12345678-1234-5678-1234-567812345678.contact",
+        "12345678-1234-5678-1234-567812345678.evaluation",
+        "12345678-1234-5678-1234-567812345678.fingerprints",
     ]
 
 

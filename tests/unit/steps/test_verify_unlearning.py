@@ -43,6 +43,8 @@ def test_a_pair_that_passes_every_gate_is_verified(controller: Controller) -> No
     assert result.failed_gates == []
     assert result.verdict["policy"] == policy_that(accepts=True).digest
     assert [item["name"] for item in result.results] == ["retain_accuracy_change"]
+    # Its one gate is about people who stay, whom nobody keeps for later.
+    assert result.repeatable == []
 
 
 def test_a_pair_that_fails_a_gate_is_rejected_and_registered_nowhere(

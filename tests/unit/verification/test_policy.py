@@ -4,10 +4,14 @@ from typing import Any
 import pytest
 import yaml
 
-from unlearn_core.domain.verdicts import Comparison, Gate, Side
+from unlearn_core.domain.verdicts import Comparison, Gate, Reverification, Side
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.settings import PACKAGE_ROOT
-from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.policy import (
+    load_policy,
+    policy_from_bytes,
+    policy_to_bytes,
+)
 
 GATE: dict[str, Any] = {
     "name": "G1",
@@ -149,3 +153,32 @@ def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
     assert limits["G4-retain"] == ("at_least", -0.02)
     assert policy.minimum_controls == 39
     assert len(policy.gates) == 14
+
+
+def test_nothing_is_kept_for_reverification_unless_a_policy_says_so(
+    tmp_path: Path,
+) -> None:
+    assert load_policy(write(tmp_path, POLICY)).reverification == Reverification()
+    assert Reverification().evaluation_set_days == 0
+    assert Reverification().fingerprint_days == 0
+    kept = {"every_days": 7, "evaluation_set_days": 90, "fingerprint_days": 365}
+    policy = load_policy(write(tmp_path, POLICY | {"reverification": kept}))
+    assert policy.reverification == Reverification(
+        every_days=7, evaluation_set_days=90, fingerprint_days=365
+    )
+
+
+@pytest.mark.parametrize(
+    "kept", [{"every_days": 0}, {"evaluation_set_days": -1}, {"for_ever": True}]
+)
+def test_a_wrong_time_of_keeping_is_refused(
+    tmp_path: Path, kept: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidPolicyError, match="entry=reverification"):
+        load_policy(write(tmp_path, POLICY | {"reverification": kept}))
+
+
+def test_a_policy_that_was_kept_is_read_back() -> None:
+    for name in ("acceptance-1.yaml", "acceptance-2.yaml"):
+        policy = load_policy(PACKAGE_ROOT / "policies" / name)
+        assert policy_from_bytes(policy_to_bytes(policy)) == policy

@@ -128,11 +128,15 @@ class DatabaseRequestStore:
             token = lease.token if lease else 0
             return self._append(session, event, payload, request_id, token)
 
-    def entries(self, request_id: RequestId | None = None) -> Iterator[LedgerEntry]:
-        """Yield the entries of one request, or all, in order."""
+    def entries(
+        self, request_id: RequestId | None = None, *, event: str | None = None
+    ) -> Iterator[LedgerEntry]:
+        """Yield the entries of one request, or all, of one kind, or all, in order."""
         query = select(LedgerRow).order_by(col(LedgerRow.sequence))
         if request_id is not None:
             query = query.where(LedgerRow.request_id == str(request_id))
+        if event is not None:
+            query = query.where(LedgerRow.event == str(event))
         with self._database.reading() as session:
             rows = session.exec(query).all()
         yield from map(_entry, rows)

@@ -180,12 +180,15 @@ class MemoryRequestStore:
                 self._leases.check(lease)
             return self._append(event, payload, request_id, lease)
 
-    def entries(self, request_id: RequestId | None = None) -> Iterator[LedgerEntry]:
-        """Yield the entries of one request, or all, in order."""
+    def entries(
+        self, request_id: RequestId | None = None, *, event: str | None = None
+    ) -> Iterator[LedgerEntry]:
+        """Yield the entries of one request, or all, of one kind, or all, in order."""
         with self._leases.lock:
             present = tuple(self._entries)
         for entry in present:
-            if request_id is None or entry.request_id == request_id:
+            is_theirs = request_id is None or entry.request_id == request_id
+            if is_theirs and event in {None, entry.event}:
                 yield entry
 
     def _append(
