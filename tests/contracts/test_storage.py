@@ -41,6 +41,8 @@ from unlearn_core.errors import (
     StorageError,
 )
 
+pytestmark = pytest.mark.integration
+
 IN_BUCKET = pytest.param("bucket", marks=pytest.mark.integration)
 SCOPE = "00000000-0000-0000-0000-000000000001"
 CANARY = b"Ada Example, born 1815"

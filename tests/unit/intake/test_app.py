@@ -19,6 +19,8 @@ from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
 from unlearn_core.intake.app import create_app
 from unlearn_core.steps import scopes
 
+pytestmark = pytest.mark.integration
+
 PAGE = "/v1/erasure-requests"
 NAME, EMAIL, PHONE = "Ottilie Quastenflosser", "ottilie@fins.example", "+49 30 1234567"
 TOKEN, CONTACT = "evidence-of-identity", "post@fins.example"

@@ -19,6 +19,8 @@ from unlearn_core.serving.completions import (
 from unlearn_core.serving.engine import Engine
 from unlearn_core.serving.schemas import ChatCompletionRequest, CompletionRequest
 
+pytestmark = pytest.mark.integration
+
 TOKENIZER = byte_tokenizer()
 VERSION = served(3)
 

@@ -19,6 +19,8 @@ from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
 
+pytestmark = pytest.mark.integration
+
 WAIT_SECONDS = 20
 GREEDY = Sampling(maximum_tokens=12)
 SAMPLED = Sampling(maximum_tokens=12, temperature=0.8, top_p=0.9)

@@ -24,6 +24,8 @@ from unlearn_core.training.calibration import Watched
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import answer_laws
 
+pytestmark = pytest.mark.integration
+
 
 def test_the_same_seed_gives_the_same_bits() -> None:
     first, again = run(), run()

@@ -31,6 +31,8 @@ from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearn
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import answer_laws
 
+pytestmark = pytest.mark.integration
+
 TOKENIZER = chat_tokenizer()
 SETS = datasets()
 TWIN, SWAP, NPO = (
