@@ -200,8 +200,9 @@ def _column(
 def _gates(people: People, policy: AcceptancePolicy) -> Table:
     """Show how many people each gate rejects, and what the retrained model needs."""
     table = Table(title="Rejected people")
-    table.add_column("gate", no_wrap=True)
-    for title in ("limit", "needed", *people):
+    for title in ("gate", "limit", "needed"):
+        table.add_column(title, no_wrap=True)
+    for title in people:
         table.add_column(title, overflow="fold")
     rejected = {name: failures(own, policy) for name, own in people.items()}
     for gate in policy.gates:

@@ -110,13 +110,9 @@ class Calibration:
 
     def verified(self, condition: str, subject: Person) -> Verified:
         """Return what the suite measures of a person; trains if it must."""
-        version = digest_of_json(
-            {
-                "made_with": self._made_with(condition),
-                "asked": asked_by(self.policy),
-                "sizes": asdict(self.contest.world.opened.declared.sizes),
-            }
-        )[7:15]
+        version = self._version(
+            {"made_with": self._made_with(condition), "asked": asked_by(self.policy)}
+        )
         name = f"{self.contest.seed}-{subject.number}-{condition}-{version}.json"
         return kept(
             self.folder / name,
@@ -127,10 +123,15 @@ class Calibration:
     def strangers(self) -> Strangers:
         """Put every control person into the subject's place, under the base."""
         return kept(
-            self.folder / f"{self.contest.seed}-strangers.json",
+            self.folder / f"{self.contest.seed}-strangers-{self._version({})}.json",
             self._ask_strangers,
             kind=Strangers,
         )
+
+    def _version(self, made_with: Mapping[str, JsonValue]) -> str:
+        """Return a short digest of what decides, how much is drawn included."""
+        sizes = asdict(self.contest.world.opened.declared.sizes)
+        return digest_of_json({**made_with, "sizes": sizes})[7:15]
 
     def _made_with(self, condition: str) -> dict[str, JsonValue]:
         """Return what decides about a model beside its world."""
