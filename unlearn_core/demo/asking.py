@@ -16,7 +16,7 @@ from unlearn_core.verification.judge import states
 
 CONCURRENCY = 16
 ANSWER_TOKENS = 24
-PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
