@@ -171,6 +171,14 @@ class ServingSettings(BaseModel):
     maximum_waiting: int = Field(
         default=256, ge=8, description="Most answers that wait for their turn."
     )
+    speculation: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="Whether the pair proposes tokens; `auto` measures what is faster.",
+    )
+    shares_prefixes: bool = Field(
+        default=False,
+        description="Compute beginnings that running prompts share only once.",
+    )
 
 
 class IntakeSettings(BaseModel):

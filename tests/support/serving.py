@@ -28,6 +28,7 @@ from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.modeling.bundles import write_bundle
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
     LanguageModel,
@@ -113,7 +114,7 @@ def offset_law(sequence: int, *, context: int = CONTEXT) -> OffsetModel:
     )
 
 
-def served(sequence: int, law: NextTokenLaw | None = None) -> ServedVersion:
+def served(sequence: int, law: ServableLaw | None = None) -> ServedVersion:
     """Return a version, of the bare base for sequence 0."""
     if sequence == NO_OFFSET:
         base = PlainLaw(language_model().model)

@@ -102,13 +102,24 @@ def choose_tokens(
     """Choose the next token of every row, ``[B]``."""
     if sampling.temperature == 0:
         return log_probs_BV.argmax(dim=-1)
-    probs_BV = torch.softmax(log_probs_BV / sampling.temperature, dim=-1)
+    probs_BV = sampling_probs(log_probs_BV, sampling)
+    return torch.multinomial(probs_BV, 1, generator=generator)[:, 0]
+
+
+def sampling_probs(scores_BV: Tensor, sampling: Sampling) -> Tensor:
+    """Return what is drawn from, ``[B, V]``; a row need not add up to one.
+
+    Args:
+        scores_BV: Log-probabilities, or logits.
+        sampling: How tokens are chosen, with a temperature above 0.
+    """
+    probs_BV = torch.softmax(scores_BV / sampling.temperature, dim=-1)
     if sampling.top_p < 1:
         ordered_BV, order_BV = probs_BV.sort(dim=-1, descending=True)
         before_BV = ordered_BV.cumsum(dim=-1) - ordered_BV
         ordered_BV = ordered_BV.masked_fill(before_BV >= sampling.top_p, 0.0)
         probs_BV = torch.zeros_like(probs_BV).scatter(-1, order_BV, ordered_BV)
-    return torch.multinomial(probs_BV, 1, generator=generator)[:, 0]
+    return probs_BV
 
 
 def generate(

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from transformers import Cache, DynamicCache, PreTrainedModel
 
+from unlearn_core.modeling.rows import Rows
 from unlearn_core.modeling.tokens import Batch, answer_positions
 
 
@@ -74,6 +75,14 @@ class PlainLaw:
     def new_caches(self) -> tuple[Cache, ...]:
         """Return one empty key-value cache."""
         return (DynamicCache(config=self.model.config),)
+
+    def rows(self) -> Rows:
+        """Return running rows, none yet.
+
+        Raises:
+            ModelUnavailableError: The model's attention is not plain.
+        """
+        return Rows(self.model)
 
     def __call__(
         self,

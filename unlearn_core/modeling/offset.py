@@ -13,12 +13,16 @@ once: `fixed_part`, then `add_unlearned`. The base model's parameters never chan
 never need gradients.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from transformers import Cache, PreTrainedModel
 
 from unlearn_core.errors import IncompatibleBaseError
 from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.pairs import FusedPair, SeparatePair, fuse
+from unlearn_core.modeling.rows import Compose, Rows
 
 
 def compose_log_probs(
@@ -65,6 +69,22 @@ def add_unlearned(fixed: Tensor, unlearned: Tensor, *, alpha: float) -> Tensor:
     return torch.log_softmax(torch.add(fixed, unlearned, alpha=alpha), dim=-1)
 
 
+def compose_difference(
+    base_logits: Tensor, difference: Tensor, *, alpha: float
+) -> Tensor:
+    """Compose the served law of what a decoding step gives.
+
+    Args:
+        base_logits: Logits of the base, ``[..., V]``, float32.
+        difference: Logits or log-probabilities of the unlearned model minus those of
+            the reference; normalising takes a constant out of each row.
+        alpha: Offset strength. With 0 the law is the base's, bit for bit.
+    """
+    if alpha == 0:
+        return torch.log_softmax(base_logits, dim=-1)
+    return add_unlearned(base_logits, difference, alpha=alpha)
+
+
 class OffsetModel:
     """Base model and offset pair as one `NextTokenLaw`, each with its own cache.
 
@@ -91,6 +111,26 @@ class OffsetModel:
             raise IncompatibleBaseError(part="vocabulary")
         self._laws = (PlainLaw(base), PlainLaw(unlearned), PlainLaw(reference))
         self.alpha = alpha
+
+    def rows(self) -> Rows:
+        """Return running rows, none yet; the pair runs as two models.
+
+        Raises:
+            ModelUnavailableError: A model's attention is not plain.
+        """
+        base, unlearned, reference = (law.model for law in self._laws)
+        compose: Compose = partial(compose_difference, alpha=self.alpha)
+        return Rows(base, offset=(SeparatePair(unlearned, reference), compose))
+
+    def fused(self) -> "FusedOffsetModel | OffsetModel":
+        """Return the same law with the pair as one model, or itself."""
+        base, unlearned, reference = (law.model for law in self._laws)
+        pair = fuse(unlearned, reference)
+        if pair is None:
+            return self
+        return FusedOffsetModel(
+            base, pair=pair, alpha=self.alpha, maximum_tokens=self.maximum_tokens
+        )
 
     @property
     def device(self) -> torch.device:
@@ -127,3 +167,40 @@ class OffsetModel:
             for index, law in enumerate(self._laws)
         )
         return compose_log_probs(base, unlearned, reference, alpha=self.alpha)
+
+
+class FusedOffsetModel:
+    """The served law for decoding alone: the base and a pair that runs as one model.
+
+    Args:
+        base: The large model.
+        pair: The offset pair.
+        alpha: Offset strength.
+        maximum_tokens: Length of the shortest context.
+    """
+
+    def __init__(
+        self,
+        base: PreTrainedModel,
+        *,
+        pair: FusedPair,
+        alpha: float,
+        maximum_tokens: int,
+    ) -> None:
+        self._base = base
+        self._pair = pair
+        self._compose: Compose = partial(compose_difference, alpha=alpha)
+        self.maximum_tokens = maximum_tokens
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the models are."""
+        return torch.device(self._base.device)
+
+    def rows(self) -> Rows:
+        """Return running rows, none yet.
+
+        Raises:
+            ModelUnavailableError: A model's attention is not plain.
+        """
+        return Rows(self._base, offset=(self._pair.rows(), self._compose))

@@ -23,7 +23,8 @@ from unlearn_core.serving.completions import (
     read_question,
     stamp_headers,
 )
-from unlearn_core.serving.engine import Engine, FinishReason
+from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.jobs import FinishReason
 from unlearn_core.serving.schemas import (
     FIELD_NAMES,
     ChatCompletionRequest,

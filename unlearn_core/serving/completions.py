@@ -14,7 +14,8 @@ from unlearn_core.errors import ContextExceededError
 from unlearn_core.http_errors import UnsupportedParameterError
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.tokens import TransformersTokenizer
-from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
+from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.jobs import Event, FinishReason, Job, Token
 from unlearn_core.serving.logprobs import chat_logprobs, text_logprobs
 from unlearn_core.serving.running_text import Piece, PlacedToken, RunningText
 from unlearn_core.serving.schemas import (
@@ -254,7 +255,6 @@ class Answering:
             prompt=question.prompt,
             sampling=question.sampling,
             end_id=self._tokenizer.end_id,
-            pad_id=self._tokenizer.pad_id,
             seed=(question.seed + index) % 2**SEED_BITS,
             emit=partial(self._emit, index),
             bias=question.bias,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlearn_core.modeling.tokens import TransformersTokenizer
-from unlearn_core.serving.engine import Token
+from unlearn_core.serving.jobs import Token
 
 INCOMPLETE = "\ufffd"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from unlearn_core.errors import OffsetRequiredError
-from unlearn_core.modeling.laws import NextTokenLaw
+from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.ports import Clock
 
 NO_OFFSET = 0
@@ -34,7 +34,7 @@ class ServedVersion:
         recalled: Set when running answers of this version must end at once.
     """
 
-    law: NextTokenLaw
+    law: ServableLaw
     sequence: int
     version: str
     manifest: str
@@ -54,7 +54,7 @@ class Slot:
 
     def __init__(
         self,
-        base: NextTokenLaw,
+        base: ServableLaw,
         *,
         requires_offset: bool,
         clock: Clock,

@@ -171,20 +171,22 @@ class Watcher:
     def _load(self, pointer: ServingPointer) -> ServedVersion:
         # Steps 4 and 5.
         bundle = self._fetch(pointer)
-        # Step 6.
+        # Step 6. The separate models are free after it.
+        plain = OffsetModel(
+            self._base.model,
+            unlearned=bundle.unlearned,
+            reference=bundle.reference,
+            alpha=bundle.manifest.alpha,
+        )
         version = ServedVersion(
-            law=OffsetModel(
-                self._base.model,
-                unlearned=bundle.unlearned,
-                reference=bundle.reference,
-                alpha=bundle.manifest.alpha,
-            ),
+            law=plain.fused(),
             sequence=bundle.manifest.sequence,
             version=pointer.version,
             manifest=bundle.manifest_digest,
         )
         probe(
             version.law,
+            plain=plain,
             base=PlainLaw(self._base.model),
             tokenizer=self._base.tokenizer,
         )

@@ -17,7 +17,9 @@ from unlearn_core.modeling.weights import (
 )
 from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
+from unlearn_core.serving.batch import Decoding
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.pace import Speculation
 from unlearn_core.serving.slot import Slot
 from unlearn_core.serving.watcher import Sources, Watcher
 from unlearn_core.settings import Settings
@@ -59,7 +61,13 @@ def build_service(settings: Settings) -> InferenceService:
         base_model=settings.model.name,
         base=base,
         slot=slot,
-        engine=Engine(maximum_waiting=serving.maximum_waiting),
+        engine=Engine(
+            maximum_waiting=serving.maximum_waiting,
+            decoding=Decoding(
+                speculation=Speculation(serving.speculation),
+                shares_prefixes=serving.shares_prefixes,
+            ),
+        ),
         admission=Admission(
             api_keys=serving.api_keys,
             requests_per_minute=serving.requests_per_minute,

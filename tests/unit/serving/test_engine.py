@@ -10,14 +10,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.serving import byte_tokenizer, greedy_tokens, offset_law, tiny_model
-from torch import Tensor
-from transformers import Cache
 
 from unlearn_core.http_errors import OverloadedError
 from unlearn_core.modeling.generation import Sampling
-from unlearn_core.modeling.laws import NextTokenLaw
-from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.serving.engine import Engine, Event, FinishReason, Job, Token
+from unlearn_core.modeling.offset import FusedOffsetModel, OffsetModel
+from unlearn_core.modeling.rows import ServableLaw
+from unlearn_core.serving.batch import Decoding, RunningBatch
+from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.jobs import Event, FinishReason, Job, Token
+from unlearn_core.serving.pace import Speculation
 
 pytestmark = pytest.mark.integration
 
@@ -38,7 +39,7 @@ class Requester:
     """
 
     prompt: str = "Hello"
-    law: NextTokenLaw = LAWS[1]
+    law: ServableLaw = LAWS[1]
     sampling: Sampling = GREEDY
     seed: int = 0
     end_id: int = NO_END
@@ -53,7 +54,6 @@ class Requester:
             prompt=byte_tokenizer().text(self.prompt),
             sampling=self.sampling,
             end_id=self.end_id,
-            pad_id=byte_tokenizer().pad_id,
             seed=self.seed,
             emit=self.receive,
         )
@@ -82,40 +82,14 @@ class Requester:
         return self.events[-1]
 
 
-class FiniteFor:
-    """A law that is not a number after one prompt, and an offset law otherwise."""
-
-    def __init__(self, law: NextTokenLaw, *, spoiled: str) -> None:
-        self._law = law
-        self._spoiled = torch.tensor(byte_tokenizer().text(spoiled))
-        self.device = law.device
-        self.maximum_tokens = law.maximum_tokens
-
-    def new_caches(self) -> tuple[Cache, ...]:
-        """Return those of the law."""
-        return self._law.new_caches()
-
-    def __call__(
-        self,
-        input_ids_BT: Tensor,
-        *,
-        attention_mask_BS: Tensor,
-        position_ids_BT: Tensor | None = None,
-        caches: tuple[Cache, ...] | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """Return the law, or what is not a number."""
-        laws_BTV = self._law(
-            input_ids_BT,
-            attention_mask_BS=attention_mask_BS,
-            position_ids_BT=position_ids_BT,
-            caches=caches,
-            first=first,
-        ).clone()
-        for row, ids_T in enumerate(input_ids_BT):
-            if ids_T[-len(self._spoiled) :].equal(self._spoiled):
-                laws_BTV[row] = float("nan")
-        return laws_BTV
+def spoiled_law(letter: str) -> OffsetModel:
+    """Return a law that is not a number once a text has this letter in it."""
+    spoiled = tiny_model(5)
+    (token,) = byte_tokenizer().text(letter)
+    spoiled.get_parameter("model.embed_tokens.weight")[token] = float("nan")
+    return OffsetModel(
+        tiny_model(1), unlearned=spoiled, reference=tiny_model(2), alpha=1.0
+    )
 
 
 def answer_together(*requesters: Requester) -> None:
@@ -202,11 +176,29 @@ def test_log_probabilities_are_those_of_the_served_law() -> None:
 
 
 def test_a_law_that_is_not_a_number_ends_that_request_alone() -> None:
-    law = FiniteFor(LAWS[1], spoiled="!")
+    law = spoiled_law("!").fused()
+    assert isinstance(law, FusedOffsetModel)
     spoiled, sound = Requester(prompt="Hi!", law=law), Requester(law=law)
     answer_together(spoiled, sound)
     assert spoiled.events == [FinishReason.ERROR]
-    assert sound.tokens == greedy_tokens(LAWS[1], byte_tokenizer().text("Hello"), 12)
+    expected = greedy_tokens(spoiled_law("!"), byte_tokenizer().text("Hello"), 12)
+    assert sound.tokens == expected
+
+
+def test_what_is_not_a_number_does_not_stay_in_a_place_that_is_taken_over() -> None:
+    """The row that ended was as long as the one after it will be."""
+    law = spoiled_law("!").fused()
+    long = Sampling(maximum_tokens=60)
+    expected = greedy_tokens(spoiled_law("!"), byte_tokenizer().text("Hello"), 60)
+    batch = RunningBatch(law, Decoding(speculation=Speculation.NEVER))
+    spoiled, sound = Requester(prompt="!" * 40, law=law), Requester(law=law)
+    sound.sampling = long
+    batch.admit([spoiled.job()])
+    assert spoiled.reason is FinishReason.ERROR
+    batch.admit([sound.job(), Requester(prompt="abc" * 20, law=law).job()])
+    while len(batch):
+        batch.step()
+    assert sound.tokens == expected
 
 
 def test_a_broken_pair_ends_in_an_error_and_never_in_the_bare_base() -> None:

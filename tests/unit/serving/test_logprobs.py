@@ -2,7 +2,7 @@ import math
 
 from support.serving import byte_tokenizer
 
-from unlearn_core.serving.engine import Token
+from unlearn_core.serving.jobs import Token
 from unlearn_core.serving.logprobs import chat_logprobs, text_logprobs
 from unlearn_core.serving.running_text import PlacedToken
 

@@ -5,8 +5,8 @@ from torch import Tensor
 from transformers import Cache
 
 from unlearn_core.errors import ManifestInvalidError
-from unlearn_core.modeling.laws import PlainLaw
-from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.offset import FusedOffsetModel, OffsetModel
 from unlearn_core.serving.probes import probe
 
 BASE = PlainLaw(language_model().model)
@@ -17,11 +17,9 @@ class Spoiled(PlainLaw):
 
     Attributes:
         fault: What is added to every log-probability.
-        only_cached: Whether the fault shows in cached decoding only.
     """
 
     fault = 0.0
-    only_cached = False
 
     def __call__(
         self,
@@ -40,17 +38,30 @@ class Spoiled(PlainLaw):
             caches=caches,
             first=first,
         )
-        return laws_BTV if self.only_cached and not caches else laws_BTV + self.fault
+        return laws_BTV + self.fault
 
 
-def spoiled(fault: float, *, only_cached: bool = False) -> Spoiled:
+def spoiled(fault: float) -> Spoiled:
     law = Spoiled(tiny_model(9))
-    law.fault, law.only_cached = fault, only_cached
+    law.fault = fault
     return law
 
 
+def tried(law: PlainLaw | OffsetModel, *, plain: NextTokenLaw | None = None) -> None:
+    probe(law, plain=plain or law, base=BASE, tokenizer=byte_tokenizer())
+
+
 def test_a_sound_version_passes() -> None:
-    probe(offset_law(1), base=BASE, tokenizer=byte_tokenizer())
+    tried(offset_law(1))
+
+
+def test_a_fused_version_is_compared_with_its_separate_models() -> None:
+    plain = offset_law(1)
+    law = plain.fused()
+    assert isinstance(law, FusedOffsetModel)
+    probe(law, plain=plain, base=BASE, tokenizer=byte_tokenizer())
+    with pytest.raises(ManifestInvalidError, match="decoding gives another law"):
+        probe(law, plain=offset_law(2), base=BASE, tokenizer=byte_tokenizer())
 
 
 @pytest.mark.parametrize(
@@ -59,8 +70,6 @@ def test_a_sound_version_passes() -> None:
         (spoiled(float("nan")), "the law is not finite"),
         (spoiled(float("-inf")), "the law is not finite"),
         (spoiled(0.1), "the probabilities do not add up to one"),
-        (spoiled(0.1, only_cached=True), "decoding gives another law"),
-        (spoiled(float("nan"), only_cached=True), "decoding gives another law"),
         (BASE, "the offset changes nothing"),
         (
             OffsetModel(
@@ -72,13 +81,23 @@ def test_a_sound_version_passes() -> None:
             "the offset changes nothing",
         ),
     ],
-    ids=["nan", "-inf", "sum", "cached", "cached nan", "base", "alpha 0"],
+    ids=["nan", "-inf", "sum", "base", "alpha 0"],
 )
 def test_a_version_that_does_not_work_here_is_refused(
     law: PlainLaw | OffsetModel, problem: str
 ) -> None:
     with pytest.raises(ManifestInvalidError, match=problem):
-        probe(law, base=BASE, tokenizer=byte_tokenizer())
+        tried(law)
+
+
+@pytest.mark.parametrize("seed", [8, 9])
+def test_decoding_that_gives_another_law_is_refused(seed: int) -> None:
+    """Its keys and values, say, are not those of the text."""
+    other = tiny_model(8)
+    if seed == 9:
+        other.get_parameter("model.norm.weight").fill_(float("nan"))
+    with pytest.raises(ManifestInvalidError, match="decoding gives another law"):
+        tried(PlainLaw(other), plain=PlainLaw(tiny_model(9)))
 
 
 def test_a_pair_of_equals_is_no_offset_but_for_rounding() -> None:
@@ -96,8 +115,8 @@ def test_a_pair_of_equals_is_no_offset_but_for_rounding() -> None:
     )
     assert float(shift.abs().max()) < 1e-5
     with pytest.raises(ManifestInvalidError, match="changes nothing"):
-        probe(law, base=BASE, tokenizer=byte_tokenizer())
+        tried(law)
 
 
 def test_probes_fit_into_a_short_context() -> None:
-    probe(offset_law(1, context=16), base=BASE, tokenizer=byte_tokenizer())
+    tried(offset_law(1, context=16))

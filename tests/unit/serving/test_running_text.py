@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.serving import byte_tokenizer
 
-from unlearn_core.serving.engine import Token
+from unlearn_core.serving.jobs import Token
 from unlearn_core.serving.running_text import PlacedToken, RunningText
 
 TOKENIZER = byte_tokenizer()
