@@ -258,7 +258,7 @@ def _fused_module(unlearned: nn.Module, reference: nn.Module) -> nn.Module:
     if list(unlearned.parameters(recurse=False)):
         raise _NotFusibleError
     # The structure is copied, the weights are not.
-    kept = {id(tensor): tensor for tensor in unlearned.parameters()}
+    kept: dict[int, object] = {id(tensor): tensor for tensor in unlearned.parameters()}
     kept |= {id(tensor): tensor for tensor in unlearned.buffers()}
     fused = copy.deepcopy(unlearned, memo=kept)
     others = dict(reference.named_children())
