@@ -18,7 +18,8 @@ export MPLBACKEND := Agg
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
-        bench-training bench-ways bench-tracing bench-influence bench-calibration clean
+        bench-training bench-ways bench-tracing bench-influence bench-calibration \
+        bench-report clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -105,6 +106,9 @@ bench-sequential: setup ## Sixteen requests one after another, in several ways
 
 bench-calibration: setup ## Does the suite pass who is forgotten, and only then? OPTIONS="--seeds 1" for less
 	$(BIN)/python -m benchmarks.calibration $(OPTIONS)
+
+bench-report: setup ## A full report for one subject, and how long it takes
+	$(BIN)/python -m benchmarks.report $(OPTIONS)
 
 bench-training: setup ## What a training step costs beside plain fine-tuning
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training

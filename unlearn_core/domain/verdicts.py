@@ -150,6 +150,8 @@ class AcceptancePolicy:
         probe_families: Families of probes that are asked and reported, each with the
             share of control people to ask about; no gate looks at them.
         reverification: What is kept after the purge, and for how long.
+        stop_when_settled: Whether attacks and families are left out once a gate on
+            plain questions has failed; the pair is rejected then, come what may.
     """
 
     version: str
@@ -160,6 +162,7 @@ class AcceptancePolicy:
     gates: tuple[Gate, ...]
     probe_families: Mapping[str, float] = field(default_factory=dict, hash=False)
     reverification: Reverification = Reverification()
+    stop_when_settled: bool = False
 
     def with_gates(self, names: Collection[str]) -> "AcceptancePolicy":
         """Return the policy with these gates only; file and digest are the same."""

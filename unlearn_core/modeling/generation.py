@@ -7,13 +7,16 @@ the same law as the row alone. `Decoder` is one running batch; `generate` drives
 it to the end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from unlearn_core.modeling.laws import NextTokenLaw
+
+Tick = Callable[[int], None]
+"""Called with the number of answers that were finished since the last call."""
 
 WORTH_COMPACTING = 0.75
 """Share of unfinished rows from which on the finished ones are dropped."""

@@ -7,7 +7,8 @@ A plain model is a law, and so is the offset ensemble; everything above does not
 care which one it has.
 """
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -56,11 +57,31 @@ class NextTokenLaw(Protocol):
         ...
 
 
+@runtime_checkable
+class ComposedLaw(NextTokenLaw, Protocol):
+    """A law that is made of other laws, position by position."""
+
+    @property
+    def parts(self) -> tuple[NextTokenLaw, ...]:
+        """Return the laws that it is made of."""
+        ...
+
+    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Make it, ``[..., V]``, out of what its parts say at the same positions."""
+        ...
+
+
 class PlainLaw:
-    """The law of one model by itself."""
+    """The law of one model by itself; two of the same model are equal."""
 
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PlainLaw) and other.model is self.model
+
+    def __hash__(self) -> int:
+        return id(self.model)
 
     @property
     def device(self) -> torch.device:

@@ -13,6 +13,7 @@ once: `fixed_part`, then `add_unlearned`. The base model's parameters never chan
 never need gradients.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -133,6 +134,16 @@ class OffsetModel:
         )
 
     @property
+    def parts(self) -> tuple[PlainLaw, ...]:
+        """Return the laws of base, unlearned and reference."""
+        return self._laws
+
+    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Return the served log-probabilities, given those of the parts."""
+        base, unlearned, reference = log_probs
+        return compose_log_probs(base, unlearned, reference, alpha=self.alpha)
+
+    @property
     def device(self) -> torch.device:
         """Return where token ids are expected."""
         return self._laws[0].device
@@ -156,17 +167,18 @@ class OffsetModel:
         first: int = 0,
     ) -> Tensor:
         """Return the served log-probabilities; see `NextTokenLaw`."""
-        base, unlearned, reference = (
-            law(
-                input_ids_BT,
-                attention_mask_BS=attention_mask_BS,
-                position_ids_BT=position_ids_BT,
-                caches=(caches[index],) if caches else None,
-                first=first,
-            )
-            for index, law in enumerate(self._laws)
+        return self.compose(
+            [
+                law(
+                    input_ids_BT,
+                    attention_mask_BS=attention_mask_BS,
+                    position_ids_BT=position_ids_BT,
+                    caches=(caches[index],) if caches else None,
+                    first=first,
+                )
+                for index, law in enumerate(self._laws)
+            ]
         )
-        return compose_log_probs(base, unlearned, reference, alpha=self.alpha)
 
 
 class FusedOffsetModel:

@@ -1,5 +1,7 @@
 """Verify: run the suite on the pair of a rung and keep the report."""
 
+from dataclasses import dataclass, field, replace
+
 from unlearn_core.domain.canonical import Digest, digest_of
 from unlearn_core.domain.datasets import Datasets, from_bytes
 from unlearn_core.domain.families import family_probes
@@ -25,6 +27,8 @@ from unlearn_core.verification.renewal import repeatable_gates
 from unlearn_core.verification.report import About, Report, report_name
 from unlearn_core.verification.reporting import write_report
 from unlearn_core.verification.suite import Verification, verify
+
+PARTS_REPORTED = 20
 
 
 @recorded(
@@ -54,10 +58,11 @@ def verify_unlearning(
     )
     base, alpha = bench.models.base, trained.alpha
     target = OffsetModel(base, unlearned=unlearned, reference=reference, alpha=alpha)
+    asked = _interrogation(
+        datasets, before=lineage.materials.law_before, after=target, bench=bench
+    )
     verification = verify(
-        _interrogation(
-            datasets, before=lineage.materials.law_before, after=target, bench=bench
-        ),
+        replace(asked, on_progress=_Reporter(bench, trained.run)),
         policy=bench.policy,
         artifact=Artifact(
             base=PlainLaw(base), unlearned=unlearned, reference=reference, alpha=alpha
@@ -144,3 +149,21 @@ def _result(
         report=report,
         repeatable=list(repeatable_gates(bench.policy, verification.evidence)),
     )
+
+
+@dataclass(slots=True)
+class _Reporter:
+    """Sends progress to the tracked run and stops a worker that has lost its lease."""
+
+    bench: Workbench
+    run: str
+    _part: int = field(default=0, init=False)
+
+    def __call__(self, done: int, total: int) -> None:
+        part = PARTS_REPORTED * done // total
+        if part > self._part:
+            self._part = part
+            self.bench.check_lease()
+            self.bench.runs.log(
+                self.run, {"verification_share_done": done / total}, step=part
+            )

@@ -22,9 +22,11 @@ from transformers import Cache, PreTrainedModel
 
 from unlearn_core.domain.datasets import Group, Probe
 from unlearn_core.metrics.base import AttackScore
+from unlearn_core.modeling.generation import Tick
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.together import Together
 from unlearn_core.modeling.tokens import TokenizedExample, encode_example
-from unlearn_core.verification.evidence import Interrogation, greedy_answers
+from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
 
 STRENGTHS = (-1.0, 0.0, 0.5, 0.75, 1.25, 1.5, 2.0)
@@ -41,13 +43,23 @@ class MixedLaw:
     """
 
     def __init__(self, *parts: tuple[NextTokenLaw, float]) -> None:
-        self._parts = parts
-        self.device = parts[0][0].device
-        self.maximum_tokens = min(law.maximum_tokens for law, _ in parts)
+        self._together = Together([law for law, _ in parts])
+        self._weights = [weight for _, weight in parts]
+        self.parts = self._together.models
+        self.device = self._together.device
+        self.maximum_tokens = self._together.maximum_tokens
 
     def new_caches(self) -> tuple[Cache, ...]:
         """Return empty caches of all parts."""
-        return tuple(cache for law, _ in self._parts for cache in law.new_caches())
+        return self._together.new_caches()
+
+    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Return the mixture, given what the parts say."""
+        weighted = [
+            weight * self._together.law(number, log_probs)
+            for number, weight in enumerate(self._weights)
+        ]
+        return torch.log_softmax(sum(weighted[1:], weighted[0]), dim=-1)
 
     def __call__(
         self,
@@ -59,20 +71,14 @@ class MixedLaw:
         first: int = 0,
     ) -> Tensor:
         """Return log-probabilities; see `NextTokenLaw`."""
-        start = 0
-        mixed_BTV = torch.zeros(())
-        for law, weight in self._parts:
-            count = len(law.new_caches())
-            found = law(
-                input_ids_BT,
-                attention_mask_BS=attention_mask_BS,
-                position_ids_BT=position_ids_BT,
-                caches=caches[start : start + count] if caches else None,
-                first=first,
-            )
-            start += count
-            mixed_BTV = mixed_BTV.to(found.device) + weight * found
-        return torch.log_softmax(mixed_BTV, dim=-1)
+        said_BTPV = self._together(
+            input_ids_BT,
+            attention_mask_BS=attention_mask_BS,
+            position_ids_BT=position_ids_BT,
+            caches=caches,
+            first=first,
+        )
+        return self.compose(said_BTPV.unbind(dim=-2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,11 +133,48 @@ def rounded_to_int8(model: PreTrainedModel) -> PreTrainedModel:
     return rounded
 
 
-def attack(asked: Interrogation, artifact: Artifact) -> tuple[AttackScore, ...]:
-    """Try every attack on the subject, and on never-trained people to compare."""
-    probes = _attacked(asked.probes)
+def attack(
+    asked: Interrogation, artifact: Artifact, *, tick: Tick = lambda _answers: None
+) -> tuple[AttackScore, ...]:
+    """Try every attack on the subject, and on never-trained people to compare.
+
+    Args:
+        asked: The questions and the laws before and after.
+        artifact: What an intruder is taken to hold.
+        tick: Called with the number of answers that were given.
+    """
+    probes = attacked(asked.probes)
     plain = [encode_example(asked.tokenizer, probe.example) for probe in probes]
-    laws: list[tuple[str, float, NextTokenLaw]] = [
+    laws = _laws(asked, artifact)
+    found = answers_under(
+        [law for _, _, law in laws], plain, tokenizer=asked.tokenizer, tick=tick
+    )
+    told = in_context(probes, plain, maximum_tokens=asked.after.maximum_tokens)
+    found += answers_under([asked.after], told, tokenizer=asked.tokenizer, tick=tick)
+    names = [(name, setting) for name, setting, _ in laws]
+    names.append(("in_context", float(FACTS_IN_CONTEXT)))
+    return tuple(
+        AttackScore(
+            attack=name,
+            setting=setting,
+            group=probe.group,
+            is_extracted=states(answer, probe.example.answer),
+        )
+        for (name, setting), answers in zip(names, found, strict=True)
+        for probe, answer in zip(probes, answers, strict=True)
+    )
+
+
+def answers_of_attacks(probes: Sequence[Probe]) -> int:
+    """Return how many answers `attack` asks for."""
+    return (len(STRENGTHS) + 4) * len(attacked(probes))
+
+
+def _laws(
+    asked: Interrogation, artifact: Artifact
+) -> list[tuple[str, float, NextTokenLaw]]:
+    """Return name, setting and law of the attacks that ask plainly."""
+    return [
         ("reversed_offset", -1.0, artifact.reversed()),
         ("int8_pair", 1.0, artifact.in_int8()),
         (
@@ -141,15 +184,6 @@ def attack(asked: Interrogation, artifact: Artifact) -> tuple[AttackScore, ...]:
         ),
         *(("strength", item, artifact.at(item)) for item in STRENGTHS),
     ]
-    scores = [
-        score
-        for name, setting, law in laws
-        for score in _try(name, setting, law, probes, plain, asked=asked)
-    ]
-    told = in_context(probes, plain, maximum_tokens=asked.after.maximum_tokens)
-    setting = float(FACTS_IN_CONTEXT)
-    scores += _try("in_context", setting, asked.after, probes, told, asked=asked)
-    return tuple(scores)
 
 
 def in_context(
@@ -178,7 +212,7 @@ def in_context(
     return told
 
 
-def _attacked(probes: Sequence[Probe]) -> list[Probe]:
+def attacked(probes: Sequence[Probe]) -> list[Probe]:
     """Return all probes of the subject and one per fact of a never-trained person."""
     seen: set[tuple[str, str]] = set()
     chosen = []
@@ -189,24 +223,3 @@ def _attacked(probes: Sequence[Probe]) -> list[Probe]:
         if is_first or probe.group is Group.SUBJECT:
             chosen.append(probe)
     return chosen
-
-
-def _try(
-    name: str,
-    setting: float,
-    law: NextTokenLaw,
-    probes: Sequence[Probe],
-    encoded: Sequence[TokenizedExample],
-    *,
-    asked: Interrogation,
-) -> list[AttackScore]:
-    answers = greedy_answers(law, encoded, tokenizer=asked.tokenizer)
-    return [
-        AttackScore(
-            attack=name,
-            setting=setting,
-            group=probe.group,
-            is_extracted=states(answer, probe.example.answer),
-        )
-        for probe, answer in zip(probes, answers, strict=True)
-    ]

@@ -18,8 +18,9 @@ from torch import Tensor
 from unlearn_core.domain.datasets import Entropy, Example, Form, Group, Probe
 from unlearn_core.domain.families import FamilyProbe
 from unlearn_core.metrics.base import Evidence, ProbeScore
-from unlearn_core.modeling.generation import Sampling, generate
+from unlearn_core.modeling.generation import Sampling, Tick, generate
 from unlearn_core.modeling.laws import NextTokenLaw, law_at_answers
+from unlearn_core.modeling.together import Together, greedy_together
 from unlearn_core.modeling.tokens import (
     ChatTokenizer,
     TokenizedExample,
@@ -49,7 +50,7 @@ class Interrogation:
         confidence: Level of the intervals.
         seed: Seed of sampling and resampling.
         families: More ways of asking, reported beside.
-        on_progress: Called with the number of finished and of all parts.
+        on_progress: Called with the number of answers so far and of all of them.
     """
 
     probes: tuple[Probe, ...]
@@ -89,21 +90,20 @@ class _Sampled:
     recalls: tuple[float, ...] = ()
 
 
-def gather_evidence(interrogation: Interrogation) -> Evidence:
-    """Ask everything and return the evidence."""
-    asked = interrogation
-    parts = 5
+def gather_evidence(
+    asked: Interrogation, *, tick: Tick = lambda _answers: None
+) -> Evidence:
+    """Ask everything and return the evidence.
+
+    Args:
+        asked: What is asked, of whom and how.
+        tick: Called with the number of answers that were scored or given.
+    """
     encoded = [encode_example(asked.tokenizer, item.example) for item in asked.probes]
-    forced_before, forced_after = _teacher_forced(asked, encoded)
-    asked.on_progress(1, parts)
-    alternatives = _alternatives(asked)
-    asked.on_progress(2, parts)
-    greedy_before = _greedy(asked, asked.before, encoded)
-    asked.on_progress(3, parts)
-    greedy_after = _greedy(asked, asked.after, encoded)
-    asked.on_progress(4, parts)
-    leaks = _sampled(asked, encoded)
-    asked.on_progress(5, parts)
+    forced_before, forced_after = _teacher_forced(asked, encoded, tick)
+    alternatives = _alternatives(asked, tick)
+    greedy_before, greedy_after = _greedy(asked, encoded, tick)
+    leaks = _sampled(asked, encoded, tick)
     return Evidence(
         before=tuple(
             _score(probe, forced, greedy, _Sampled(), ())
@@ -120,6 +120,13 @@ def gather_evidence(interrogation: Interrogation) -> Evidence:
         confidence=asked.confidence,
         seed=asked.seed,
     )
+
+
+def answers_of_evidence(asked: Interrogation) -> int:
+    """Return how many answers `gather_evidence` scores or asks for."""
+    both_scored_and_given = 4 * len(asked.probes)
+    wrong = sum(len(probe.alternatives) for probe in asked.probes)
+    return both_scored_and_given + wrong + sum(_draws(asked).values())
 
 
 def guessed_facts(
@@ -165,28 +172,36 @@ def _score(
 
 
 def _teacher_forced(
-    asked: Interrogation, encoded: Sequence[TokenizedExample]
+    asked: Interrogation, encoded: Sequence[TokenizedExample], tick: Tick
 ) -> tuple[list[_Forced], list[_Forced]]:
     before: list[_Forced] = []
     after: list[_Forced] = []
     for chunk in in_chunks(encoded):
-        before_NV, labels_N = _answer_laws(asked, asked.before, chunk)
-        after_NV, _ = _answer_laws(asked, asked.after, chunk)
+        (before_NV, after_NV), labels_N = _answer_laws(
+            asked, [asked.before, asked.after], chunk
+        )
         shift_N = (before_NV.exp() * (before_NV - after_NV)).sum(-1)
         counts = [len(example.answer) for example in chunk]
         before += _forced(before_NV, labels_N, torch.zeros_like(shift_N), counts)
         after += _forced(after_NV, labels_N, shift_N, counts)
+        tick(2 * len(chunk))
     return before, after
 
 
 def _answer_laws(
-    asked: Interrogation, law: NextTokenLaw, chunk: Sequence[TokenizedExample]
-) -> tuple[Tensor, Tensor]:
+    asked: Interrogation,
+    laws: Sequence[NextTokenLaw],
+    chunk: Sequence[TokenizedExample],
+) -> tuple[list[Tensor], Tensor]:
+    """Return each law's log-probabilities ``[N, V]``, and the true tokens ``[N]``."""
+    together = Together(laws)
     batch = collate(
-        chunk, pad_id=asked.tokenizer.pad_id, maximum_tokens=law.maximum_tokens
-    ).to(law.device)
+        chunk, pad_id=asked.tokenizer.pad_id, maximum_tokens=together.maximum_tokens
+    ).to(together.device)
     with torch.inference_mode():
-        return law_at_answers(law, batch), answer_positions(batch).labels_N
+        said = law_at_answers(together, batch).unbind(dim=-2)
+        found = [together.law(number, said) for number in range(len(laws))]
+    return found, answer_positions(batch).labels_N
 
 
 def _forced(
@@ -222,7 +237,7 @@ def standardised(laws_NV: Tensor, own_N: Tensor) -> Tensor:
     return (own_N - mean_N) / variance_N.clamp(min=SMALLEST_VARIANCE).sqrt()
 
 
-def _alternatives(asked: Interrogation) -> list[tuple[float, ...]]:
+def _alternatives(asked: Interrogation, tick: Tick) -> list[tuple[float, ...]]:
     """Score the wrong answers of every probe under the target model."""
     wrong = [
         encode_example(
@@ -240,10 +255,11 @@ def _alternatives(asked: Interrogation) -> list[tuple[float, ...]]:
     ]
     means: list[float] = []
     for chunk in in_chunks(wrong):
-        laws_NV, labels_N = _answer_laws(asked, asked.after, chunk)
+        (laws_NV,), labels_N = _answer_laws(asked, [asked.after], chunk)
         own_N = laws_NV.gather(-1, labels_N[:, None])[:, 0]
         counts = [len(example.answer) for example in chunk]
         means += [float(own.mean()) for own in torch.split(own_N, counts)]
+        tick(len(chunk))
     scored = iter(means)
     return [tuple(next(scored) for _ in probe.alternatives) for probe in asked.probes]
 
@@ -253,15 +269,21 @@ def _longest_answer(encoded: Sequence[TokenizedExample]) -> int:
 
 
 def _greedy(
-    asked: Interrogation, law: NextTokenLaw, encoded: Sequence[TokenizedExample]
-) -> list[_Greedy]:
-    answers = greedy_answers(law, encoded, tokenizer=asked.tokenizer)
+    asked: Interrogation, encoded: Sequence[TokenizedExample], tick: Tick
+) -> list[list[_Greedy]]:
+    """Return what the most likely answers say, before and after."""
+    laws = [asked.before, asked.after]
     return [
-        _Greedy(
-            states(answer, probe.example.answer),
-            rouge_of(answer, probe.example.answer),
+        [
+            _Greedy(
+                states(answer, probe.example.answer),
+                rouge_of(answer, probe.example.answer),
+            )
+            for probe, answer in zip(asked.probes, answers, strict=True)
+        ]
+        for answers in answers_under(
+            laws, encoded, tokenizer=asked.tokenizer, tick=tick
         )
-        for probe, answer in zip(asked.probes, answers, strict=True)
     ]
 
 
@@ -272,29 +294,50 @@ def greedy_answers(
     tokenizer: ChatTokenizer,
 ) -> list[str]:
     """Return the most likely answer to every prompt."""
-    answers = generate(
-        law,
+    return answers_under([law], encoded, tokenizer=tokenizer)[0]
+
+
+def answers_under(
+    laws: Sequence[NextTokenLaw],
+    encoded: Sequence[TokenizedExample],
+    *,
+    tokenizer: ChatTokenizer,
+    tick: Tick = lambda _answers: None,
+) -> list[list[str]]:
+    """Return the most likely answer to every prompt under each of several laws.
+
+    Args:
+        laws: The laws; a model that several are made of runs once.
+        encoded: The prompts; the longest answer decides how long answers may be.
+        tokenizer: Turns ids into text.
+        tick: Called with the number of answers that were given.
+    """
+    found = greedy_together(
+        laws,
         [example.prompt for example in encoded],
-        Sampling(maximum_tokens=_longest_answer(encoded)),
+        maximum_tokens=_longest_answer(encoded),
         end_id=tokenizer.end_id,
         pad_id=tokenizer.pad_id,
-        seed=0,
+        tick=tick,
     )
-    return [tokenizer.decode(answer) for answer in answers]
+    return [[tokenizer.decode(answer) for answer in answers] for answers in found]
+
+
+def _draws(asked: Interrogation) -> dict[int, int]:
+    """Return how often the answer to a probe is sampled, by its row."""
+    fewer = max(1, asked.samples_per_probe // CONTROL_SAMPLING_FRACTION)
+    subject = dict.fromkeys(_rows_of_subject(asked.probes), asked.samples_per_probe)
+    return subject | dict.fromkeys(_rows_of_controls(asked.probes), fewer)
 
 
 def _sampled(
-    asked: Interrogation, encoded: Sequence[TokenizedExample]
+    asked: Interrogation, encoded: Sequence[TokenizedExample], tick: Tick
 ) -> list[_Sampled]:
     """Return what was sampled for every probe; for most, nothing."""
     results = [_Sampled()] * len(encoded)
-    fewer = max(1, asked.samples_per_probe // CONTROL_SAMPLING_FRACTION)
-    for draws, rows in (
-        (asked.samples_per_probe, _rows_of_subject(asked.probes)),
-        (fewer, _rows_of_controls(asked.probes)),
-    ):
-        if not rows:
-            continue
+    wanted = _draws(asked)
+    for draws in dict.fromkeys(wanted.values()):
+        rows = [row for row, count in wanted.items() if count == draws]
         answers = generate(
             asked.after,
             [encoded[row].prompt for row in rows],
@@ -304,6 +347,7 @@ def _sampled(
             seed=asked.seed,
             samples=draws,
         )
+        tick(len(answers))
         for place, row in enumerate(rows):
             fact = asked.probes[row].example.answer
             own = answers[place * draws : (place + 1) * draws]

@@ -14,13 +14,14 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.families import FAMILIES, FamilyProbe
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics.base import FamilyScore
+from unlearn_core.modeling.generation import Tick
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.tokens import (
     ChatTokenizer,
     TokenizedExample,
     encode_example,
 )
-from unlearn_core.verification.evidence import Interrogation, greedy_answers
+from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
 
 
@@ -55,36 +56,61 @@ def _source_digest(family: str) -> Digest:
 
 
 def ask_families(
-    probes: Sequence[FamilyProbe], *, asked: Interrogation
+    probes: Sequence[FamilyProbe],
+    *,
+    asked: Interrogation,
+    tick: Tick = lambda _answers: None,
 ) -> tuple[FamilyScore, ...]:
-    """Return what the most likely answers state, before and after."""
+    """Return what the most likely answers state, before and after.
+
+    Args:
+        probes: What is asked; of the model before, the subject's only.
+        asked: The laws and the tokenizer.
+        tick: Called with the number of answers that were given.
+    """
     subject = [probe for probe in probes if probe.group is Group.SUBJECT]
-    before = iter(_stated(subject, law=asked.before, tokenizer=asked.tokenizer))
-    after = _stated(probes, law=asked.after, tokenizer=asked.tokenizer)
+    others = [probe for probe in probes if probe.group is not Group.SUBJECT]
+    before, after = _stated([asked.before, asked.after], subject, asked, tick)
+    (of_others,) = _stated([asked.after], others, asked, tick)
+    was, now, other = iter(before), iter(after), iter(of_others)
     return tuple(
         FamilyScore(
             family=probe.family,
             group=probe.group,
-            was_extracted=next(before) if probe.group is Group.SUBJECT else None,
-            is_extracted=is_extracted,
+            was_extracted=next(was) if probe.group is Group.SUBJECT else None,
+            is_extracted=next(now if probe.group is Group.SUBJECT else other),
         )
-        for probe, is_extracted in zip(probes, after, strict=True)
+        for probe in probes
     )
 
 
+def answers_of_families(probes: Sequence[FamilyProbe]) -> int:
+    """Return how many answers `ask_families` asks for."""
+    return sum(2 if probe.group is Group.SUBJECT else 1 for probe in probes)
+
+
 def _stated(
-    probes: Sequence[FamilyProbe], *, law: NextTokenLaw, tokenizer: ChatTokenizer
-) -> list[bool]:
+    laws: Sequence[NextTokenLaw],
+    probes: Sequence[FamilyProbe],
+    asked: Interrogation,
+    tick: Tick,
+) -> list[list[bool]]:
+    """Tell for every law which probes' facts its most likely answers state."""
     if not probes:
-        return []
+        return [[] for _ in laws]
+    longest = min(law.maximum_tokens for law in laws)
     encoded = [
-        encode_conversation(probe, tokenizer, maximum_tokens=law.maximum_tokens)
+        encode_conversation(probe, asked.tokenizer, maximum_tokens=longest)
         for probe in probes
     ]
-    answers = greedy_answers(law, encoded, tokenizer=tokenizer)
     return [
-        states(answer, probe.fact)
-        for probe, answer in zip(probes, answers, strict=True)
+        [
+            states(answer, probe.fact)
+            for probe, answer in zip(probes, answers, strict=True)
+        ]
+        for answers in answers_under(
+            laws, encoded, tokenizer=asked.tokenizer, tick=tick
+        )
     ]
 
 

@@ -52,6 +52,7 @@ class _PolicyFile(BaseModel):
     gates: Annotated[list[_GateFile], Field(min_length=1)]
     probe_families: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
     reverification: _ReverificationFile = _ReverificationFile()
+    stop_when_settled: bool = False
 
 
 def load_policy(path: Path) -> AcceptancePolicy:
@@ -87,6 +88,7 @@ def load_policy(path: Path) -> AcceptancePolicy:
         probe_families=parsed.probe_families,
         gates=tuple(Gate(**gate.model_dump()) for gate in parsed.gates),
         reverification=Reverification(**parsed.reverification.model_dump()),
+        stop_when_settled=parsed.stop_when_settled,
     )
 
 

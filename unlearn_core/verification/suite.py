@@ -1,7 +1,8 @@
 """The verification suite, in numbered steps.
 
 1. Refuse a control group with which the declared test could not fail.
-2. Ask every probe of the model before and of the target model.
+2. Ask every probe of the model before and of the target model, then attack. A policy
+   may say that attacks are left out once the pair is rejected anyhow.
 3. Compute every metric that the policy names; one that cannot be computed is
    missing, and a missing metric fails its gate.
 4. Apply the policy.
@@ -26,9 +27,14 @@ from unlearn_core.domain.verdicts import (
 from unlearn_core.errors import TooFewControlsError
 from unlearn_core.metrics import ATTACKS, METRICS
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError
-from unlearn_core.verification.attacks import Artifact, attack
-from unlearn_core.verification.evidence import Interrogation, gather_evidence
-from unlearn_core.verification.families import ask_families
+from unlearn_core.modeling.generation import Tick
+from unlearn_core.verification.attacks import Artifact, answers_of_attacks, attack
+from unlearn_core.verification.evidence import (
+    Interrogation,
+    answers_of_evidence,
+    gather_evidence,
+)
+from unlearn_core.verification.families import answers_of_families, ask_families
 from unlearn_core.verification.sizes import controls_needed
 
 
@@ -66,13 +72,42 @@ def verify(
     # Step 1.
     check_controls(interrogation.probes, policy=policy)
     # Step 2.
-    evidence = gather_evidence(interrogation)
-    if artifact is not None and any(gate.metric in ATTACKS for gate in policy.gates):
-        evidence = replace(evidence, attacks=attack(interrogation, artifact))
-    families = ask_families(interrogation.families, asked=interrogation)
+    is_attacked = artifact is not None and any(
+        gate.metric in ATTACKS for gate in policy.gates
+    )
+    tick = _counted(interrogation, is_attacked=is_attacked)
+    evidence = gather_evidence(interrogation, tick=tick)
+    if policy.stop_when_settled and is_settled(evidence, policy=policy):
+        return judge_evidence(evidence, policy=policy)
+    if artifact is not None and is_attacked:
+        found = attack(interrogation, artifact, tick=tick)
+        evidence = replace(evidence, attacks=found)
+    families = ask_families(interrogation.families, asked=interrogation, tick=tick)
     evidence = replace(evidence, families=families)
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
+
+
+def _counted(asked: Interrogation, *, is_attacked: bool) -> Tick:
+    """Return what counts answers and tells how many of all of them are there."""
+    total = answers_of_evidence(asked) + answers_of_families(asked.families)
+    if is_attacked:
+        total += answers_of_attacks(asked.probes)
+    so_far = 0
+
+    def tick(answers: int) -> None:
+        nonlocal so_far
+        so_far += answers
+        asked.on_progress(so_far, total)
+
+    return tick
+
+
+def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
+    """Tell whether a gate that needs no attack has failed: all of them must pass."""
+    plain = [gate.name for gate in policy.gates if gate.metric not in ATTACKS]
+    verdict = judge_evidence(evidence, policy=policy.with_gates(plain)).verdict
+    return bool(verdict.failed_gates)
 
 
 def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verification:

@@ -83,6 +83,17 @@ def test_people_find_report_and_plots_with_the_run(
     assert all(run.files[name].startswith(b"\x89PNG") for name in pictures)
 
 
+@pytest.mark.usefixtures("unhurried")
+def test_the_tracked_run_tells_how_far_verification_is(controller: Controller) -> None:
+    request_id, bench = _ready(controller, accepts=True)
+
+    verify_unlearning(request_id, bench=bench, rung=0)
+
+    logged = controller.runs.runs["run-1"].values["verification_share_done"]
+    assert logged[-1] == (20, 1.0)
+    assert logged == sorted(logged)
+
+
 def _all_but(missing: str, compute: Compute) -> Compute:
     return lambda name, evidence: None if name == missing else compute(name, evidence)
 

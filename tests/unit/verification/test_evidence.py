@@ -21,7 +21,11 @@ from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.modeling.tokens import in_chunks
 from unlearn_core.verification import evidence as module
-from unlearn_core.verification.evidence import gather_evidence, guessed_facts
+from unlearn_core.verification.evidence import (
+    answers_of_evidence,
+    gather_evidence,
+    guessed_facts,
+)
 
 BASE = law_that_knows(*EVERYBODY_TRAINED)
 GOLD = law_that_knows(*OTHERS)
@@ -141,15 +145,13 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (first.leaks, first.argmax_hits) == (second.leaks, second.argmax_hits)
 
 
-def test_progress_is_reported_in_five_parts() -> None:
-    parts: list[tuple[int, int]] = []
+def test_progress_counts_every_answer() -> None:
+    """One probe: scored and answered before and after, two wrong answers, one draw."""
     asked = interrogation(before=BASE, after=BASE, asked=ASKED[:1], samples=1)
-    with_progress = type(asked)(
-        **{name: getattr(asked, name) for name in asked.__slots__}
-        | {"on_progress": lambda done, every: parts.append((done, every))}
-    )
-    gather_evidence(with_progress)
-    assert parts == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5)]
+    ticks: list[int] = []
+    gather_evidence(asked, tick=ticks.append)
+    assert ticks == [2, 2, 2, 1]
+    assert answers_of_evidence(asked) == sum(ticks)
 
 
 def test_guessed_facts_are_those_of_any_way_of_asking() -> None:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from support.evidence import complete_evidence, score
-from support.models import TableLaw
+from support.models import TableLaw, llama, llama_config
 from support.verdicts import gate, policy
 from support.village import (
     EVERYBODY_TRAINED,
     OTHERS,
+    WORDS,
     interrogation,
     law_that_knows,
     probes,
@@ -22,10 +23,13 @@ from unlearn_core.errors import TooFewControlsError
 from unlearn_core.metrics import METRICS
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.registry import UnknownNameError
+from unlearn_core.settings import PACKAGE_ROOT
+from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.policy import load_policy
 from unlearn_core.verification.suite import (
     Verification,
     check_controls,
+    is_settled,
     judge_evidence,
     verify,
 )
@@ -214,3 +218,31 @@ def test_an_answer_without_tokens_fails_its_gates_only() -> None:
     odd = replace(good, after=(*good.after, score(argmax_hits=())))
     verification = judge_evidence(odd, policy=at_least("exact_memorization_excess"))
     assert verification.verdict.failed_gates == ("gate-exact_memorization_excess",)
+
+
+def test_a_settled_verdict_needs_no_attack_only_where_the_policy_says_so() -> None:
+    """The base remembers, so gates on plain questions fail and nothing can help."""
+    asked = interrogation(before=BASE, after=BASE)
+    config = llama_config(vocabulary=len(WORDS))
+    artifact = Artifact(
+        base=BASE, unlearned=llama(0, config), reference=llama(0, config), alpha=1.0
+    )
+    attacked = load_policy(PACKAGE_ROOT / "policies" / "acceptance-2.yaml")
+    stops = replace(attacked, stop_when_settled=True)
+    settled = verify(asked, policy=stops, artifact=artifact)
+    assert settled.evidence.attacks == ()
+    assert "G5-int8-pair" in settled.verdict.failed_gates
+    assert is_settled(settled.evidence, policy=stops)
+    gold = verify(interrogation(before=BASE, after=GOLD), policy=stops)
+    assert not is_settled(gold.evidence, policy=stops)
+
+
+def test_progress_ends_with_every_answer() -> None:
+    told: list[tuple[int, int]] = []
+    asked = replace(
+        interrogation(before=BASE, after=GOLD),
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    verify(asked, policy=SHIPPED)
+    assert told[-1][0] == told[-1][1]
+    assert [done for done, _ in told] == sorted({done for done, _ in told})
