@@ -19,7 +19,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-report clean
+        bench-serving bench-report clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -112,6 +112,9 @@ bench-report: setup ## A full report for one subject, and how long it takes
 
 bench-training: setup ## What a training step costs beside plain fine-tuning
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training
+
+bench-serving: setup ## What an offset costs while serving, beside the bare base
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.serving
 
 clean: ## Remove what demo and tests wrote, and keep trained models
 	rm -rf var/demo var/up build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
