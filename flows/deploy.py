@@ -8,6 +8,7 @@ from prefect import Flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 
+from flows.checkpoints import publish_ledger_checkpoint
 from flows.deadlines import watch_legal_deadlines
 from flows.erasure import fulfil_erasure_request
 from flows.reverification import reverify_certificates
@@ -19,6 +20,7 @@ ERASURE = "erasure"
 UPKEEP = "upkeep"
 DEADLINES = "deadlines"
 REVERIFICATION = "reverification"
+CHECKPOINTS = "checkpoints"
 CONCURRENT_RUNS = 2
 RENEWALS_PER_VALIDITY = 4
 DEADLINE_PAUSE = timedelta(hours=6)
@@ -31,7 +33,8 @@ def deploy() -> None:
         client.create_work_pool(
             WorkPoolCreate(name=WORK_POOL, type="process"), overwrite=True
         )
-    validity = timedelta(hours=load_settings().work.pointer_hours)
+    settings = load_settings()
+    validity = timedelta(hours=settings.work.pointer_hours)
     _deploy(fulfil_erasure_request, "flows/erasure.py", name=ERASURE)
     _deploy(
         renew_serving_pointer,
@@ -50,6 +53,12 @@ def deploy() -> None:
         "flows/reverification.py",
         name=REVERIFICATION,
         interval=CERTIFICATE_PAUSE,
+    )
+    _deploy(
+        publish_ledger_checkpoint,
+        "flows/checkpoints.py",
+        name=CHECKPOINTS,
+        interval=timedelta(seconds=settings.audit.checkpoint_seconds),
     )
 
 

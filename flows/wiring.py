@@ -31,6 +31,7 @@ from unlearn_core.settings import (
     TeacherSettings,
     load_settings,
 )
+from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.renew_pointer import PointerKeeper
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
@@ -114,6 +115,10 @@ class Station:
     def deadlines(self, *, holder: str) -> DeadlineWatch:
         """Return what watching the deadlines needs."""
         return self.office.deadlines(holder=holder)
+
+    def checkpoints(self, *, holder: str) -> CheckpointDesk:
+        """Return what publishing checkpoints needs."""
+        return self.office.checkpoints(holder=holder)
 
     def keeper(self, *, holder: str) -> PointerKeeper:
         """Return what renewing the serving pointer needs."""

@@ -196,6 +196,28 @@ class IntakeSettings(BaseModel):
     )
 
 
+class AuditSettings(BaseModel):
+    """The Merkle log over the ledger."""
+
+    model_config = _STRICT
+
+    origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = Field(
+        default="unlearn.example/ledger",
+        description="Name of the log, unique to this installation.",
+    )
+    keepers: tuple[str, ...] = Field(
+        default=(),
+        description="Where checkpoints are kept: folders, s3://bucket/prefix or "
+        "addresses of witnesses, as a JSON list.",
+    )
+    lock_days: int = Field(
+        default=3650, ge=1, description="Object lock of a checkpoint, in days."
+    )
+    checkpoint_seconds: float = Field(
+        default=600.0, gt=0, description="Time between checkpoints of the ledger."
+    )
+
+
 class WorkSettings(BaseModel):
     """How requests are worked on."""
 
@@ -255,6 +277,7 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     intake: IntakeSettings = IntakeSettings()
     work: WorkSettings = WorkSettings()
+    audit: AuditSettings = AuditSettings()
 
 
 def load_settings() -> Settings:

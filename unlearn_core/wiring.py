@@ -17,13 +17,21 @@ from unlearn_core.adapters.database.key_store import DatabaseKeyStore
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.notifier import StatusPageNotifier
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
+from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
+from unlearn_core.adapters.keepers import open_keeper
 from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.adapters.letters import SetLetters
+from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
 from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.errors import SchemaOutdatedError
+from unlearn_core.ports import CheckpointKeeper
 from unlearn_core.settings import Settings
+from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.export_bundle import ExportDesk
+from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
 from unlearn_core.steps.standing import CertificateDesk
@@ -104,6 +112,59 @@ class Office:
             custody=self.custody,
             notifier=self.notifier,
             clock=self.clock,
+        )
+
+    def checkpoints(self, *, holder: str) -> CheckpointDesk:
+        """Return what publishing checkpoints needs.
+
+        Raises:
+            KeyMissingError: The private key is not here.
+        """
+        return CheckpointDesk(
+            holder=holder,
+            ledger=self.store,
+            leaves=self.store,
+            leases=self.leases,
+            signer=Ed25519NoteSigner(self.settings.audit.origin, self.keys.signer()),
+            keepers=self._keepers(),
+            evidence=self.evidence,
+        )
+
+    def audit(self) -> AuditDesk:
+        """Return what looking for tampering needs."""
+        return AuditDesk(
+            requests=self.store,
+            ledger=self.store,
+            leaves=self.store,
+            notes=TrustedNotes(self.keys.trusted()),
+            keepers=self._keepers(),
+        )
+
+    def export(self) -> ExportDesk:
+        """Return what exporting audit bundles needs.
+
+        Raises:
+            KeyMissingError: The private key is not here.
+        """
+        return ExportDesk(
+            ledger=self.store,
+            leaves=self.store,
+            evidence=self.evidence,
+            signer=EnvelopeSigner(self.keys.signer()),
+            envelopes=TrustedEnvelopes(self.keys.trusted()),
+            letters=SetLetters(),
+            clock=self.clock,
+        )
+
+    def _keepers(self) -> tuple[CheckpointKeeper, ...]:
+        audit = self.settings.audit
+        return tuple(
+            open_keeper(
+                place,
+                endpoint_url=self.settings.objects.endpoint_url,
+                days=audit.lock_days,
+            )
+            for place in audit.keepers
         )
 
     def watch_post(self) -> WatchPost:

@@ -18,6 +18,7 @@ from support.plugins import REGISTRIES
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain import archive, audit_bundle, checkpoints
 from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import UnlearnError
@@ -221,6 +222,9 @@ def test_every_error_code_is_documented_with_what_to_do() -> None:
     assert processes.ProcessNotHealthyError in errors()
     assert environment.PortTakenError in errors()
     assert checks.OutOfMemoryError in errors()
+    assert checkpoints.LogForkedError in errors()
+    assert audit_bundle.BundleInvalidError in errors()
+    assert archive.ArchiveUnreadableError in errors()
     text = (DOCS / "errors.md").read_text(encoding="utf-8")
     for error in errors():
         if error.__module__.startswith("unlearn_core.") and not error.__subclasses__():

@@ -33,6 +33,9 @@ NOT_OF_THE_FLOW = {
     "renew_pointer",
     "watch_deadlines",
     "decide_request",
+    "publish_checkpoint",
+    "audit_ledger",
+    "export_bundle",
 }
 ANSWER_YES_OR_NO = {
     "catch_up",

@@ -33,6 +33,20 @@ def fresh_bucket(*, is_versioned: bool = False) -> str:
     return name
 
 
+def locked_bucket() -> str:
+    """Create a bucket with object lock and return its name."""
+    os.environ.update(CREDENTIALS)
+    client = boto3.client("s3", endpoint_url=endpoint())
+    name = f"bucket-{uuid4().hex}"
+    client.create_bucket(
+        Bucket=name,
+        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+        ObjectLockEnabledForBucket=True,
+    )
+    client.close()
+    return name
+
+
 def empty_bucket(name: str) -> None:
     """Remove every object of a bucket with every version."""
     client = boto3.client("s3", endpoint_url=endpoint())

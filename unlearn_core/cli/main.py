@@ -12,6 +12,7 @@ from rich.text import Text
 
 from unlearn_core.cli import (
     asking,
+    audit,
     certificates,
     installation,
     ledger,
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(requests.app, name="request")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(audit.app, name="audit")
 app.add_typer(verifications.app, name="verification")
 app.add_typer(sources.app, name="sources")
 app.add_typer(installation.keys, name="keys")

@@ -12,6 +12,9 @@ from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
+from unlearn_core.adapters.notes import TrustedNotes
+from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
+from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
@@ -30,6 +33,20 @@ def office() -> Office:
 def envelope_opener(trust: Path) -> EnvelopeOpener:
     """Return the checker of envelopes for a file of public keys."""
     return TrustedEnvelopes(load_trusted(trust))
+
+
+def bundle_openers(trust: Path) -> Openers:
+    """Return what checks an audit bundle with a file of public keys."""
+    keys = load_trusted(trust)
+    envelopes, notes = TrustedEnvelopes(keys), TrustedNotes(keys)
+    return Openers(
+        bundle=lambda raw: envelopes.open(raw, payload_type=BUNDLE_TYPE),
+        certificate=lambda raw: check_certificate(
+            raw,
+            open_envelope=lambda data: envelopes.open(data, payload_type=PAYLOAD_TYPE),
+        ),
+        checkpoint=notes.open,
+    )
 
 
 def key_directory() -> KeyDirectory:

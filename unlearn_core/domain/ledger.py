@@ -13,7 +13,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
+from unlearn_core.domain.canonical import (
+    Digest,
+    JsonValue,
+    canonical_json,
+    digest_of,
+)
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import LedgerBrokenError
 
@@ -45,9 +50,9 @@ class LedgerEntry:
     previous_hash: Digest
     entry_hash: Digest = GENESIS
 
-    def computed_hash(self) -> Digest:
-        """Return the hash that this entry must carry."""
-        return digest_of_json(
+    def hashed_bytes(self) -> bytes:
+        """Return the canonical form of every field but the hash."""
+        return canonical_json(
             {
                 "sequence": self.sequence,
                 "recorded_at": self.recorded_at.astimezone(UTC).isoformat(
@@ -60,6 +65,10 @@ class LedgerEntry:
                 "previous_hash": self.previous_hash,
             }
         )
+
+    def computed_hash(self) -> Digest:
+        """Return the hash that this entry must carry."""
+        return digest_of(self.hashed_bytes())
 
     def sealed(self) -> "LedgerEntry":
         """Return the entry with its hash filled in."""

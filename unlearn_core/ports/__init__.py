@@ -18,6 +18,7 @@ from unlearn_core.ports.delivery import (
     RunTracker,
     ServingFleet,
 )
+from unlearn_core.ports.letters import Letter, LetterWriter
 from unlearn_core.ports.records import (
     Clock,
     LeaseStore,
@@ -36,9 +37,17 @@ from unlearn_core.ports.storage import (
     SourceConnector,
 )
 from unlearn_core.ports.teaching import LogprobSource
+from unlearn_core.ports.transparency import (
+    CheckpointKeeper,
+    LeafStore,
+    NoteOpener,
+    NoteSigner,
+    Prove,
+)
 
 __all__ = [
     "ArtifactRegistry",
+    "CheckpointKeeper",
     "Clock",
     "Custody",
     "EnvelopeOpener",
@@ -46,11 +55,17 @@ __all__ = [
     "IdentityDecision",
     "IdentityPolicy",
     "KeyDestruction",
+    "LeafStore",
     "LeaseStore",
     "Ledger",
+    "Letter",
+    "LetterWriter",
     "LogprobSource",
+    "NoteOpener",
+    "NoteSigner",
     "Notifier",
     "PairSealer",
+    "Prove",
     "RegisteredVersion",
     "ReplicaState",
     "RequestStore",

@@ -45,6 +45,11 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "ledger",
         "ledger verify",
         "ledger show",
+        "audit",
+        "audit checkpoint",
+        "audit check",
+        "audit export",
+        "audit verify",
         "sources",
         "sources check",
         "keys",
@@ -66,7 +71,7 @@ def test_the_help_is_as_it_was_agreed(command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "noun", ["", "request", "certificate", "verification", "ledger", "keys"]
+    "noun", ["", "request", "certificate", "verification", "ledger", "audit", "keys"]
 )
 def test_a_noun_without_a_verb_shows_its_help_and_is_wrong_usage(noun: str) -> None:
     ran = unlearn(*noun.split())

@@ -16,6 +16,7 @@ from unlearn_core.adapters.database.lease_store import check_token
 from unlearn_core.adapters.database.moments import to_text
 from unlearn_core.adapters.database.tables import (
     CommitmentRow,
+    LeafRow,
     LedgerRow,
     RequestRow,
 )
@@ -31,12 +32,13 @@ from unlearn_core.domain.requests import (
     Stage,
     check_transition,
 )
+from unlearn_core.domain.transparency import LogLeaf, leaf_of
 from unlearn_core.errors import UnknownRequestError
 from unlearn_core.ports import Clock
 
 
 class DatabaseRequestStore:
-    """`RequestStore` and `Ledger` over the database."""
+    """`RequestStore`, `Ledger` and `LeafStore` over the database."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
@@ -141,6 +143,13 @@ class DatabaseRequestStore:
             rows = session.exec(query).all()
         yield from map(_entry, rows)
 
+    def leaves(self) -> Iterator[LogLeaf]:
+        """Yield the leaves of the log in order."""
+        query = select(LeafRow).order_by(col(LeafRow.sequence))
+        with self._database.reading() as session:
+            rows = session.exec(query).all()
+        yield from map(_leaf, rows)
+
     def _append(
         self,
         session: Session,
@@ -171,6 +180,14 @@ class DatabaseRequestStore:
                 fencing_token=token,
                 previous_hash=entry.previous_hash,
                 entry_hash=entry.entry_hash,
+            )
+        )
+        leaf = leaf_of(entry)
+        session.add(
+            LeafRow(
+                sequence=leaf.sequence,
+                salt=leaf.salt.hex(),
+                commitment=leaf.commitment.hex(),
             )
         )
         return entry
@@ -225,4 +242,12 @@ def _entry(row: LedgerRow) -> LedgerEntry:
         fencing_token=row.fencing_token,
         previous_hash=Digest(row.previous_hash),
         entry_hash=Digest(row.entry_hash),
+    )
+
+
+def _leaf(row: LeafRow) -> LogLeaf:
+    return LogLeaf(
+        sequence=row.sequence,
+        salt=bytes.fromhex(row.salt),
+        commitment=bytes.fromhex(row.commitment),
     )

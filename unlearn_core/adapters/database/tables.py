@@ -46,6 +46,16 @@ class LedgerRow(SQLModel, table=True):
     entry_hash: str = Field(unique=True)
 
 
+class LeafRow(SQLModel, table=True):
+    """The leaf of one ledger entry in the Merkle log; rows are only ever inserted."""
+
+    __tablename__: ClassVar[str] = "log_leaf"
+
+    sequence: int = Field(primary_key=True)
+    salt: str
+    commitment: str
+
+
 class LeaseRow(SQLModel, table=True):
     """The latest lease of a resource."""
 

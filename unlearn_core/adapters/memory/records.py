@@ -16,6 +16,7 @@ from unlearn_core.domain.requests import (
     Stage,
     check_transition,
 )
+from unlearn_core.domain.transparency import LogLeaf, leaf_of
 from unlearn_core.errors import LeaseBusyError, LeaseLostError, UnknownRequestError
 from unlearn_core.ports import Clock
 
@@ -113,6 +114,7 @@ class MemoryRequestStore:
         self._clock = clock
         self._requests: dict[RequestId, ErasureRequest] = {}
         self._entries: list[LedgerEntry] = []
+        self._leaves: list[LogLeaf] = []
 
     def receive(
         self, request: ErasureRequest, payload: Mapping[str, JsonValue]
@@ -191,6 +193,12 @@ class MemoryRequestStore:
             if is_theirs and event in {None, entry.event}:
                 yield entry
 
+    def leaves(self) -> Iterator[LogLeaf]:
+        """Yield the leaves of the log in order."""
+        with self._leases.lock:
+            present = tuple(self._leaves)
+        yield from present
+
     def _append(
         self,
         event: str,
@@ -208,6 +216,7 @@ class MemoryRequestStore:
             previous_hash=self._entries[-1].entry_hash if self._entries else GENESIS,
         ).sealed()
         self._entries.append(entry)
+        self._leaves.append(leaf_of(entry))
         return entry
 
 

@@ -1,0 +1,110 @@
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.cli import unlearn
+from support.log import note
+
+pytestmark = pytest.mark.integration
+
+DOCUMENT = {"identifiers": {"name": "Ada Example", "email": "ada@post.example"}}
+
+
+@pytest.fixture
+def outside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the place where checkpoints are kept."""
+    folder = home / "outside"
+    monkeypatch.setenv("UNLEARN_AUDIT__KEEPERS", json.dumps([str(folder)]))
+    return folder
+
+
+def submit() -> str:
+    ran = unlearn("request", "submit", "--json", stdin=json.dumps(DOCUMENT).encode())
+    return str(ran.json()["request_id"])
+
+
+def test_a_bundle_is_exported_and_verified_with_the_public_keys_alone(
+    home: Path, outside: Path
+) -> None:
+    request_id = submit()
+    bundle, trust = home / "bundle.zip", home / "keys" / "trust.json"
+    assert unlearn("audit", "export", request_id, bundle).code == 0
+    (kept,) = outside.iterdir()
+    elsewhere = home / "trust.json"
+    elsewhere.write_bytes(trust.read_bytes())
+    # The auditor has neither keys nor database.
+    (home / "unlearn.db").unlink()
+    (home / "keys" / "signing.pem").unlink()
+    ran = unlearn(
+        "audit", "verify", bundle, "--trust", elsewhere, "--checkpoint", kept, "--json"
+    )
+    assert ran.code == 0, ran.err
+    shown = ran.json()
+    assert (shown["valid"], shown["request_id"]) == (True, request_id)
+    assert (shown["events"], shown["entries"]) == (["received"], 1)
+    assert (shown["log"], shown["log_size"]) == ("unlearn.example/ledger", 4)
+
+
+def test_no_byte_of_a_bundle_can_change(home: Path, outside: Path) -> None:
+    del outside
+    bundle, trust = home / "bundle.zip", home / "keys" / "trust.json"
+    unlearn("audit", "export", submit(), bundle)
+    genuine = bundle.read_bytes()
+    for place in range(60, len(genuine) - 200, 97):
+        changed = bytearray(genuine)
+        changed[place] ^= 1
+        bundle.write_bytes(changed)
+        assert unlearn("audit", "verify", bundle, "--trust", trust).code == 1
+
+
+def test_a_period_is_exported_by_its_days(home: Path) -> None:
+    submit()
+    bundle, trust = home / "bundle.zip", home / "keys" / "trust.json"
+    assert unlearn("audit", "export", "2020-01-01..2099-12-31", bundle).code == 0
+    ran = unlearn("audit", "verify", bundle, "--trust", trust, "--json")
+    assert ran.json()["period"] == ["2020-01-01", "2099-12-31"]
+    assert ran.json()["entries"] == 4
+
+
+def test_a_bundle_that_is_not_tied_to_the_auditors_checkpoint_is_refused(
+    home: Path,
+) -> None:
+    bundle, trust = home / "bundle.zip", home / "keys" / "trust.json"
+    unlearn("audit", "export", submit(), bundle)
+    stranger = home / "stranger.checkpoint"
+    stranger.write_bytes(note(3))
+    ran = unlearn("audit", "verify", bundle, "--trust", trust, "--checkpoint", stranger)
+    assert (ran.code, "checkpoint_invalid" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize("wanted", ["everything", "2026-01-01..soon", "..", ""])
+def test_anything_else_is_wrong_usage(home: Path, wanted: str) -> None:
+    assert unlearn("audit", "export", wanted, home / "bundle.zip").code == 2
+
+
+def test_a_file_that_is_missing_is_said(home: Path) -> None:
+    trust = home / "keys" / "trust.json"
+    ran = unlearn("audit", "verify", home / "none.zip", "--trust", trust)
+    assert (ran.code, "bundle_invalid" in ran.err) == (1, True)
+    ran = unlearn("audit", "check", "--checkpoint", home / "none")
+    assert (ran.code, "checkpoint_invalid" in ran.err) == (1, True)
+
+
+def test_a_look_for_tampering_names_what_was_found(home: Path, outside: Path) -> None:
+    del outside
+    submit()
+    first = unlearn("audit", "checkpoint", "--json").json()
+    assert (first["published"], first["size"]) == (True, 4)
+    assert unlearn("audit", "checkpoint", "--json").json()["published"] is False
+    ran = unlearn("audit", "check", "--json")
+    assert (ran.code, ran.json()["sound"], ran.json()["covered"]) == (0, True, 4)
+    with closing(sqlite3.connect(home / "unlearn.db")) as database:
+        database.execute("UPDATE ledger_entry SET payload = '{}' WHERE sequence = 4")
+        database.commit()
+    ran = unlearn("audit", "check", "--json")
+    assert ran.code == 1
+    assert {"check": "chain", "problem": "changed entry", "at": "4"} in (
+        ran.json()["findings"]
+    )

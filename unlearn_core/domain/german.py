@@ -1,0 +1,65 @@
+"""The words of letters in German."""
+
+from unlearn_core.domain.requests import Outcome
+from unlearn_core.domain.wording import Words
+
+GERMAN = Words(
+    title="Ihr Antrag auf Löschung",
+    greeting=(
+        "Dieses Schreiben sagt Ihnen, was wir auf Ihren Antrag hin getan haben und was "
+        "nicht."
+    ),
+    outcomes={
+        Outcome.SUPPRESSED_AT_OUTPUT: (
+            "Ihre Datensätze wurden in jeder durchsuchten Quelle gelöscht, und unsere "
+            "Dienste lassen das Modell nicht mehr wiedergeben, was es über Sie gelernt "
+            "hatte."
+        ),
+        Outcome.ERASED_AT_SOURCE: (
+            "Ihre Datensätze wurden in jeder durchsuchten Quelle gelöscht."
+        ),
+        Outcome.PARTIAL: (
+            "Wir haben getan, was möglich war. Mindestens eine Quelle konnte nicht "
+            "vollständig durchsucht werden oder darf nicht gelöscht werden."
+        ),
+        Outcome.NOT_FOUND: (
+            "Jede Quelle wurde vollständig durchsucht. Über Sie wurde nichts gefunden."
+        ),
+        Outcome.FAILED: (
+            "Ihre Datensätze wurden gelöscht, wo das möglich war. Wir konnten nicht "
+            "zeigen, dass das Modell sie nicht mehr wiedergibt."
+        ),
+    },
+    request="Antrag",
+    received="Eingegangen",
+    issued="Ausgestellt",
+    valid_until="Für die geprüften Ergebnisse stehen wir ein bis",
+    effective="Wirksam seit",
+    records="Datensätze je Quelle",
+    record_line="{source}: {found} gefunden, {erased} gelöscht",
+    unsearched="Nicht vollständig durchsucht oder nicht zu löschen: {sources}",
+    checks="Prüfungen",
+    checks_line="{passed} von {count} vorab festgelegten Bedingungen wurden erfüllt.",
+    limits_title="Was damit nicht gesagt ist",
+    limits=(
+        (
+            "Die Ausgabe der genannten Dienste wurde unterdrückt und wie angegeben "
+            "gemessen; aus den Gewichten des Basismodells wurde nichts gelöscht."
+        ),
+        (
+            "Wer das Basismodell ohne den Versatz besitzt, kann die Daten noch immer "
+            "gewinnen."
+        ),
+        (
+            "Die Schranken gelten für die genannten Arten von Fragen und nur für die "
+            "genannten Prüfsummen; ändert sich eine davon, endet die Gültigkeit."
+        ),
+    ),
+    verify_title="Wie Sie dieses Schreiben prüfen",
+    verify=(
+        "Die signierte Bescheinigung ist eine Datei mit der Nummer dieses Antrags. "
+        "Jeder kann sie ohne uns mit unseren öffentlichen Schlüsseln prüfen: unlearn "
+        "certificate verify DATEI --trust trust.json"
+    ),
+    day="%d.%m.%Y",
+)

@@ -1,0 +1,92 @@
+"""What a certificate says in plain words, in every language that has words for it.
+
+A letter adds nothing to its certificate and leaves no limit out. It names nobody: the
+certificate does not know whom it is about.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from unlearn_core.domain.certificates import ErasureCertificate
+from unlearn_core.domain.german import GERMAN
+from unlearn_core.domain.wording import ENGLISH, Words
+
+LANGUAGES: Mapping[str, Words] = {"en": ENGLISH, "de": GERMAN}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterText:
+    """A letter before it is set.
+
+    Attributes:
+        lead: What the outcome means.
+        facts: Names and values.
+        sections: Headings with their sentences.
+    """
+
+    language: str
+    title: str
+    greeting: str
+    lead: str
+    facts: tuple[tuple[str, str], ...]
+    sections: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def letter_text(certificate: ErasureCertificate, language: str) -> LetterText:
+    """Return what a letter says.
+
+    Args:
+        certificate: A genuine certificate.
+        language: One of `LANGUAGES`.
+    """
+    words = LANGUAGES[language]
+    scope = certificate.scope
+
+    def day(moment: date) -> str:
+        return moment.strftime(words.day)
+
+    facts = [
+        (words.request, certificate.request_id),
+        (words.received, day(certificate.received_at)),
+        (words.issued, day(certificate.issued_at)),
+    ]
+    if scope is not None:
+        facts.append((words.effective, day(scope.effective_at)))
+        facts.append((words.valid_until, day(certificate.expires_at)))
+    sections = [
+        (words.records, _records(certificate, words)),
+        (words.checks, _checks(certificate, words)),
+        (words.limits_title, words.limits),
+        (words.verify_title, (words.verify,)),
+    ]
+    return LetterText(
+        language=language,
+        title=words.title,
+        greeting=words.greeting,
+        lead=words.outcomes[certificate.outcome],
+        facts=tuple(facts),
+        sections=tuple((title, lines) for title, lines in sections if lines),
+    )
+
+
+def _records(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
+    lines = [
+        words.record_line.format(source=source, **counts)
+        for source, counts in sorted(certificate.sources.items())
+    ]
+    if certificate.unsearched_sources:
+        names = ", ".join(certificate.unsearched_sources)
+        lines.append(words.unsearched.format(sources=names))
+    return tuple(lines)
+
+
+def _checks(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
+    """Count the conditions that applied; the certificate holds each of them."""
+    verdict = certificate.verdict or {}
+    decisions = verdict.get("decisions")
+    if not isinstance(decisions, list):
+        return ()
+    applied = [item for item in decisions if item["applies"]]
+    passed = sum(1 for item in applied if item["passed"])
+    return (words.checks_line.format(passed=passed, count=len(applied)),)

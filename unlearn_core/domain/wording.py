@@ -1,0 +1,82 @@
+"""The words of letters: what a language has to say, and how English says it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.requests import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One language.
+
+    Attributes:
+        outcomes: What each outcome means to the person.
+        limits: The limits of a certificate, in their order.
+        day: Format of a date.
+    """
+
+    title: str
+    greeting: str
+    outcomes: Mapping[Outcome, str]
+    request: str
+    received: str
+    issued: str
+    valid_until: str
+    effective: str
+    records: str
+    record_line: str
+    unsearched: str
+    checks: str
+    checks_line: str
+    limits_title: str
+    limits: tuple[str, ...]
+    verify_title: str
+    verify: str
+    day: str
+
+
+ENGLISH = Words(
+    title="Your erasure request",
+    greeting="This letter says what we did about your request, and what we did not do.",
+    outcomes={
+        Outcome.SUPPRESSED_AT_OUTPUT: (
+            "Your records were erased in every source that was searched, and our "
+            "services no longer let the model state what it had learned about you."
+        ),
+        Outcome.ERASED_AT_SOURCE: (
+            "Your records were erased in every source that was searched."
+        ),
+        Outcome.PARTIAL: (
+            "We did what was possible. At least one source could not be searched "
+            "completely, or may not be erased."
+        ),
+        Outcome.NOT_FOUND: (
+            "Every source was searched completely. Nothing about you was found."
+        ),
+        Outcome.FAILED: (
+            "Your records were erased where that was possible. We could not show that "
+            "the model no longer states them."
+        ),
+    },
+    request="Request",
+    received="Received",
+    issued="Issued",
+    valid_until="Checked results are vouched for until",
+    effective="In effect since",
+    records="Records, by source",
+    record_line="{source}: {found} found, {erased} erased",
+    unsearched="Not searched completely, or not to be erased: {sources}",
+    checks="Checks",
+    checks_line="{passed} of {count} conditions that were fixed beforehand were met.",
+    limits_title="What this does not say",
+    limits=LIMITS,
+    verify_title="How to check this letter",
+    verify=(
+        "The signed certificate is a file with this request's number. Anybody can "
+        "check it without us, with our public keys: unlearn certificate verify FILE "
+        "--trust trust.json"
+    ),
+    day="%d %B %Y",
+)
