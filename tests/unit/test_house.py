@@ -31,7 +31,7 @@ MAXIMUM_MODULE_LINES = 400
 MAXIMUM_FUNCTION_LINES = 50
 
 MAY_REVEAL = {
-    "unlearn_core/adapters/connectors/matching.py": "compares identifiers with records",
+    "unlearn_core/adapters/connectors/needles.py": "compares identifiers with records",
     "unlearn_core/adapters/identity_policies.py": "checks evidence of identity",
     "unlearn_core/cli/playground.py": "submits the playing subject's token",
     "unlearn_core/demo/visitor.py": "submits the invented subject's token",

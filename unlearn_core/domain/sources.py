@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.datasets import Form
@@ -29,6 +30,37 @@ class Passage:
     paraphrases: tuple[Personal[str], ...] = ()
 
 
+class Spelling(StrEnum):
+    """How an identifier is written where it was found."""
+
+    AS_WRITTEN = "as_written"
+    CANONICAL = "canonical"
+    ORDER = "order"
+    TRANSLITERATED = "transliterated"
+    SHORTENED = "shortened"
+    INITIALS = "initials"
+    QUOTED = "quoted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Hit:
+    """Why a record matched; nothing in it is personal.
+
+    Attributes:
+        kind: Kind of the identifier; None for words of a record that was found.
+        spelling: How it is written there.
+        place: Name of the column, or ``text``.
+    """
+
+    kind: IdentifierKind | None
+    spelling: Spelling
+    place: str
+
+    def __str__(self) -> str:
+        kind = self.kind.value if self.kind else "record"
+        return f"{kind} {self.spelling.value} in {self.place}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceRecord:
     """One training record.
@@ -40,6 +72,7 @@ class SourceRecord:
         name: The name of the person concerned, if the record states one.
         fields: Values of the data map's fields.
         passages: What a model was trained on.
+        why: Why it matched, as `Hit` says it; empty for sampled records.
     """
 
     source: str
@@ -48,6 +81,7 @@ class SourceRecord:
     name: Personal[str] | None
     fields: Mapping[str, Personal[str]]
     passages: tuple[Passage, ...]
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +138,7 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                 "source": record.source,
                 "record_id": record.record_id,
                 "matched": [kind.value for kind in record.matched],
+                **({"why": list(record.why)} if record.why else {}),
                 "name": record.name.reveal() if record.name else None,
                 "fields": {key: value.reveal() for key, value in record.fields.items()},
                 "passages": [
@@ -129,6 +164,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
             source=raw["source"],
             record_id=raw["record_id"],
             matched=tuple(IdentifierKind(kind) for kind in raw["matched"]),
+            why=tuple(raw.get("why", ())),
             name=Personal(raw["name"]) if raw["name"] else None,
             fields={key: Personal(value) for key, value in raw["fields"].items()},
             passages=tuple(

@@ -30,7 +30,7 @@ class IdentifierKind(StrEnum):
 
 
 _SHAPES: Mapping[IdentifierKind, re.Pattern[str]] = {
-    IdentifierKind.NAME: re.compile(r"\S.*\s.*\S"),
+    IdentifierKind.NAME: re.compile(r"(?=.*[^\W_])\S.*\s.*\S"),
     IdentifierKind.EMAIL: re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+"),
     IdentifierKind.PHONE: re.compile(r"\+?[0-9]{6,15}"),
     IdentifierKind.CUSTOMER_NUMBER: re.compile(r"[0-9A-Z][0-9A-Z\-]{3,}"),

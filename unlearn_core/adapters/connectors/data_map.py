@@ -126,6 +126,7 @@ class _SourceFile(BaseModel):
     fields: dict[str, str] = {}
     passages: list[_PassageFile] = []
     erasable: bool = True
+    name_alone: Literal["decides", "is_reviewed"] = "decides"
 
     def spec(self) -> SourceSpec:
         location = self.path or self.url
@@ -143,6 +144,7 @@ class _SourceFile(BaseModel):
             fields=self.fields,
             passages=tuple(passage.spec() for passage in self.passages),
             is_erasable=self.erasable,
+            reviews_names=self.name_alone == "is_reviewed",
         )
 
 

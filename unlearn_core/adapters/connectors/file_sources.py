@@ -1,13 +1,18 @@
 """A source that is one file or many: the connector that all file formats share."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import IO, Protocol
 
 from unlearn_core.adapters.connectors.formats import FileFormat
-from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.matching import (
+    PeopleMatcher,
+    Sifted,
+    search_each,
+)
+from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
@@ -93,18 +98,19 @@ class FilesConnector:
 
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
-        present = search(self._rows(self._files.names()), subject, self._spec)
+        return self.locate_each([subject])[0]
+
+    def locate_each(self, subjects: Sequence[DataSubject]) -> tuple[SearchResult, ...]:
+        """Find every record that concerns any of the subjects, in one pass."""
+        matcher = PeopleMatcher(subjects, self._spec)
+        sieve = Sieve(matcher.needles)
+        names = self._files.names()
+        present = search_each(self._sifted(names, sieve), matcher, self._spec)
         former = self._files.former()
         if not former:
             return present
-        earlier = search(self._rows(former), subject, self._spec)
-        known = {item.record_id for item in (*present.records, *present.doubtful)}
-        return replace(
-            present,
-            records=present.records + _unknown(earlier.records, known),
-            doubtful=present.doubtful + _unknown(earlier.doubtful, known),
-            unreadable=present.unreadable + earlier.unreadable,
-        )
+        earlier = search_each(self._sifted(former, sieve), matcher, self._spec)
+        return tuple(map(_with_former, present, earlier))
 
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record of the present files."""
@@ -151,6 +157,15 @@ class FilesConnector:
             if row is not None and self._is_one_of(row, wanted)
         )
 
+    def _sifted(self, names: list[str], sieve: Sieve) -> Iterator[Sifted]:
+        for name in names:
+            form = self._form_of(name)
+            if form is None:
+                yield None
+                continue
+            with self._files.open(name) as file:
+                yield from form.sifted(file, sieve)
+
     def _rows(self, names: list[str]) -> Iterator[Row | None]:
         for name in names:
             yield from self._rows_of(name)
@@ -165,6 +180,17 @@ class FilesConnector:
 
     def _is_one_of(self, row: Row, wanted: set[str]) -> bool:
         return str(row[self._spec.record_id]) in wanted
+
+
+def _with_former(present: SearchResult, earlier: SearchResult) -> SearchResult:
+    """Add what only earlier versions of the files have."""
+    known = {item.record_id for item in (*present.records, *present.doubtful)}
+    return replace(
+        present,
+        records=present.records + _unknown(earlier.records, known),
+        doubtful=present.doubtful + _unknown(earlier.doubtful, known),
+        unreadable=present.unreadable + earlier.unreadable,
+    )
 
 
 def _unknown(

@@ -18,6 +18,7 @@ from unlearn_core.adapters.connectors.reading import (
     decompressed,
     reading,
 )
+from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.errors import SourceUnreadableError
 
@@ -37,6 +38,14 @@ class FileFormat(Protocol):
 
     def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
         """Yield every record; None for one that cannot be read.
+
+        Raises:
+            SourceUnreadableError: The file cannot be read to its end.
+        """
+        ...
+
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
+        """Yield what may pass a sieve, and how many records do not.
 
         Raises:
             SourceUnreadableError: The file cannot be read to its end.
@@ -86,6 +95,10 @@ class PieceFormat(ABC):
         for piece in self._guarded(file):
             if piece.is_record:
                 yield self._with_id(piece.row)
+
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:  # noqa: ARG002 - for formats of lines
+        """Yield every record: parts of one are not told apart before it is read."""
+        return self.rows(file)
 
     def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
         """Write what stays as it is."""
@@ -138,6 +151,10 @@ class TableFormat(ABC):
         """Yield every row."""
         for table in self._guarded(file):
             yield from table.to_pylist()
+
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:  # noqa: ARG002 - for formats of lines
+        """Yield every row."""
+        return self.rows(file)
 
     def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
         """Write the tables without the rows that are gone."""

@@ -11,7 +11,9 @@ from typing import IO, Any
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
-from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.adapters.connectors.reading import decompressed, reading
+from unlearn_core.adapters.connectors.sieve import Sieve
+from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 
 
 class JsonLines(PieceFormat):
@@ -25,6 +27,15 @@ class JsonLines(PieceFormat):
             is_record = bool(line.strip())
             row = _parse(line) if is_record else None
             yield Piece(raw=line, row=row, is_record=is_record)
+
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
+        """Parse only the lines that pass a sieve."""
+        with reading(self._spec.name):
+            for found in sieve.sift(decompressed(file)):
+                if not isinstance(found, bytes):
+                    yield found
+                elif found.strip():
+                    yield self._with_id(_parse(found))
 
 
 class JsonLinesConnector(FilesConnector):

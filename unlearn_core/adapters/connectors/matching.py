@@ -1,117 +1,151 @@
-"""Finds out whether a row concerns the subject, and by which identifiers.
+"""Finds out whom a row concerns, and by which identifiers.
 
-- An identifier column matches if its canonical form equals the subject's.
-- Everywhere else, text is searched for identifiers as whole words, in canonical
-  form.
-- A name alone, on a row whose other identifiers belong to somebody else, is
-  probably a namesake: such a hit is *uncertain*. It is never erased by itself.
+- The value of an identifier column is compared in canonical form.
+- Everywhere else, text is searched for identifiers as whole words, in every spelling
+  that `spelling` knows.
+- A name is shared by namesakes. Alone it is *uncertain* if the row's other identifiers
+  belong to somebody else, if it is shortened, or if the source says that names alone
+  tell nobody apart. What is uncertain is never erased before a person has decided.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from unlearn_core.adapters.connectors.needles import Found, Needles
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
-from unlearn_core.domain.sources import SearchResult
-from unlearn_core.domain.subjects import DataSubject, IdentifierKind, normalise
+from unlearn_core.domain.sources import Hit, SearchResult, SourceRecord, Spelling
+from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
-_SEARCHED_IN_TEXT = (
-    IdentifierKind.NAME,
-    IdentifierKind.EMAIL,
-    IdentifierKind.CUSTOMER_NUMBER,
-)
+TEXT = "text"
+_WEAK = frozenset({Spelling.SHORTENED, Spelling.INITIALS})
+
+Sifted = Row | int | None
+"""A row, a number of rows that concern nobody, or a row that could not be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """How a row matches.
+    """How a row matches one person.
 
     Attributes:
-        kinds: Kinds of identifiers that match; empty if none does.
-        is_certain: False for a name that other identifiers contradict.
+        hits: Why it matches, sorted; empty if it does not.
+        is_certain: False for a name that may be somebody else's.
     """
 
-    kinds: tuple[IdentifierKind, ...]
-    is_certain: bool
+    hits: tuple[Hit, ...] = ()
+    is_certain: bool = True
+
+    @property
+    def kinds(self) -> tuple[IdentifierKind, ...]:
+        """Return the kinds of identifiers that match, sorted."""
+        return tuple(sorted({hit.kind for hit in self.hits if hit.kind}))
 
 
-class SubjectMatcher:
-    """Compares rows of one source with one subject."""
+class PeopleMatcher:
+    """Compares rows of one source with one person or many.
 
-    def __init__(self, subject: DataSubject, spec: SourceSpec) -> None:
+    Attributes:
+        people: How many there are.
+        needles: What identifies them.
+    """
+
+    def __init__(self, people: Sequence[DataSubject], spec: SourceSpec) -> None:
         self._spec = spec
-        self._canonical: dict[IdentifierKind, set[str]] = {}
-        for item in subject.identifiers:
-            values = self._canonical.setdefault(item.kind, set())
-            values.add(item.canonical.reveal())
-        self._patterns = {
-            kind: _whole_words(values)
-            for kind, values in self._canonical.items()
-            if kind in _SEARCHED_IN_TEXT
+        self._columns = set(spec.identifiers.values())
+        self._kinds = [
+            frozenset(item.kind for item in subject.identifiers) for subject in people
+        ]
+        self.people = len(people)
+        self.needles = Needles(people)
+
+    def match(self, row: Row) -> Mapping[int, Match]:
+        """Compare one row; return the people that it concerns, by their number."""
+        hits: dict[int, set[Hit]] = {}
+        for kind, column in self._spec.identifiers.items():
+            if (value := row.get(column)) is not None:
+                _note(hits, self.needles.in_column(kind, str(value)), place=column)
+        texts = list(_strings([row[name] for name in row if name not in self._columns]))
+        for text in texts:
+            _note(hits, self.needles.in_text(text), place=TEXT)
+        _note(hits, self.needles.in_parts(texts), place=TEXT)
+        return {
+            person: Match(
+                hits=tuple(sorted(why, key=str)),
+                is_certain=self._is_certain(row, person, why),
+            )
+            for person, why in hits.items()
         }
 
-    def match(self, row: Row) -> Match:
-        """Compare one row."""
-        found: set[IdentifierKind] = set()
-        is_contradicted = False
-        for kind, column in self._spec.identifiers.items():
-            value = row.get(column)
-            if value is None or kind not in self._canonical:
-                continue
-            if normalise(kind, str(value)) in self._canonical[kind]:
-                found.add(kind)
-            else:
-                is_contradicted = True
-        if not found:
-            found = self._in_text(row)
-        is_name_only = found <= {IdentifierKind.NAME}
-        return Match(
-            kinds=tuple(sorted(found)),
-            is_certain=not (is_name_only and is_contradicted),
+    def _is_certain(self, row: Row, person: int, why: set[Hit]) -> bool:
+        if {hit.kind for hit in why} != {IdentifierKind.NAME}:
+            return True
+        if self._spec.reviews_names or all(hit.spelling in _WEAK for hit in why):
+            return False
+        agreed = {hit.place for hit in why}
+        return not any(
+            kind in self._kinds[person] and column not in agreed
+            for kind, column in self._spec.identifiers.items()
+            if row.get(column) is not None
         )
 
-    def _in_text(self, row: Row) -> set[IdentifierKind]:
-        columns = set(self._spec.identifiers.values())
-        free = {name: value for name, value in row.items() if name not in columns}
-        text = normalise(IdentifierKind.NAME, " ".join(_strings(free)))
-        return {
-            kind for kind, pattern in self._patterns.items() if pattern.search(text)
-        }
+
+@dataclass(slots=True)
+class _Tally:
+    """What a search has found of one person so far."""
+
+    records: list[SourceRecord] = field(default_factory=list)
+    doubtful: list[SourceRecord] = field(default_factory=list)
 
 
 def search(
-    rows: Iterable[Row | None], subject: DataSubject, spec: SourceSpec
+    rows: Iterable[Sifted], subject: DataSubject, spec: SourceSpec
 ) -> SearchResult:
-    """Search rows for a subject; a row of None could not be read.
+    """Search rows for one person, as `search_each` does for many."""
+    return search_each(rows, PeopleMatcher([subject], spec), spec)[0]
+
+
+def search_each(
+    rows: Iterable[Sifted], matcher: PeopleMatcher, spec: SourceSpec
+) -> tuple[SearchResult, ...]:
+    """Search rows for people, in one pass.
 
     A row that does not have the declared form counts as unreadable too: what it
     taught a model is not known.
+
+    Returns:
+        A result per person, in their order.
     """
-    matcher = SubjectMatcher(subject, spec)
-    records, doubtful, searched, unreadable = [], [], 0, 0
+    tallies = [_Tally() for _ in range(matcher.people)]
+    searched = unreadable = 0
     for row in rows:
-        if row is None or not spec.can_read(row):
+        if isinstance(row, int):
+            searched += row
+        elif row is None or not spec.can_read(row):
             unreadable += 1
-            continue
-        searched += 1
-        match = matcher.match(row)
-        if match.kinds and match.is_certain:
-            records.append(spec.record(row, matched=match.kinds))
-        elif match.kinds:
-            doubtful.append(spec.record(row, matched=match.kinds))
-    return SearchResult(
-        source=spec.name,
-        records=tuple(records),
-        searched=searched,
-        unreadable=unreadable,
-        doubtful=tuple(doubtful),
+        else:
+            searched += 1
+            for person, match in matcher.match(row).items():
+                tally = tallies[person]
+                kept = tally.records if match.is_certain else tally.doubtful
+                kept.append(
+                    spec.record(row, matched=match.kinds, why=map(str, match.hits))
+                )
+    return tuple(
+        SearchResult(
+            source=spec.name,
+            records=tuple(tally.records),
+            searched=searched,
+            unreadable=unreadable,
+            doubtful=tuple(tally.doubtful),
+        )
+        for tally in tallies
     )
 
 
-def _whole_words(values: set[str]) -> re.Pattern[str]:
-    alternatives = "|".join(re.escape(value.casefold()) for value in sorted(values))
-    return re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
+def _note(hits: dict[int, set[Hit]], found: Iterable[Found], *, place: str) -> None:
+    for person, kind, how in found:
+        hits.setdefault(person, set()).add(Hit(kind=kind, spelling=how, place=place))
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

@@ -1,7 +1,7 @@
 """How the rows of a source become records: the specification from the data map."""
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +74,7 @@ class SourceSpec:
         fields: Field of the data map to column.
         passages: What a model was trained on.
         is_erasable: Whether records may be deleted there.
+        reviews_names: A name alone tells nobody apart there; a person decides.
     """
 
     name: str
@@ -85,6 +86,7 @@ class SourceSpec:
     fields: Mapping[str, str]
     passages: tuple[PassageSpec, ...]
     is_erasable: bool
+    reviews_names: bool = False
 
     def can_read(self, row: Row) -> bool:
         """Tell whether a row has the form that the data map declares."""
@@ -95,7 +97,11 @@ class SourceSpec:
         )
 
     def record(
-        self, row: Row, *, matched: tuple[IdentifierKind, ...] = ()
+        self,
+        row: Row,
+        *,
+        matched: tuple[IdentifierKind, ...] = (),
+        why: Iterable[str] = (),
     ) -> SourceRecord:
         """Turn a readable row into a record."""
         name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
@@ -103,6 +109,7 @@ class SourceSpec:
             source=self.name,
             record_id=str(row[self.record_id]),
             matched=matched,
+            why=tuple(why),
             name=Personal(name) if name else None,
             fields={
                 field: Personal(value)

@@ -1,0 +1,312 @@
+"""How fast and how well are people found in a corpus? ``make bench-collect``.
+
+A JSON lines corpus of chatter is generated, in which some lines mention people who are
+searched for. It is then searched for 1 and for 1,000 identifiers, beside ``ripgrep -F``
+for the same strings on the same files, by turns. Ripgrep compares bytes; the search of
+this project folds spelling and returns records, and builds what it needs for that
+within the measured time. Speeds are in MB (10^6 bytes) per second of processor time, so
+that neither gains by more cores.
+
+    python -m benchmarks.collect --megabytes 2048
+
+The Parquet row is the same texts in Parquet, a tenth of them. Quality is measured by
+`benchmarks.collect_quality`. It ends with one JSON line.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from statistics import median
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.collect_quality import Quality, corpus_spec, measure, rows
+from benchmarks.mentions import Expected, Individual, chatter, invent, plant
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
+from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.domain.subjects import DataSubject
+
+MEGABYTE = 1_000_000
+FILE_MEGABYTES = 256
+LINES_PER_MENTION = 2000
+PEOPLE = 250
+"""Each has a name, a mailbox, a telephone and a customer number."""
+
+KINDS = ("name", "email", "phone", "number")
+ROUNDS = 3
+PARQUET_SHARE = 10
+
+Figures = dict[tuple[str, int], dict[str, float]]
+"""Program and number of identifiers to what was measured."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark, or one search in a process of its own."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--megabytes", type=int, default=2048)
+    parser.add_argument("--folder", type=Path, default=Path("var/bench-collect"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--search", choices=("jsonl", "parquet"))
+    parser.add_argument("--identifiers", type=int, default=1)
+    options = parser.parse_args(arguments)
+    if options.search:
+        search(options.folder, options.search, options.identifiers, seed=options.seed)
+        return
+    options.folder.mkdir(parents=True, exist_ok=True)
+    result = compare(options.folder, megabytes=options.megabytes, seed=options.seed)
+    sys.stdout.write(json.dumps(result) + "\n")
+
+
+def compare(folder: Path, *, megabytes: int, seed: int) -> dict[str, object]:
+    """Generate the corpus and measure everything."""
+    console = Console(stderr=True)
+    with Progress(console=console) as progress:
+        generate(folder / "jsonl", megabytes=megabytes, seed=seed, progress=progress)
+        convert(folder, share=PARQUET_SHARE)
+        steps = [
+            (tool, count)
+            for _ in range(ROUNDS)
+            for count in (1, 4 * PEOPLE)
+            for tool in ("ripgrep", "jsonl", "parquet")
+        ]
+        runs = [
+            (step, run(*step, folder=folder, seed=seed))
+            for step in progress.track(steps, description="search")
+        ]
+    figures = {
+        step: {
+            name: median(run[name] for at, run in runs if at == step)
+            for name in ("mb_per_s", "seconds", "peak_mb", "found")
+        }
+        for step in dict.fromkeys(steps)
+    }
+    quality = measure(folder, people=300, each=300, seed=seed)
+    _show(console, figures, rows(quality))
+    return summary(figures, quality, megabytes=megabytes)
+
+
+def summary(figures: Figures, quality: Quality, *, megabytes: int) -> dict[str, object]:
+    """Return what the JSON line says."""
+    one, many = figures["jsonl", 1], figures["jsonl", 4 * PEOPLE]
+    return {
+        "megabytes": megabytes,
+        "ratio_one_to_ripgrep": round(
+            one["mb_per_s"] / figures["ripgrep", 1]["mb_per_s"], 3
+        ),
+        "ratio_1000_to_one": round(one["mb_per_s"] / many["mb_per_s"], 3),
+        "peak_mb": round(
+            max(figures[key]["peak_mb"] for key in figures if key[0] != "ripgrep")
+        ),
+        "mb_per_s": {
+            f"{tool} {count}": round(values["mb_per_s"])
+            for (tool, count), values in figures.items()
+        },
+        "recall": round(quality.recall, 4),
+        "recall_of_names": round(quality.recall_of_names, 4),
+        "precision": round(quality.precision, 4),
+        "namesakes_erased": quality.namesakes_erased,
+    }
+
+
+def identifiers(count: int, *, seed: int) -> tuple[list[DataSubject], list[str]]:
+    """Return whom to search for, and the same identifiers as they are written."""
+    people = invent(PEOPLE, seed=seed)[: max(1, count // len(KINDS))]
+    subjects = [person.subject for person in people]
+    if count == 1:
+        (email,) = [item for item in subjects[0].identifiers if item.kind == "email"]
+        return [replace(subjects[0], identifiers=(email,))], [people[0].email]
+    without_handles = [
+        replace(
+            subject,
+            identifiers=tuple(
+                item for item in subject.identifiers if item.kind != "handle"
+            ),
+        )
+        for subject in subjects
+    ]
+    return without_handles, [value for person in people for value in _written(person)]
+
+
+def generate(folder: Path, *, megabytes: int, seed: int, progress: Progress) -> None:
+    """Write the corpus, unless it is there."""
+    done = folder / "_generated"
+    label = f"{megabytes} {seed}"
+    if done.is_file() and done.read_text() == label:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    draw = random.Random(seed)
+    sentences = chatter(draw, sentences=5000)
+    mentions = [
+        text for _, _, text in plant(invent(PEOPLE, seed=seed), each=50, seed=seed)
+    ]
+    bar = progress.add_task("generate", total=megabytes)
+    number = 0
+    for part in range(-(-megabytes // FILE_MEGABYTES)):
+        size = min(FILE_MEGABYTES, megabytes - part * FILE_MEGABYTES) * MEGABYTE
+        with (folder / f"part-{part:03}.jsonl").open("w", encoding="utf-8") as file:
+            while file.tell() < size:
+                lines = []
+                for _ in range(1000):
+                    said = " ".join(draw.choices(sentences, k=12))
+                    if number % LINES_PER_MENTION == 0:
+                        said += " " + draw.choice(mentions)
+                    lines.append(
+                        json.dumps(
+                            {"id": f"r-{number}", "text": said}, ensure_ascii=False
+                        )
+                    )
+                    number += 1
+                file.write("\n".join(lines) + "\n")
+        progress.advance(bar, size / MEGABYTE)
+    done.write_text(label)
+
+
+def convert(folder: Path, *, share: int) -> None:
+    """Write a part of the corpus as Parquet, unless it is there."""
+    target = folder / "parquet"
+    label = (folder / "jsonl" / "_generated").read_text()
+    done = target / "_generated"
+    if done.is_file() and done.read_text() == label:
+        return
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    size = sum(path.stat().st_size for path in (folder / "jsonl").glob("*.jsonl"))
+    schema = pa.schema({"id": pa.string(), "text": pa.string()})
+    with (
+        pq.ParquetWriter(target / "part-000.parquet", schema) as writer,
+        (folder / "jsonl" / "part-000.jsonl").open(encoding="utf-8") as file,
+    ):
+        written = 0
+        while written < size // share and (lines := list(islice(file, 10_000))):
+            written += sum(map(len, lines))
+            writer.write_table(
+                pa.Table.from_pylist(list(map(json.loads, lines)), schema)
+            )
+    (target / "_bytes").write_text(str(written))
+    done.write_text(label)
+
+
+def run(tool: str, count: int, *, folder: Path, seed: int) -> dict[str, float]:
+    """Search once in a process of its own; return speed, time, memory and hits."""
+    files = sorted((folder / "jsonl").glob("*.jsonl"))
+    size = sum(path.stat().st_size for path in files)
+    if tool == "ripgrep":
+        return run_ripgrep(files, identifiers(count, seed=seed)[1], folder=folder)
+    if tool == "parquet":
+        size = int((folder / "parquet" / "_bytes").read_text())
+    done = subprocess.run(  # noqa: S603 - this program
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.collect",
+            "--folder",
+            folder,
+            "--search",
+            tool,
+            "--identifiers",
+            str(count),
+            "--seed",
+            str(seed),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    told: dict[str, float] = json.loads(done.stdout)
+    return {**told, "mb_per_s": size / MEGABYTE / told.pop("processor")}
+
+
+def run_ripgrep(
+    files: Sequence[Path], wanted: Sequence[str], *, folder: Path
+) -> dict[str, float]:
+    """Search once with ripgrep, on one core."""
+    size = sum(path.stat().st_size for path in files)
+    strings = folder / "strings.txt"
+    strings.write_text("\n".join(wanted) + "\n")
+    before, began = (
+        resource.getrusage(resource.RUSAGE_CHILDREN),
+        time.perf_counter(),
+    )
+    found = subprocess.run(  # noqa: S603 - a fixed program
+        [_ripgrep(), "-j1", "-F", "-c", "--no-filename", "-f", strings, *files],
+        check=False,
+        capture_output=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.perf_counter() - began
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    hits = sum(map(int, found.stdout.split()))
+    return {
+        "mb_per_s": size / MEGABYTE / processor,
+        "seconds": seconds,
+        "peak_mb": 0,
+        "found": hits,
+    }
+
+
+def search(folder: Path, kind: str, count: int, *, seed: int) -> None:
+    """Search the corpus and tell what that took; imports are not counted."""
+    spec = corpus_spec(folder / kind)
+    connector = (JsonLinesConnector if kind == "jsonl" else ParquetConnector)(spec)
+    subjects, _ = identifiers(count, seed=seed)
+    began, processor = time.perf_counter(), time.process_time()
+    results = connector.locate_each(subjects)
+    told = {
+        "processor": time.process_time() - processor,
+        "seconds": time.perf_counter() - began,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / MEGABYTE,
+        "found": sum(len(item.records) + len(item.doubtful) for item in results),
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
+
+
+def _written(person: Individual) -> list[str]:
+    return [person.name, person.email, person.phone, person.number]
+
+
+def _ripgrep() -> str:
+    beside = Path(sys.executable).with_name("rg")
+    found = os.environ.get("RIPGREP") or shutil.which("rg")
+    return found or str(beside)
+
+
+def _show(
+    console: Console,
+    figures: Figures,
+    kinds: Sequence[Mapping[str, str | int]],
+) -> None:
+    table = Table(
+        "search", "identifiers", "MB/s of a core", "seconds", "peak MB", "hits"
+    )
+    for (tool, count), values in figures.items():
+        table.add_row(
+            tool,
+            str(count),
+            *(
+                f"{values[name]:.0f}" if name != "seconds" else f"{values[name]:.2f}"
+                for name in ("mb_per_s", "seconds", "peak_mb", "found")
+            ),
+        )
+    console.print(table)
+    found = Table("kind", "planted", *(outcome.value for outcome in Expected))
+    for row in kinds:
+        found.add_row(*map(str, row.values()))
+    console.print(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+import io
+import json
+from itertools import chain
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.sources import source_spec, subject
+
+from unlearn_core.adapters.connectors import sieve as module
+from unlearn_core.adapters.connectors.matching import PeopleMatcher
+from unlearn_core.adapters.connectors.needles import Needles
+from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes
+
+PEOPLE = (
+    subject(
+        name="Zo\u00eb M\u00fcller-Gr\u00f8n",
+        customer_number="K-47 11",
+        email="zoe.m@gmail.com",
+        phone="+49 30 1234567",
+        handle="@zo_",
+    ),
+    subject(name="\u0410\u043d\u043d\u0430 \u041b\u0438", customer_number="C-1001"),
+)
+MATCHER = PeopleMatcher(PEOPLE, source_spec())
+SIEVE = Sieve(MATCHER.needles)
+
+SIGNS = st.sampled_from(
+    [
+        *(" \t\n.,-_/\"'@+()\\"),
+        *("\u00a0", "\u2014", "\u200b", "\u0308", "\u00ad", "\u3000", "\ud800"),
+        *("zoe", "ZO\u00cb", "Zoe\u0308", "z", "M\u00fcller", "Mueller", "muller"),
+        *("Gr\u00f8n", "groen", "\uff27\uff32\uff2f\uff2e", "zo_", "zm", "a", "x"),
+        *("gmail.com", "googlemail.com", "zoe.m", "z.o.e.m", "K", "47", "11", "C1001"),
+        *("30", "030", "49", "(0)", "123", "45", "67", "12", "34567"),
+        *("\u0410\u041d\u041d\u0410", "\u0430\u043d\u043d\u0430", "\u041b\u0438"),
+    ]
+)
+TEXTS = st.lists(SIGNS, max_size=9).map("".join)
+
+
+def sifted(data: bytes, using: Sieve = SIEVE) -> list[bytes | int | None]:
+    """Return what passes."""
+    return list(using.sift(io.BytesIO(data)))
+
+
+@given(
+    row=st.fixed_dictionaries(
+        {},
+        optional=dict.fromkeys(("first", "last", "note", "name", "customer"), TEXTS),
+    ),
+    is_ascii=st.booleans(),
+)
+def test_whatever_matches_passes(*, row: dict[str, str], is_ascii: bool) -> None:
+    line = json.dumps(row, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    if MATCHER.match(json.loads(line)):
+        assert sifted(line + b"\n") == [line + b"\n"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"note": "Zoe Mueller-Groen"}\n',
+        '{"note": "ZO\u00cb  M\u00dcLLER-GR\u00d8N"}\n'.encode(),
+        b'{"note": "zo\\u00eb\\nm\\u00fcller gr\\u00f8n"}\n',
+        b'{"first": "Zoe", "note": "x", "last": "Muller-Gron"}\n',
+        b'{"note": "(030) 123/45 67"}\n',
+        b'{"note": "z.o.e.m+x@googlemail.com"}\n',
+        b'{"note": "k 4711"}\n',
+        b'{"note": "@ZO_"}\n',
+        '{"note": "\u0410\u041d\u041d\u0410 \u041b\u0418"}\n'.encode(),
+        b'{"note": "\\u0410\\u041d\\u041d\\u0410 \\u041b\\u0418"}\n',
+        # What cannot be searched as bytes.
+        b"\n",
+        b"7\n",
+        b'{"torn": "lin\n',
+        b'{"bytes": "\xff\xfe"}\n',
+        b'{"escape": "\\u12"}\n',
+        b'{"escape": "\\',
+    ],
+)
+def test_lines_that_may_concern_somebody_pass(line: bytes) -> None:
+    other = '{"note": "M\u00fcller, Zo\u00ebs Nachbar"}\r\n'.encode()
+    assert sifted(other * 3 + line) == [3, line]
+
+
+def test_others_are_counted_and_never_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = b'{"note": "Zeno Muster, K-4712, 030 1234568", broken}\n'
+    assert sifted(line * 1000) == [1000]
+    monkeypatch.setattr(module, "CHUNK_BYTES", len(line) * 10)
+    assert sifted(line * 19 + line.rstrip()) == [10, 9, 1]
+    assert sifted(b"") == []
+
+
+def test_lines_keep_their_place_where_the_chunk_is_longer_or_shorter_than_its_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHUNK_BYTES", 64)
+    lines = [
+        json.dumps(
+            {"id": number, "note": "K-4711" if number % 7 == 0 else "\u00fc" * number},
+            ensure_ascii=number % 2 == 0,
+        ).encode()
+        + b"\n"
+        for number in range(200)
+    ]
+    found = sifted(b"".join(lines))
+    assert [item for item in found if isinstance(item, bytes)] == lines[::7]
+    assert sum(item for item in found if isinstance(item, int)) == 200 - len(lines[::7])
+
+
+def test_a_line_too_long_to_keep_is_reported_and_the_next_is_searched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(module, "LONGEST_LINE", 256)
+    hit = b'{"note": "K-4711"}\n'
+    assert sifted(hit + b"x" * 1000 + b"\n" + hit) == [hit, None, hit]
+    assert sifted(hit + b"x" * 1000) == [hit, None]
+
+
+def test_a_thousand_people_are_one_search() -> None:
+    people = [
+        subject(name=f"Ada Muster{number}", customer_number=f"C-{number:05}")
+        for number in range(1000)
+    ]
+    lines = [f'{{"id": "C-{number:05}"}}\n'.encode() for number in range(0, 2000, 2)]
+    found = sifted(b"".join(lines), Sieve(Needles(people)))
+    assert found == [*lines[:500], 500]
+
+
+def test_plain_bytes_keep_their_line_ends() -> None:
+    text = '{"a": "\\n\\u000a\\u2028\u2028\u0085"}\n{"b": "\\"\\\\"}\n'
+    assert plain_bytes(text.encode()).count(b"\n") == 2
+    assert list(chain(plain_bytes(b'{"a": "Ada"}\n'))) == list(b'{"a": "Ada"}\n')

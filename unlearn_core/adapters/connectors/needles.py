@@ -1,0 +1,258 @@
+"""What is looked for: the identifiers of one person or many, ready for looking up.
+
+However many people are searched for, a text is looked at once: its words, addresses
+and numbers are looked up in tables. The same tables give the patterns of the `Sieve`,
+so that what passes the sieve and what matches cannot drift apart.
+"""
+
+import re
+import string
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from unlearn_core.adapters.connectors import digits, spelling
+from unlearn_core.domain.sources import Spelling
+from unlearn_core.domain.subjects import DataSubject, IdentifierKind
+
+REGION = "DE"
+FEWEST_SIGNS_OF_A_BARE_HANDLE = 6
+LONGEST_PART = 60
+"""Signs of a value that may be a part of a name, in a column of its own."""
+
+SHORT = 5
+"""Letters; shorter surnames are parts of too many words."""
+
+_HANDLE = re.compile(r"@?\w[\w.\-]*")
+_PLAIN = frozenset((string.ascii_lowercase + string.digits).encode())
+_NO_LETTER = re.compile(rb"[^a-z0-9\x80-\xff]+")
+_OF_WORDS = (IdentifierKind.NAME, IdentifierKind.CUSTOMER_NUMBER)
+_WHOLE = frozenset(Spelling) - {Spelling.INITIALS}
+
+Form = spelling.Words
+Found = tuple[int, IdentifierKind, Spelling]
+"""Number of the person, kind and spelling of an identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What may tell of an identifier in a line of bytes.
+
+    Attributes:
+        pattern: A regular expression; letter case does not matter.
+        word: The text that the pattern means, if it has to stand alone; nothing to
+            check otherwise.
+        whole: What else is in a line with a whole name, in any of these ways.
+        initials: What may stand beside it instead.
+    """
+
+    pattern: bytes
+    word: bytes = b""
+    whole: frozenset[spelling.Words] = frozenset()
+    initials: frozenset[str] = frozenset()
+
+    def is_confirmed(self, line: bytes) -> bool:
+        """Tell whether a line in which the word stands may have the whole name."""
+        if not (self.whole or self.initials):
+            return True
+        line = line.lower()
+        return any(
+            all(word.encode() in line for word in words) for words in self.whole
+        ) or _is_beside(self.word, line, self.initials)
+
+
+class Needles:
+    """Identifiers of people, found in columns and in text.
+
+    Args:
+        people: Whom to look for; they are told apart by their place in the sequence.
+        region: Country of telephone numbers without a country code.
+    """
+
+    def __init__(self, people: Sequence[DataSubject], *, region: str = REGION) -> None:
+        self._region = region
+        self._owners: dict[IdentifierKind, dict[Form, dict[int, Spelling]]] = {
+            kind: {} for kind in IdentifierKind
+        }
+        self._lengths: defaultdict[str, set[int]] = defaultdict(set)
+        self._families: set[str] = set()
+        for person, subject in enumerate(people):
+            for item in subject.identifiers:
+                self._add(person, item.kind, item.value.reveal())
+
+    def in_column(self, kind: IdentifierKind, value: str) -> Iterator[Found]:
+        """Find who is identified by the value of an identifier column."""
+        for form in _read(kind, value):
+            yield from self._found(kind, form)
+
+    def in_text(self, text: str) -> Iterator[Found]:
+        """Find who is identified by something in a text."""
+        plain = spelling.skeleton(text)
+        for run in spelling.runs(plain):
+            yield from self._in_words(run)
+        if "@" in plain:
+            for address in spelling.addresses(plain):
+                yield from self._found(IdentifierKind.EMAIL, (address,))
+        if self._owners[IdentifierKind.PHONE]:
+            for number in spelling.numbers(plain):
+                yield from self._found(IdentifierKind.PHONE, (number,))
+        if self._owners[IdentifierKind.HANDLE]:
+            for token in _HANDLE.findall(plain):
+                handle = token.lstrip("@").rstrip(".-")
+                if (
+                    token.startswith("@")
+                    or len(handle) >= FEWEST_SIGNS_OF_A_BARE_HANDLE
+                ):
+                    yield from self._found(IdentifierKind.HANDLE, (handle,))
+
+    def in_parts(self, values: Sequence[str]) -> Iterator[Found]:
+        """Find names whose parts are the whole values of two columns side by side."""
+        for first, second in pairwise(values):
+            if len(first) <= LONGEST_PART >= len(second):
+                form = spelling.words(first) + spelling.words(second)
+                for found in self._found(IdentifierKind.NAME, form):
+                    if found[2] in _WHOLE:
+                        yield found
+
+    def probes(self) -> Iterator[Probe]:
+        """Yield what to look for in skeletons as UTF-8; `numbers` are the rest."""
+        yield from self._names()
+        for form in self._owners[IdentifierKind.CUSTOMER_NUMBER]:
+            if len(form) == 1 and not _is_told(form[0]):
+                yield Probe(_spaced(form[0]))
+        for (number,) in self._owners[IdentifierKind.PHONE]:
+            if not _is_told(number):
+                yield Probe(_spaced(number))
+        for (address,) in self._owners[IdentifierKind.EMAIL]:
+            local, _, domain = address.partition("@")
+            if domain == spelling.FREE_MAIL:
+                yield Probe(b"\\.?".join(map(_literal, local)))
+            else:
+                yield _word(local)
+        for (handle,) in self._owners[IdentifierKind.HANDLE]:
+            yield _word(handle)
+
+    def numbers(self) -> set[str]:
+        """Return numbers to look for, whatever is between their signs."""
+        kinds = (IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER)
+        return {
+            form[0]
+            for kind in kinds
+            for form in self._owners[kind]
+            if len(form) == 1 and _is_told(form[0])
+        }
+
+    def _names(self) -> Iterator[Probe]:
+        """Yield a probe per surname, or per way to write a name if it is short."""
+        whole: defaultdict[str, set[spelling.Words]] = defaultdict(set)
+        initials: defaultdict[str, set[str]] = defaultdict(set)
+        for form, owners in self._owners[IdentifierKind.NAME].items():
+            is_last = form[-1] in self._families
+            family = form[-1] if is_last else form[0]
+            rest = form[:-1] if is_last else form[1:]
+            if len(family) < SHORT:
+                yield from map(Probe, _ways(form))
+            elif _WHOLE & set(owners.values()):
+                whole[family].add(rest)
+            else:
+                initials[family].update(rest)
+        for family in {*whole, *initials}:
+            yield Probe(
+                _literal(family),
+                word=family.encode(),
+                whole=frozenset(whole[family]),
+                initials=frozenset(initials[family]),
+            )
+
+    def _add(self, person: int, kind: IdentifierKind, value: str) -> None:
+        if kind is IdentifierKind.NAME:
+            self._families |= spelling.surnames(value)
+        for form, how in self._written(kind, value).items():
+            if any(form):
+                self._owners[kind].setdefault(form, {}).setdefault(person, how)
+                if kind in _OF_WORDS:
+                    self._lengths[form[0]].add(len(form))
+
+    def _written(self, kind: IdentifierKind, value: str) -> Mapping[Form, Spelling]:
+        match kind:
+            case IdentifierKind.NAME:
+                return spelling.name_forms(value)
+            case IdentifierKind.PHONE:
+                forms = spelling.phone_forms(value, region=self._region)
+                return {(form,): Spelling.CANONICAL for form in forms}
+            case _:
+                return dict.fromkeys(_read(kind, value), Spelling.CANONICAL)
+
+    def _found(self, kind: IdentifierKind, form: Form) -> Iterator[Found]:
+        for person, how in self._owners[kind].get(form, {}).items():
+            yield person, kind, how
+
+    def _in_words(self, run: list[str]) -> Iterator[Found]:
+        for begin, word in enumerate(run):
+            for length in self._lengths.get(word, ()):
+                form = tuple(run[begin : begin + length])
+                for kind in _OF_WORDS:
+                    yield from self._found(kind, form)
+
+
+def _read(kind: IdentifierKind, value: str) -> Collection[Form]:
+    """Return the forms under which a value of a column is looked up."""
+    match kind:
+        case IdentifierKind.NAME:
+            return (spelling.words(value),)
+        case IdentifierKind.CUSTOMER_NUMBER:
+            return spelling.number_forms(value)
+        case IdentifierKind.PHONE:
+            return {(form,) for form in spelling.numbers(spelling.skeleton(value))}
+        case IdentifierKind.EMAIL:
+            plain = spelling.skeleton(value)
+            found = {(form,) for form in spelling.addresses(plain)}
+            return found or {(spelling.canonical_email(value.strip()),)}
+        case IdentifierKind.HANDLE:
+            return ((spelling.skeleton(value).strip().lstrip("@").rstrip(".-"),),)
+
+
+def _is_told(form: str) -> bool:
+    """Tell whether a number ends in enough digits to look for them."""
+    return form[-digits.FEWEST :].isdecimal() and len(form) >= digits.FEWEST
+
+
+def _word(text: str) -> Probe:
+    return Probe(_literal(text), word=text.encode())
+
+
+def _is_beside(word: bytes, line: bytes, initials: Collection[str]) -> bool:
+    """Tell whether one of the initials stands before or behind a surname."""
+    letters = {letter.encode() for letter in initials}
+    reach = 4 * spelling.GAP
+    end = 0
+    while letters and (begin := line.find(word, end)) >= 0:
+        end = begin + len(word)
+        before, behind = line[max(0, begin - reach) : begin], line[end : end + reach]
+        if not letters.isdisjoint(_NO_LETTER.split(before) + _NO_LETTER.split(behind)):
+            return True
+    return False
+
+
+def _literal(text: str) -> bytes:
+    """Return a pattern that means a text; what is not ASCII byte by byte."""
+    return b"".join(
+        b"%c" % byte if byte in _PLAIN else b"\\x%02x" % byte for byte in text.encode()
+    )
+
+
+def _spaced(text: str) -> bytes:
+    """Return a pattern of signs with any separators between them."""
+    return b"[^a-z0-9\\n]*".join(map(_literal, text))
+
+
+def _ways(form: spelling.Words) -> Iterator[bytes]:
+    """Yield patterns of a name in one text, and in two columns of a line."""
+    parts = [_literal(part) for part in form]
+    gap, edge = b"[^a-z0-9\\n]+", b"[^a-z0-9\\n]*"
+    begin = b"(?:^|[^a-z0-9])" if len(form[0]) < SHORT else b""
+    yield begin + gap.join(parts)
+    between = edge + b'"[^\\n]*"' + edge
+    for at in range(1, len(parts)):
+        yield gap.join(parts[:at]) + between + gap.join(parts[at:])
