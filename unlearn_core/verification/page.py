@@ -104,13 +104,16 @@ def draw_page(report: Report) -> str:
         in_words=in_words,
         interval_in_words=interval_in_words,
         limit_in_words=limit_in_words,
+        is_only_shown=is_only_shown,
         share=Unit.SHARE,
     )
 
 
 def headline(report: Report) -> str:
     """Say the verdict in one sentence."""
-    applied = [item for item in report.conditions if item.applies]
+    applied = [
+        item for item in report.conditions if item.applies and not is_only_shown(item)
+    ]
     missed = [item for item in applied if not item.passed]
     asked = {item.metric for item in applied}
     if report.passed:
@@ -138,6 +141,16 @@ def key_figures(report: Report) -> list[Figure]:
                 )
             )
     return figures
+
+
+def is_only_shown(condition: Condition) -> bool:
+    """Tell whether a gate is met by any share, so that only its number counts.
+
+    A number that was not measured is still a gate that is not met.
+    """
+    is_share = metric_words(condition.metric).unit is Unit.SHARE
+    admits_all = condition.comparison == "at_most" and condition.limit >= 1
+    return is_share and admits_all and condition.passed
 
 
 def limit_in_words(condition: Condition) -> str:

@@ -7,7 +7,12 @@ from support.evidence import complete_evidence, evidence, score
 from support.reports import report_of, rich_evidence
 
 from unlearn_core.domain.datasets import Group
-from unlearn_core.verification.page import draw_page, headline, key_figures
+from unlearn_core.verification.page import (
+    draw_page,
+    headline,
+    is_only_shown,
+    key_figures,
+)
 from unlearn_core.verification.report import Report
 
 PASSED = report_of(rich_evidence())
@@ -165,3 +170,19 @@ def test_the_figures_are_those_that_were_measured() -> None:
 def test_the_page_holds_no_more_people_than_the_document() -> None:
     assert "control-0" not in draw_page(PASSED)
     assert "subject-0" not in draw_page(PASSED)
+
+
+def test_a_gate_that_any_share_meets_is_shown_and_not_counted() -> None:
+    """Three conditions; one of them admits 100%, so two are met."""
+    first = replace(
+        PASSED.conditions[0],
+        metric="reversed_offset_extraction",
+        comparison="at_most",
+        limit=1.0,
+    )
+    report = replace(PASSED, conditions=(first, *PASSED.conditions[1:]))
+    assert is_only_shown(first)
+    assert headline(report).startswith("All 2 conditions")
+    assert '<span class="badge none">shown</span>' in draw_page(report)
+    assert not is_only_shown(replace(first, passed=False))
+    assert not is_only_shown(replace(first, limit=0.99))
