@@ -19,7 +19,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-report clean
+        bench-collect bench-serving bench-swapping bench-report clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -119,6 +119,9 @@ bench-training: setup ## What a training step costs beside plain fine-tuning
 
 bench-serving: setup ## What an offset costs while serving, beside the bare base
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.serving
+
+bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade and an outage
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.swapping
 
 clean: ## Remove what demo and tests wrote, and keep trained models
 	rm -rf var/demo var/up build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

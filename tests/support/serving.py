@@ -143,7 +143,9 @@ class ServingWorld:
         self.sealer = MemoryPairSealer()
         self.base = language_model()
 
-    def replica(self, *, requires_offset: bool = False) -> InferenceService:
+    def replica(
+        self, *, requires_offset: bool = False, poll_seconds: float = NEVER_SECONDS
+    ) -> InferenceService:
         """Return the replica as it is after a start, before its first look."""
         slot = Slot(
             PlainLaw(self.base.model),
@@ -164,7 +166,7 @@ class ServingWorld:
                     registry=self.registry, opener=self.notary, sealer=self.sealer
                 ),
                 cache=self.cache,
-                poll_seconds=NEVER_SECONDS,
+                poll_seconds=poll_seconds,
             ),
         )
 
