@@ -163,14 +163,23 @@ class _Reporter:
         if progress.reading is not None:
             reading = progress.reading
             values |= {"two_sided_gap": reading.gap, "retain_drift": reading.drift}
-            _LOG.info(
-                "training_looked_at",
-                request_id=self.request_id,
-                step=progress.step,
-                gap=round(reading.gap, 3),
-                drift=round(reading.drift, 4),
-            )
+        if progress.reading is not None or progress.step == progress.steps:
+            self._say(progress)
         self.bench.runs.log(self.run, values, step=progress.step)
+
+    def _say(self, progress: TrainingProgress) -> None:
+        """Show on the worker's terminal what a look found."""
+        seen = progress.reading
+        _LOG.info(
+            "training_looked_at",
+            request_id=self.request_id,
+            step=progress.step,
+            forget_loss=round(progress.forget_loss, 4),
+            retain_loss=round(progress.retain_loss, 4),
+            stranger_loss=round(progress.stranger_loss, 4),
+            gap=round(seen.gap, 3) if seen else None,
+            drift=round(seen.drift, 4) if seen else None,
+        )
 
 
 def _run(request_id: RequestId, *, rung: int, sequence: int, bench: Workbench) -> str:

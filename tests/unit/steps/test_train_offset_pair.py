@@ -1,4 +1,5 @@
 import copy
+import logging
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -58,7 +59,10 @@ def test_the_trained_pair_is_sealed(controller: Controller) -> None:
     assert result.recipe == RECIPE.digest
 
 
-def test_people_can_watch_the_training(controller: Controller) -> None:
+def test_people_can_watch_the_training(
+    controller: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="unlearn.worker")
     request_id, bench = _ready(controller)
 
     result = train_offset_pair(request_id, bench=_with_steps(bench, 12), rung=0)
@@ -75,6 +79,13 @@ def test_people_can_watch_the_training(controller: Controller) -> None:
     assert (step, abs(gap) <= 1) == (12, True)
     ((step, drift),) = run.values["retain_drift"]
     assert (step, drift >= 0) == (12, True)
+    # The same on the worker's terminal.
+    (said,) = [item for item in caplog.records if item.msg == "training_looked_at"]
+    facts = said.__dict__["facts"]
+    assert (facts["step"], facts["gap"]) == (12, round(gap, 3))
+    assert facts["drift"] == round(drift, 4)
+    for name in ("forget_loss", "retain_loss", "stranger_loss"):
+        assert facts[name] == round(run.values[name][-1][1], 4)
 
 
 def test_each_rung_trains_its_own_recipe(controller: Controller) -> None:
