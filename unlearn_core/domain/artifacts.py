@@ -7,6 +7,7 @@
 - It is signed; nothing in it concerns a person.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -24,6 +25,7 @@ REGISTERED_MODEL_PREFIX = "offset-pair."
 MAXIMUM_ALPHA = 4.0
 
 _TEXT = (str, Digest)
+_OPTIONAL = ("untold", "law_error")
 
 
 def registered_model_name(base_model: str) -> str:
@@ -72,6 +74,8 @@ class OffsetPairManifest:
         created_at: Moment of creation, ISO 8601, UTC.
         untold: Largest probability, at a position that training looked at, of all
             tokens that a base elsewhere did not tell; None if the base was here.
+        law_error: Largest error, in nats, of a law of the base that was kept in brief;
+            None if laws were kept in full.
     """
 
     base_model: str
@@ -92,6 +96,7 @@ class OffsetPairManifest:
     erasures: tuple[Erasure, ...]
     created_at: str
     untold: float | None = None
+    law_error: float | None = None
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the manifest as a JSON object."""
@@ -100,8 +105,9 @@ class OffsetPairManifest:
             for field in fields(self)
             if field.name not in {"identity", "erasures"}
         }
-        if self.untold is None:
-            del plain["untold"]
+        for name in _OPTIONAL:
+            if plain[name] is None:
+                del plain[name]
         return plain | {
             "format": MANIFEST_FORMAT,
             "identity": {
@@ -119,14 +125,13 @@ class OffsetPairManifest:
     def from_json(cls, raw: Mapping[str, Any]) -> "OffsetPairManifest":
         """Read a manifest strictly: no field missing, none unknown, none implausible.
 
-        Only ``untold`` may be missing.
+        Only ``untold`` and ``law_error`` may be missing.
 
         Raises:
             ManifestInvalidError: The manifest is malformed or implausible.
         """
         expected = {field.name for field in fields(cls)} | {"format"}
-        if raw.get("untold") is None:
-            expected.remove("untold")
+        expected -= {name for name in _OPTIONAL if raw.get(name) is None}
         if raw.keys() != expected or raw["format"] != MANIFEST_FORMAT:
             raise ManifestInvalidError(problem="unknown or missing field")
         try:
@@ -159,6 +164,9 @@ class OffsetPairManifest:
         untold = 0.0 if self.untold is None else self.untold
         if not isinstance(untold, float) or not 0 <= untold <= 1:
             raise ManifestInvalidError(problem="untold")
+        error = 0.0 if self.law_error is None else self.law_error
+        if not isinstance(error, float) or not 0 <= error < math.inf:
+            raise ManifestInvalidError(problem="law_error")
         covered = [item.request_id for item in self.erasures]
         if not covered or len(set(covered)) != len(covered):
             raise ManifestInvalidError(problem="erasures")

@@ -126,6 +126,7 @@ def _manifest(
         erasures=(*earlier, own),
         created_at=_verified_at(request_id, bench=bench),
         untold=trained.untold,
+        law_error=trained.law_error,
     )
 
 

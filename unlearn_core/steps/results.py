@@ -122,6 +122,7 @@ class Trained:
         previous: Digest of the manifest that it builds on.
         alpha: Offset strength that the version will have.
         untold: What the manifest of the version will say under this name.
+        law_error: Likewise.
     """
 
     rung: int
@@ -132,6 +133,7 @@ class Trained:
     previous: str | None
     alpha: float
     untold: float | None = None
+    law_error: float | None = None
     stage: Stage = Stage.TRAINED
 
 

@@ -73,6 +73,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         previous=lineage.latest_digest,
         alpha=pair.alpha,
         untold=lookup.untold if isinstance(lookup, RemoteTeacher) else None,
+        law_error=lookup.error if isinstance(lookup, LawCache) else None,
     )
 
 
@@ -83,7 +84,7 @@ def _lookup(
     store = SealedLaws(bench.custody, scope)
     models = _models(lineage, bench=bench)
     if bench.teacher is None:
-        return LawCache(store, models=models)
+        return LawCache(store, models=models, is_brief=bench.terms.brief_laws)
     return RemoteTeacher(
         KeptLogprobs(bench.teacher, store, models=models), materials=lineage.materials
     )

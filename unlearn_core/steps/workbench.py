@@ -106,6 +106,7 @@ class Terms:
         confirm_timeout: Longest wait for replicas to confirm.
         source_attempts: Failed searches of a source before it counts as unsearched.
         needs_approval: Whether officers approve before anything is erased.
+        brief_laws: Whether laws of the base may be kept in brief.
     """
 
     base_model: str
@@ -115,6 +116,7 @@ class Terms:
     confirm_timeout: timedelta
     source_attempts: int = 3
     needs_approval: bool = False
+    brief_laws: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

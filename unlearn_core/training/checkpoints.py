@@ -59,7 +59,7 @@ class TrainingState:
         """Return the state after so many steps."""
         tensors: dict[str, Tensor] = {_STEP: torch.tensor(step)}
         if self.retain_weight and not self.retain_weight.is_fixed:
-            value = torch.tensor(self.retain_weight.value, dtype=torch.float64)
+            value = torch.as_tensor(self.retain_weight.value, dtype=torch.float64)
             tensors[_RETAIN_WEIGHT] = value
         if self.settling and self.settling.limits:
             tensors[_CALM] = torch.tensor(self.settling.calm)

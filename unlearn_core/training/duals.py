@@ -18,12 +18,13 @@ class RetainWeight:
     """The weight of the retain term at the present step.
 
     Attributes:
-        value: The weight.
+        value: The weight; one that moves lives where the losses live, so that nobody
+            waits for a device.
         budget: What the retain term may cost; None for a weight that stays.
         rate: Step size of dual ascent.
     """
 
-    value: float
+    value: float | Tensor
     budget: float | None = None
     rate: float = 0.0
 
@@ -35,8 +36,8 @@ class RetainWeight:
     def follow(self, retain_loss: Tensor) -> None:
         """Move towards the budget: ``max(0, value + rate (loss - budget))``."""
         if self.budget is not None:
-            excess = float(retain_loss.detach()) - self.budget
-            self.value = max(0.0, self.value + self.rate * excess)
+            excess = retain_loss.detach().double() - self.budget
+            self.value = (self.value + self.rate * excess).clamp_min(0.0)
 
 
 def retain_weight_of(recipe: TrainingRecipe) -> RetainWeight:

@@ -7,10 +7,12 @@ models. What is kept says as much about the subject as the text does, so a store
 it, and names it by nothing that could be guessed.
 
 A law is kept in half precision where that is near enough, which is measured, and else
-in full. The form that was kept is also what the first run learns from, so that a
-second one learns the same.
+in full; or in brief, where an installation wants that and it takes less room. The form
+that was kept is also what the first run learns from, so that a second one learns the
+same.
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import torch
@@ -19,10 +21,11 @@ from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
 from unlearn_core.domain.canonical import Digest, canonical_json
+from unlearn_core.training.brief_laws import ERROR, in_brief, in_full, law_errors
 from unlearn_core.training.targets import LawQuery, computed
 
 TOLERANCE = 4e-3
-"""Largest `law_error` at which half precision will do, in nats (docs/log.md)."""
+"""Largest `law_error` at which a shorter form will do, in nats (docs/log.md)."""
 
 _LAW = "law"
 
@@ -45,11 +48,19 @@ class LawCache:
     Args:
         store: Where laws are kept.
         models: Digest of everything that the laws depend on but the text.
+        is_brief: Whether laws may be kept in brief.
+
+    Attributes:
+        error: Largest `law_error` of a law that was kept in brief so far; None where
+            none may be.
     """
 
-    def __init__(self, store: LawStore, *, models: Digest) -> None:
+    def __init__(
+        self, store: LawStore, *, models: Digest, is_brief: bool = False
+    ) -> None:
         self._store = store
         self._models = models
+        self.error = 0.0 if is_brief else None
 
     def __call__(self, query: LawQuery) -> Tensor:
         """Return what is kept ``[N, V]``, or ask and keep it."""
@@ -59,19 +70,27 @@ class LawCache:
         key = canonical_json({"models": self._models, "role": query.role, "rows": rows})
         kept = self._store.load(key)
         if kept is None:
-            kept = pack_law(computed(query))
+            kept = self._packed(query)
             self._store.save(key, kept)
-        return unpack_law(kept).to(query.law.device)
+        tensors = load_safetensors(kept)
+        if self.error is not None and ERROR in tensors:
+            self.error = max(self.error, float(tensors[ERROR]))
+        return _law_of(tensors).to(query.law.device)
+
+    def _packed(self, query: LawQuery) -> bytes:
+        """Ask the models, and return the law in the shortest form that will do."""
+        law_NV = computed(query)
+        if self.error is None:
+            return pack_law(law_NV)
+        labels_N = torch.tensor(
+            [token for item in query.examples for token in item.answer]
+        )
+        return min(pack_law(law_NV), pack_in_brief(law_NV, labels_N), key=len)
 
 
 def law_error(law_NV: Tensor, kept_NV: Tensor) -> float:
-    """Return the worst position's mean of |log p - log p_kept| under p, in nats.
-
-    It bounds the Kullback-Leibler divergence, which is the same without the bars.
-    """
-    distance_NV = law_NV.exp() * (law_NV - kept_NV).abs()
-    # A token that both hold impossible is no error.
-    return float(distance_NV.nan_to_num(nan=0.0).sum(-1).max())
+    """Return the largest of all positions' `law_errors`, in nats."""
+    return float(law_errors(law_NV, kept_NV).max())
 
 
 def pack_law(law_NV: Tensor) -> bytes:
@@ -82,6 +101,18 @@ def pack_law(law_NV: Tensor) -> bytes:
     return save_safetensors({_LAW: kept_NV.detach().cpu().contiguous()})
 
 
+def pack_in_brief(law_NV: Tensor, labels_N: Tensor) -> bytes:
+    """Return a law in brief as bytes; as `pack_law` does where that is too far off."""
+    tensors = in_brief(law_NV, labels_N, tolerance=TOLERANCE)
+    if tensors[ERROR] > TOLERANCE:
+        return pack_law(law_NV)
+    return save_safetensors(tensors)
+
+
 def unpack_law(data: bytes) -> Tensor:
-    """Return the law that `pack_law` kept, in float32."""
-    return load_safetensors(data)[_LAW].to(torch.float32)
+    """Return the law that was packed, in float32."""
+    return _law_of(load_safetensors(data))
+
+
+def _law_of(tensors: Mapping[str, Tensor]) -> Tensor:
+    return tensors[_LAW].float() if _LAW in tensors else in_full(tensors)

@@ -274,7 +274,7 @@ def _show_curvature(
 
 
 def _total(
-    losses: Sequence[Tensor], retain_weight: float, recipe: TrainingRecipe
+    losses: Sequence[Tensor], retain_weight: float | Tensor, recipe: TrainingRecipe
 ) -> Tensor:
     forget, retain, strangers = losses
     return forget + retain_weight * retain + recipe.stranger_weight * strangers

@@ -81,6 +81,12 @@ def test_what_a_base_elsewhere_left_untold_is_written_and_read() -> None:
     assert OffsetPairManifest.from_json(told.to_json()) == told
 
 
+def test_the_error_of_kept_laws_is_written_and_read() -> None:
+    told = replace(manifest(), law_error=0.003)
+    assert told.to_json() == manifest().to_json() | {"law_error": 0.003}
+    assert OffsetPairManifest.from_json(told.to_json()) == told
+
+
 ERASURE = {"request_id": "r-1", "forget_set": "hmac-sha256:0"}
 
 
@@ -124,6 +130,10 @@ ERASURE = {"request_id": "r-1", "forget_set": "hmac-sha256:0"}
         ({"untold": 1}, "untold"),
         ({"untold": 1.1}, "untold"),
         ({"untold": float("nan")}, "untold"),
+        ({"law_error": None}, "unknown or missing field"),
+        ({"law_error": 0}, "law_error"),
+        ({"law_error": -0.1}, "law_error"),
+        ({"law_error": float("nan")}, "law_error"),
         ({"vocabulary_size": 0}, "vocabulary_size"),
         ({"vocabulary_size": 256.0}, "vocabulary_size"),
         ({"vocabulary_size": True}, "vocabulary_size"),

@@ -20,6 +20,7 @@ from unlearn_core.ports import RegisteredVersion
 from unlearn_core.steps.lineage import read_lineage
 from unlearn_core.steps.register_version import register_version
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.training.law_cache import TOLERANCE
 
 pytestmark = pytest.mark.integration
 
@@ -57,6 +58,23 @@ def test_the_manifest_says_what_a_base_elsewhere_left_untold(
     assert manifest.untold == trained.payload["untold"]
 
 
+def test_the_manifest_says_how_wrong_laws_are_that_were_kept_in_brief(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    bench = replace(bench, terms=replace(bench.terms, brief_laws=True))
+    work_until(Stage.UNLEARNING_VERIFIED, request_id, bench=bench)
+    [trained] = controller.entries(request_id, Stage.TRAINED)
+
+    register_version(request_id, bench=bench)
+
+    manifest, _ = _manifest(controller)
+    assert manifest.law_error is not None
+    assert 0 <= manifest.law_error <= TOLERANCE
+    assert manifest.law_error == trained.payload["law_error"]
+
+
 def test_the_manifest_binds_the_pair_to_everything_it_was_verified_with(
     controller: Controller,
 ) -> None:
@@ -79,6 +97,7 @@ def test_the_manifest_binds_the_pair_to_everything_it_was_verified_with(
     assert manifest.created_at == verified.recorded_at.isoformat()
     assert (manifest.sequence, manifest.previous) == (1, None)
     assert manifest.untold is None
+    assert manifest.law_error is None
     [erasure] = manifest.erasures
     assert erasure.request_id == str(request_id)
     assert erasure.forget_set == built.payload["forget_set"]

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.law_cache import (
     LawCache,
     law_error,
+    pack_in_brief,
     pack_law,
     unpack_law,
 )
@@ -126,6 +128,49 @@ def test_half_precision_is_kept_where_it_is_near_and_only_there(
     assert 0 < law_error(LAW, near) <= law_cache.TOLERANCE
     monkeypatch.setattr(law_cache, "TOLERANCE", 1e-7)
     assert torch.equal(unpack_law(pack_law(LAW)), LAW)
+
+
+def sure(_context: tuple[int, ...]) -> list[float]:
+    """Return a law that is sure of one token among 100."""
+    return [math.log(0.95), *[math.log(0.05 / 99)] * 99]
+
+
+def test_a_law_is_kept_in_brief_where_that_takes_less_room() -> None:
+    many = token_rows(((5,), tuple(range(60))))
+    store, brief = KeptLaws(), KeptLaws()
+    cache(store)(about("base", TableLaw(sure), many))
+    lookup = LawCache(brief, models=digest_of(b"models"), is_brief=True)
+    kept = lookup(about("base", TableLaw(sure), many))
+    (full,), (short,) = store.laws.values(), brief.laws.values()
+    assert len(short) < len(full)
+    assert lookup.error is not None
+    assert 0 < lookup.error <= law_cache.TOLERANCE
+    again = LawCache(brief, models=digest_of(b"models"), is_brief=True)
+    assert torch.equal(again(about("base", silent(), many)), kept)
+    assert again.error == lookup.error
+    assert law_error(answer_laws(TableLaw(sure), many, pad_id=0), kept) < 5e-3
+
+
+def test_a_law_that_is_shorter_in_full_is_kept_in_full() -> None:
+    store = KeptLaws()
+    lookup = LawCache(store, models=digest_of(b"models"), is_brief=True)
+    lookup(about("base", constant_law(0.5, 0.25, 0.25)))
+    assert list(store.laws.values()) == [
+        pack_law(answer_laws(constant_law(0.5, 0.25, 0.25), ROWS, pad_id=0))
+    ]
+    assert lookup.error == 0
+
+
+def test_without_leave_nothing_is_kept_in_brief() -> None:
+    assert cache(KeptLaws()).error is None
+
+
+def test_positions_too_uneven_for_half_precision_are_kept_in_full(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(law_cache, "TOLERANCE", 1e-7)
+    packed = pack_in_brief(LAW, torch.tensor([0, 1]))
+    assert torch.equal(unpack_law(packed), LAW)
 
 
 @pytest.mark.parametrize(("tolerance", "drift"), [(0.0, 0.0), (4e-3, 1e-3)])

@@ -1,5 +1,6 @@
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -18,11 +19,13 @@ from unlearn_core.errors import (
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
+from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import AnswerLaws, Teacher
-from unlearn_core.training import loop
+from unlearn_core.training import chunks, loop
 from unlearn_core.training.calibration import Watched
+from unlearn_core.training.ensemble import EnsembleStepper, TrainingTables
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import answer_laws
+from unlearn_core.training.targets import AnswerTable, answer_laws
 
 pytestmark = pytest.mark.integration
 
@@ -295,3 +298,56 @@ def test_a_batch_is_never_larger_than_its_set_and_has_no_example_twice() -> None
     assert run(big).progress[0].forget_loss == pytest.approx(
         run(exact).progress[0].forget_loss
     )
+
+
+def away(found: AnswerTable) -> AnswerTable:
+    """Return a table on a device that has no values, with itself as second answers."""
+    moved = replace(
+        found,
+        labels_N=found.labels_N.to("meta"),
+        base_NV=found.base_NV.to("meta"),
+        reference_NV=found.reference_NV.to("meta"),
+        target_NV=found.target_NV.to("meta"),
+    )
+    return replace(moved, second=moved)
+
+
+@pytest.mark.parametrize(
+    ("objective", "retain_term"),
+    [
+        *((name, "kl") for name in FORGET_OBJECTIVES),
+        *(("npo", name) for name in RETAIN_TERMS),
+    ],
+)
+def test_nothing_is_read_from_the_device_between_two_reports(
+    objective: str, retain_term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Torch's meta device computes shapes only: whoever wants a value gets an error.
+
+    The report after the third step is the first who does.
+    """
+    monkeypatch.setitem(chunks.ENTRIES_AT_ONCE, "meta", 2**10)
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(loop, "choose_weights", lambda *_: None)  # before the loop
+    steps: list[int] = []
+    losses = EnsembleStepper.losses
+
+    def counted(stepper: EnsembleStepper, step: int) -> object:
+        steps.append(step)
+        return losses(stepper, step)
+
+    monkeypatch.setattr(EnsembleStepper, "losses", counted)
+    start: torch.nn.Module = llama(1)
+    start.to("meta")
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
+        run(
+            replace(SMALL, objective=objective, retain_term=retain_term),
+            tables=TrainingTables(
+                forget=away(TABLES.forget),
+                retain=away(TABLES.retain),
+                strangers=away(TABLES.strangers),
+            ),
+            start=start,  # type: ignore[arg-type]  # the library's `to` is too narrow
+            report_every=3,
+        )
+    assert steps == [0, 1, 2]
