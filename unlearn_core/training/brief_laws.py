@@ -57,7 +57,7 @@ def in_brief(
     # An id takes as much room as a value, so half of the tokens are no saving.
     counts = [count for count in COUNTS if 2 * count < vocabulary]
     parts: dict[str, list[Tensor]] = defaultdict(list)
-    for some_M in torch.arange(len(law_NV)).split(POSITIONS_AT_ONCE):
+    for some_M in torch.split(torch.arange(len(law_NV)), POSITIONS_AT_ONCE):
         places_M = some_M
         for count in counts:
             rows_MV = law_NV[places_M]
