@@ -8,7 +8,6 @@
   again without a list of names. A keyed commitment is still personal data.
 """
 
-import hashlib
 import hmac
 from typing import Generic, NoReturn, TypeVar
 
@@ -89,5 +88,5 @@ class Pseudonymiser:
             ``<key id>:<64 hexadecimal digits>``.
         """
         message = f"{purpose}\x00{value.reveal()}".encode()
-        digest = hmac.new(self._key, message, hashlib.sha256).hexdigest()
-        return f"{self.key_id}:{digest}"
+        digest = hmac.digest(self._key, message, "sha256")
+        return f"{self.key_id}:{digest.hex()}"

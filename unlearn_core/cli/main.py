@@ -14,6 +14,7 @@ from unlearn_core.cli import (
     asking,
     audit,
     certificates,
+    corpus,
     installation,
     ledger,
     requests,
@@ -38,6 +39,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
 app.add_typer(verifications.app, name="verification")
 app.add_typer(sources.app, name="sources")
+app.add_typer(corpus.app, name="corpus")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")
 app.command(name="up")(installation.up)

@@ -1,13 +1,19 @@
 """From settings to what the commands use."""
 
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
 from joserfc.jwk import OKPKey
 
+from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.adapters.connectors.file_sources import FilesConnector
+from unlearn_core.adapters.connectors.screening import Fingerprints, Screen
+from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
@@ -15,7 +21,10 @@ from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.sources import SearchResult
 from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
 from unlearn_core.settings import load_settings
@@ -65,6 +74,33 @@ def data_map_sources(
     """Return the sources of a data map, that of the settings if none is given."""
     opened = open_data_map(path or load_settings().data_map)
     return tuple(opened.sources.values()), opened.holdout
+
+
+def screened_source(
+    name: str,
+    people: Mapping[RequestId, Collection[str]],
+    *,
+    location: str | None,
+    data_map: Path | None,
+) -> tuple[SourceConnector, tuple[SearchResult, ...]]:
+    """Compare a source of a data map, or another place like it, with erased people.
+
+    Returns:
+        The source, and a result per request.
+
+    Raises:
+        InvalidDataMapError: There is no such source, or its kind cannot be screened.
+    """
+    spec = open_data_map(data_map or load_settings().data_map).specs.get(name)
+    if spec is None:
+        raise InvalidDataMapError(source=name, problem="not in the data map")
+    spec = replace(spec, location=location or spec.location)
+    connector = CONNECTORS.get(spec.kind)(spec)
+    if not isinstance(connector, FilesConnector | SqlConnector):
+        raise InvalidDataMapError(source=name, unknown_kind=spec.kind)
+    key = key_directory().pseudonymiser()
+    prints = Fingerprints(list(people.values()), {key.key_id: key})
+    return connector, connector.screen(Screen(prints, len(people), spec))
 
 
 def identity_token(subject: DataSubject, *, private_key: OKPKey) -> Personal[str]:

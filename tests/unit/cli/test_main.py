@@ -52,6 +52,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "audit verify",
         "sources",
         "sources check",
+        "corpus",
+        "corpus screen",
         "keys",
         "keys init",
         "database",

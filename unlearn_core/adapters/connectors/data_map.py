@@ -1,6 +1,7 @@
 """Reads the data map: YAML that says what there is and how to read it."""
 
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -167,17 +168,21 @@ class OpenedDataMap:
         declared: Fields, neighbours and models.
         sources: Connectors by source name.
         holdout: The connector of the never-trained people.
+        specs: How the sources are read, by name.
     """
 
     def __init__(
         self,
         *,
         declared: DataMap,
-        sources: dict[str, SourceConnector],
+        specs: Sequence[SourceSpec],
         holdout: SourceConnector,
     ) -> None:
         self.declared = declared
-        self.sources = sources
+        self.specs = {spec.name: spec for spec in specs}
+        self.sources: dict[str, SourceConnector] = {
+            spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs
+        }
         self.holdout = holdout
 
 
@@ -235,7 +240,7 @@ def _open(parsed: _DataMapFile) -> OpenedDataMap:
             sizes=Sizes(**parsed.sizes.model_dump()),
             ask_trained=parsed.ask_trained,
         ),
-        sources={spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs},
+        specs=specs,
         holdout=CONNECTORS.get(holdout.kind)(holdout),
     )
 

@@ -12,6 +12,7 @@ from unlearn_core.adapters.connectors.matching import (
     Sifted,
     search_each,
 )
+from unlearn_core.adapters.connectors.needles import Needles
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
@@ -103,7 +104,7 @@ class FilesConnector:
     def locate_each(self, subjects: Sequence[DataSubject]) -> tuple[SearchResult, ...]:
         """Find every record that concerns any of the subjects, in one pass."""
         matcher = PeopleMatcher(subjects, self._spec)
-        sieve = Sieve(matcher.needles)
+        sieve = Sieve(Needles(subjects))
         names = self._files.names()
         present = search_each(self._sifted(names, sieve), matcher, self._spec)
         former = self._files.former()
@@ -111,6 +112,10 @@ class FilesConnector:
             return present
         earlier = search_each(self._sifted(former, sieve), matcher, self._spec)
         return tuple(map(_with_former, present, earlier))
+
+    def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
+        """Compare every record of the present files, without a sieve."""
+        return search_each(self._rows(self._files.names()), screen, self._spec)
 
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record of the present files."""

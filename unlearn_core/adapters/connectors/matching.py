@@ -10,7 +10,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from unlearn_core.adapters.connectors.needles import Found, Needles
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
@@ -42,33 +42,50 @@ class Match:
         return tuple(sorted({hit.kind for hit in self.hits if hit.kind}))
 
 
+class Finder(Protocol):
+    """Finds who is identified by something."""
+
+    def in_column(self, kind: IdentifierKind, value: str) -> Iterator[Found]:
+        """Find who is identified by the value of an identifier column."""
+        ...
+
+    def in_text(self, text: str) -> Iterator[Found]:
+        """Find who is identified by something in a text."""
+        ...
+
+    def in_parts(self, values: Sequence[str]) -> Iterator[Found]:
+        """Find names whose parts are the values of two columns side by side."""
+        ...
+
+
 class PeopleMatcher:
     """Compares rows of one source with one person or many.
 
     Attributes:
         people: How many there are.
-        needles: What identifies them.
+        finder: Finds them.
+        kinds: Kinds of identifiers that are known of each.
     """
 
     def __init__(self, people: Sequence[DataSubject], spec: SourceSpec) -> None:
         self._spec = spec
         self._columns = set(spec.identifiers.values())
-        self._kinds = [
+        self.kinds = [
             frozenset(item.kind for item in subject.identifiers) for subject in people
         ]
         self.people = len(people)
-        self.needles = Needles(people)
+        self.finder: Finder = Needles(people)
 
     def match(self, row: Row) -> Mapping[int, Match]:
         """Compare one row; return the people that it concerns, by their number."""
         hits: dict[int, set[Hit]] = {}
         for kind, column in self._spec.identifiers.items():
             if (value := row.get(column)) is not None:
-                _note(hits, self.needles.in_column(kind, str(value)), place=column)
+                _note(hits, self.finder.in_column(kind, str(value)), place=column)
         texts = list(_strings([row[name] for name in row if name not in self._columns]))
         for text in texts:
-            _note(hits, self.needles.in_text(text), place=TEXT)
-        _note(hits, self.needles.in_parts(texts), place=TEXT)
+            _note(hits, self.finder.in_text(text), place=TEXT)
+        _note(hits, self.finder.in_parts(texts), place=TEXT)
         return {
             person: Match(
                 hits=tuple(sorted(why, key=str)),
@@ -84,7 +101,7 @@ class PeopleMatcher:
             return False
         agreed = {hit.place for hit in why}
         return not any(
-            kind in self._kinds[person] and column not in agreed
+            kind in self.kinds[person] and column not in agreed
             for kind, column in self._spec.identifiers.items()
             if row.get(column) is not None
         )

@@ -16,11 +16,8 @@ from unlearn_core.adapters.connectors import digits, spelling
 from unlearn_core.domain.sources import Spelling
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
-REGION = "DE"
+REGION, REGION_CODE = "DE", "49"
 FEWEST_SIGNS_OF_A_BARE_HANDLE = 6
-LONGEST_PART = 60
-"""Signs of a value that may be a part of a name, in a column of its own."""
-
 SHORT = 5
 """Letters; shorter surnames are parts of too many words."""
 
@@ -109,7 +106,7 @@ class Needles:
     def in_parts(self, values: Sequence[str]) -> Iterator[Found]:
         """Find names whose parts are the whole values of two columns side by side."""
         for first, second in pairwise(values):
-            if len(first) <= LONGEST_PART >= len(second):
+            if len(first) <= spelling.LONGEST_PART >= len(second):
                 form = spelling.words(first) + spelling.words(second)
                 for found in self._found(IdentifierKind.NAME, form):
                     if found[2] in _WHOLE:

@@ -19,6 +19,9 @@ Words = tuple[str, ...]
 GAP = 8
 """Most signs between two words of one name."""
 
+LONGEST_PART = 60
+"""Signs of a value that may be a part of a name, in a column of its own."""
+
 FREE_MAIL = "gmail.com"
 """A provider for whom dots do not count."""
 

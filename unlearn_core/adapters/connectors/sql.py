@@ -10,7 +10,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.matching import (
+    PeopleMatcher,
+    search,
+    search_each,
+)
 from unlearn_core.adapters.connectors.specification import SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
@@ -46,6 +50,10 @@ class SqlConnector:
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
         return search(self._rows(), subject, self._spec)
+
+    def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
+        """Compare every row with many people."""
+        return search_each(self._rows(), screen, self._spec)
 
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record."""

@@ -23,7 +23,7 @@ PEOPLE = (
     subject(name="\u0410\u043d\u043d\u0430 \u041b\u0438", customer_number="C-1001"),
 )
 MATCHER = PeopleMatcher(PEOPLE, source_spec())
-SIEVE = Sieve(MATCHER.needles)
+SIEVE = Sieve(Needles(PEOPLE))
 
 SIGNS = st.sampled_from(
     [
