@@ -40,6 +40,7 @@ from unlearn_core.modeling.weights import (
 from unlearn_core.ports import RegisteredVersion
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 from unlearn_core.serving.watcher import Sources, Watcher
 from unlearn_core.smallworld.base_model import (
@@ -147,6 +148,7 @@ class ServingWorld:
         self, *, requires_offset: bool = False, poll_seconds: float = NEVER_SECONDS
     ) -> InferenceService:
         """Return the replica as it is after a start, before its first look."""
+        meter = Meter()
         slot = Slot(
             PlainLaw(self.base.model),
             requires_offset=requires_offset,
@@ -157,7 +159,7 @@ class ServingWorld:
             base_model=domain.BASE_MODEL,
             base=self.base,
             slot=slot,
-            engine=Engine(),
+            engine=Engine(meter=meter),
             watcher=Watcher(
                 slot,
                 base=self.base,
@@ -167,6 +169,7 @@ class ServingWorld:
                 ),
                 cache=self.cache,
                 poll_seconds=poll_seconds,
+                meter=meter,
             ),
         )
 

@@ -3,14 +3,15 @@
 import asyncio
 import time
 import weakref
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from unlearn_core import http_problems
 from unlearn_core.errors import OffsetRequiredError, UnknownModelError
@@ -31,7 +32,7 @@ from unlearn_core.serving.schemas import (
     CompletionRequest,
     ReplicaStateAnswer,
 )
-from unlearn_core.serving.slot import Slot
+from unlearn_core.serving.slot import ServedVersion, Slot
 from unlearn_core.serving.watcher import Watcher
 
 
@@ -80,6 +81,11 @@ class InferenceService:
 
 def create_app(service: InferenceService) -> FastAPI:
     """Build the application; it starts and stops the service's threads."""
+    meter = service.engine.meter
+    meter.watch_slot(
+        active=lambda: service.slot.current.sequence,
+        in_flight=lambda: service.slot.in_flight,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -134,6 +140,13 @@ def _add_status(app: FastAPI, service: InferenceService) -> None:
         status = HTTPStatus.OK if state.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
         return JSONResponse(state.model_dump(), status_code=status.value)
 
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """Tell Prometheus what was counted and timed."""
+        return Response(
+            service.engine.meter.text(), media_type=CONTENT_TYPE_PLAIN_0_0_4
+        )
+
     @app.get("/state")
     async def state() -> ReplicaStateAnswer:
         """Say which version is served and what still runs."""
@@ -161,7 +174,7 @@ async def _answer(
 async def _whole(
     service: InferenceService, question: Question, connection: Request
 ) -> Response:
-    with service.slot.lease() as version:
+    with _lease(service) as version:
         answering = Answering(
             service.engine, question, version=version, tokenizer=service.base.tokenizer
         )
@@ -172,6 +185,18 @@ async def _whole(
         if body is None:
             return _failure(answering.failure)
         return JSONResponse(body, headers=dict(stamp_headers(answering.stamp())))
+
+
+@contextmanager
+def _lease(service: InferenceService) -> Iterator[ServedVersion]:
+    """Pin the current version; count the question if there is none for it."""
+    try:
+        service.slot.check()
+    except OffsetRequiredError:
+        service.engine.meter.rejected()
+        raise
+    with service.slot.lease() as version:
+        yield version
 
 
 def _failure(code: str) -> Response:
@@ -193,7 +218,7 @@ def _failure(code: str) -> Response:
 
 async def _stream(service: InferenceService, question: Question) -> Response:
     with ExitStack() as stack:
-        version = stack.enter_context(service.slot.lease())
+        version = stack.enter_context(_lease(service))
         answering = Answering(
             service.engine, question, version=version, tokenizer=service.base.tokenizer
         )

@@ -18,6 +18,7 @@ from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.observability import EventLog
 from unlearn_core.serving.batch import Decoding, RunningBatch, hand_out
 from unlearn_core.serving.jobs import FinishReason, Job
+from unlearn_core.serving.metrics import Meter
 
 MAXIMUM_ROWS = 32
 MAXIMUM_WAITING = 256
@@ -35,6 +36,7 @@ class Engine:
     Args:
         maximum_waiting: Most jobs in the queue; those being answered do not count.
         decoding: How steps are made.
+        meter: Counts and times.
     """
 
     def __init__(
@@ -42,7 +44,12 @@ class Engine:
         *,
         maximum_waiting: int = MAXIMUM_WAITING,
         decoding: Decoding | None = None,
+        meter: Meter | None = None,
     ) -> None:
+        self.meter = meter or Meter()
+        self.meter.watch_engine(
+            running=lambda: self.running, waiting=lambda: self.waiting
+        )
         self._maximum_waiting = maximum_waiting
         self._decoding = decoding or Decoding()
         self._waiting: deque[Job] = deque()
@@ -82,6 +89,8 @@ class Engine:
             waiting = len(self._waiting)
             if waiting + len(jobs) > self._maximum_waiting:
                 raise OverloadedError(waiting=waiting, retry_seconds=RETRY_SECONDS)
+            for job in jobs:
+                self.meter.watch(job)
             self._waiting.extend(jobs)
             self._changed.notify()
 

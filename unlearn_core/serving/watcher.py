@@ -23,6 +23,7 @@ import json
 import random
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
 from unlearn_core.serving.backoff import Backoff
+from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.probes import probe
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 
@@ -77,6 +79,7 @@ class Watcher:
         cache: Folder for fetched bundles and the highest pointer seen.
         poll_seconds: Time between looks.
         backoff: Says when a refused bundle is tried again.
+        meter: Counts and times.
     """
 
     def __init__(
@@ -89,7 +92,9 @@ class Watcher:
         cache: Path,
         poll_seconds: float,
         backoff: Backoff | None = None,
+        meter: Meter | None = None,
     ) -> None:
+        self._meter = meter or Meter()
         self._slot = slot
         self._base = base
         self._base_model = base_model
@@ -159,6 +164,7 @@ class Watcher:
         if self._slot.current.manifest == pointer.manifest:
             return
         self._backoff.check(pointer.manifest)
+        began = time.perf_counter()
         try:
             version = self._load(pointer)
         except IntegrityError as error:
@@ -166,6 +172,7 @@ class Watcher:
             raise
         # Step 7.
         self._slot.swap(version)
+        self._meter.loaded(seconds=time.perf_counter() - began)
         _LOG.info("version_swapped", version=version.version, sequence=version.sequence)
 
     def _load(self, pointer: ServingPointer) -> ServedVersion:
@@ -254,12 +261,15 @@ class Watcher:
             step()
         except UnlearnError as error:
             self.last_error = error.code
+            self._meter.refused(error.code)
             _LOG.warning("version_refused", code=error.code)
         except Exception as error:  # noqa: BLE001 - the thread must survive
             self.last_error = UnexpectedError.code
+            self._meter.refused(UnexpectedError.code)
             _LOG.error("look_failed", reason=type(error).__name__)
         else:
             self.last_error = ""
+            self._meter.looked()
 
     def _run(self) -> None:
         while not self._stopped.wait(self._pause()):

@@ -19,6 +19,7 @@ from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.batch import Decoding
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.pace import Speculation
 from unlearn_core.serving.slot import Slot
 from unlearn_core.serving.watcher import Sources, Watcher
@@ -56,6 +57,7 @@ def build_service(settings: Settings) -> InferenceService:
         clock=SystemClock(),
         drain_seconds=serving.swap_drain_seconds,
     )
+    meter = Meter()
     return InferenceService(
         replica=serving.replica,
         base_model=settings.model.name,
@@ -67,6 +69,7 @@ def build_service(settings: Settings) -> InferenceService:
                 speculation=Speculation(serving.speculation),
                 shares_prefixes=serving.shares_prefixes,
             ),
+            meter=meter,
         ),
         admission=Admission(
             api_keys=serving.api_keys,
@@ -83,5 +86,6 @@ def build_service(settings: Settings) -> InferenceService:
             ),
             cache=serving.cache,
             poll_seconds=serving.poll_seconds,
+            meter=meter,
         ),
     )

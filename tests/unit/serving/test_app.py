@@ -580,3 +580,35 @@ def test_the_official_client_gets_choices_log_probabilities_and_usage(
             client.chat.completions.create(
                 model="small-world", messages=messages, logprobs=True, top_logprobs=6
             )
+
+
+def test_metrics_tell_of_answers_versions_and_refusals(world: ServingWorld) -> None:
+    service = world.replica(requires_offset=True)
+    with TestClient(create_app(service)) as client:
+        assert client.post("/v1/completions", json=TEXT).status_code == 503
+        told = client.get("/metrics").text
+        assert "unlearn:offset_rejected_requests_total 1.0" in told
+        assert "unlearn:offset_active_version 0.0" in told
+        world.promote(1)
+        service.watcher.look()
+        assert client.post("/v1/completions", json=TEXT).status_code == 200
+        world.registry.is_reachable = False
+        service.watcher.look()
+        told = client.get("/metrics").text
+    for line in (
+        "unlearn:offset_active_version 1.0",
+        "unlearn:offset_swap_seconds_count 1.0",
+        "unlearn:generation_tokens_total 8.0",
+        'unlearn:request_success_total{finished_reason="length"} 1.0',
+        'unlearn:offset_verify_failures_total{reason="registry_unavailable"} 1.0',
+    ):
+        assert line in told
+
+
+def test_metrics_need_a_key_if_there_are_any(service: InferenceService) -> None:
+    digest = hashlib.sha256(b"key").hexdigest()
+    guarded = replace(service, admission=Admission(api_keys=[digest]))
+    with TestClient(create_app(guarded)) as client:
+        assert client.get("/metrics").status_code == 401
+        headers = {"Authorization": "Bearer key"}
+        assert client.get("/metrics", headers=headers).status_code == 200
