@@ -256,6 +256,7 @@ def test_only_the_documented_routes_exist(service: InferenceService) -> None:
         "/v1/chat/completions",
         "/v1/models",
         "/health",
+        "/metrics",
         "/ready",
         "/state",
     }
