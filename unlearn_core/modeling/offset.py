@@ -23,6 +23,7 @@ from transformers import Cache, PreTrainedModel
 from unlearn_core.errors import IncompatibleBaseError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.pairs import FusedPair, SeparatePair, fuse
+from unlearn_core.modeling.processor import OffsetProcessor
 from unlearn_core.modeling.rows import Compose, Rows
 
 
@@ -122,6 +123,18 @@ class OffsetModel:
         base, unlearned, reference = (law.model for law in self._laws)
         compose: Compose = partial(compose_difference, alpha=self.alpha)
         return Rows(base, offset=(SeparatePair(unlearned, reference), compose))
+
+    def processor(self, *, pad_id: int | None = None) -> OffsetProcessor:
+        """Return the offset for the base's own ``generate``, in a notebook.
+
+        Args:
+            pad_id: Id that fills up short prompts on the left; None if there is none.
+        """
+        _, unlearned, reference = (law.model for law in self._laws)
+        pair = fuse(unlearned, reference)
+        new_rows = pair.rows if pair else partial(SeparatePair, unlearned, reference)
+        compose: Compose = partial(compose_difference, alpha=self.alpha)
+        return OffsetProcessor(new_rows, compose, pad_id=pad_id)
 
     def fused(self) -> "FusedOffsetModel | OffsetModel":
         """Return the same law with the pair as one model, or itself."""

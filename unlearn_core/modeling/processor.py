@@ -1,0 +1,91 @@
+"""The offset as a logits processor, for ``generate`` of transformers in a notebook.
+
+Legend: B rows, T tokens of the text so far, V vocabulary.
+
+A processor is told the text so far and the base's scores, and nothing else. So it
+remembers which texts its caches belong to and reads anew whatever does not continue
+them: the next call of ``generate``, beams that change places, tokens that were proposed
+and taken back. What it returns depends on the texts alone.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor
+
+from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
+from unlearn_core.modeling.row_cache import step_at
+from unlearn_core.modeling.rows import Compose, PairRows
+
+
+class OffsetProcessor(LogitsProcessor):
+    """Adds the offset to the base's scores; see `OffsetModel.processor`.
+
+    Args:
+        new_rows: Makes running rows of the pair, none yet.
+        compose: Makes the served law.
+        pad_id: Id that fills up short prompts on the left; None if there is none.
+    """
+
+    # Continuous batching drops processors that do not support it, with no more than
+    # a warning, and would answer with the base alone. It calls this one, which refuses.
+    supports_continuous_batching = True
+
+    def __init__(
+        self,
+        new_rows: Callable[[], PairRows],
+        compose: Compose,
+        *,
+        pad_id: int | None = None,
+    ) -> None:
+        self._new_rows = new_rows
+        self._compose = compose
+        self._pad_id = pad_id
+        self._texts: list[list[int]] = []
+        self._rows = new_rows()
+
+    @torch.inference_mode()
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Return the served log-probabilities, ``[B, V]``.
+
+        Args:
+            input_ids: The texts so far, ``[B, T]``.
+            scores: The base's logits of the next token, ``[B, V]``.
+
+        Raises:
+            ManifestInvalidError: The pair gives no law; the base's is not returned.
+            ModelUnavailableError: The caller does not tell the texts, as continuous
+                batching does not.
+        """
+        if input_ids.dim() != scores.dim():
+            raise ModelUnavailableError(problem="rows without their texts")
+        texts = [self._without_padding(row) for row in input_ids.tolist()]
+        if not self._continues(texts):
+            self._texts, self._rows = [[] for _ in texts], self._new_rows()
+        starts = list(map(len, self._texts))
+        new = [ids[start:] for ids, start in zip(texts, starts, strict=True)]
+        counts = list(map(len, new))
+        step = step_at(slice(0, len(new)), starts, counts, device=scores.device)
+        window = max(counts)
+        ids_BT = torch.tensor([[0] * (window - len(ids)) + ids for ids in new])
+        difference_BTV = self._rows.difference(ids_BT.to(scores.device), step, first=-1)
+        self._texts = texts
+        law_BV = self._compose(scores.float(), difference_BTV[:, -1])
+        if torch.isnan(law_BV).any():
+            raise ManifestInvalidError(problem="the law is not finite")
+        return law_BV
+
+    def _continues(self, texts: list[list[int]]) -> bool:
+        """Return whether all texts go on where the remembered ones ended."""
+        return len(texts) == len(self._texts) and all(
+            len(text) > len(known) > 0 and text[: len(known)] == known
+            for text, known in zip(texts, self._texts, strict=True)
+        )
+
+    def _without_padding(self, ids: list[int]) -> list[int]:
+        """Return a text without what fills it up; its last token always stays."""
+        begin = 0
+        while begin < len(ids) - 1 and ids[begin] == self._pad_id:
+            begin += 1
+        return ids[begin:]
