@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from joserfc.jwk import OKPKey
-from support.databases import migrated
+from support.databases import KINDS, migrated
 from support.domain import NOW, request_id
 from support.domain import request as erasure_request
 from support.orchestrator import crash, prefect_away, prefect_server, runs_of
@@ -44,7 +44,7 @@ class Post:
     clock: MemoryClock
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", *KINDS])
 def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
     """Return a notifier of each kind; request 1 and 2 exist."""
     clock = MemoryClock()

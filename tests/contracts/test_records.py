@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.databases import migrated
+from support.databases import KINDS, migrated
 from support.domain import request as erasure_request
 from support.domain import request_id
 
@@ -44,7 +44,7 @@ class Records:
     leases: ports.LeaseStore
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", *KINDS])
 def records(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Records]:
     """Return empty stores of each kind."""
     clock = MemoryClock()

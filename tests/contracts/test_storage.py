@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.buckets import empty_bucket, endpoint, fresh_bucket, open_bucket
-from support.databases import open_sqlite, postgres_schema
+from support.databases import KINDS, open_sqlite, postgres_schema
 from support.file_sources import FILES, take_away, write_objects
 from support.folders import put_in_the_way
 from support.sources import PEOPLE, source_spec, subject, write_table
@@ -273,7 +273,7 @@ class Source:
     break_down: Callable[[], None]
 
 
-@pytest.fixture(params=["memory", *FILES, IN_BUCKET, "sqlite", "postgres"])
+@pytest.fixture(params=["memory", *FILES, IN_BUCKET, *KINDS])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     """Return a connector of each kind over the same rows."""
     with _opened(request.param, tmp_path) as opened:

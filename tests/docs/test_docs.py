@@ -22,7 +22,7 @@ from unlearn_core.domain import archive, audit_bundle, checkpoints
 from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import UnlearnError
-from unlearn_core.local import environment, processes
+from unlearn_core.local import environment, postgres, processes
 from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
@@ -222,6 +222,7 @@ def errors(kind: type[UnlearnError] = UnlearnError) -> Iterator[type[UnlearnErro
 def test_every_error_code_is_documented_with_what_to_do() -> None:
     assert processes.ProcessNotHealthyError in errors()
     assert environment.PortTakenError in errors()
+    assert postgres.PostgresMissingError in errors()
     assert checks.OutOfMemoryError in errors()
     assert screen_corpus.ErasedPersonFoundError in errors()
     assert checkpoints.LogForkedError in errors()

@@ -1,8 +1,9 @@
 """Migrated databases, each fresh: SQLite always, PostgreSQL where there is one."""
 
+import atexit
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +13,12 @@ import pytest
 import sqlalchemy as sa
 
 from unlearn_core.adapters.database.engine import Database
+from unlearn_core.local.postgres import PostgresMissingError, running_postgres
 
 POSTGRES_URL = "UNLEARN_TEST_POSTGRES_URL"
+POSTGRES = pytest.param("postgres", marks=pytest.mark.integration)
+KINDS = ["sqlite", POSTGRES]
+"""The databases that everything must work on."""
 
 
 def open_sqlite(folder: Path) -> Database:
@@ -26,9 +31,7 @@ def open_sqlite(folder: Path) -> Database:
 @contextmanager
 def postgres_schema() -> Iterator[str]:
     """Give the address of an empty schema of its own, or skip the test."""
-    url = os.environ.get(POSTGRES_URL)
-    if url is None:
-        pytest.skip(f"{POSTGRES_URL} is not set")
+    url = os.environ.get(POSTGRES_URL) or _server()
     schema = f"test_{uuid4().hex}"
     server = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     with server.connect() as connection:
@@ -57,6 +60,19 @@ def migrated(kind: str, folder: Path) -> Iterator[Database]:
         database.upgrade()
         yield database
         database.close()
+
+
+@cache
+def _server() -> str:
+    """Start one server for all tests of this process and return its address."""
+    pytest.importorskip("psycopg", reason="the driver of PostgreSQL is not installed")
+    stack = ExitStack()
+    try:
+        url = stack.enter_context(running_postgres(is_durable=False))
+    except PostgresMissingError as error:
+        pytest.skip(f"{error}; or set {POSTGRES_URL}")
+    atexit.register(stack.close)
+    return url
 
 
 @cache

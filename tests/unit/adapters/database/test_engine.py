@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.databases import migrated, postgres_schema
+from support.databases import KINDS, migrated, postgres_schema
 
 from unlearn_core.adapters.database import engine
 from unlearn_core.adapters.database.engine import Database
@@ -14,7 +14,7 @@ from unlearn_core.adapters.database.tables import LeaseRow, MessageRow, WrappedK
 from unlearn_core.errors import DatabaseUnavailableError, SettingsError
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """Return a migrated database of each kind."""
     with migrated(request.param, tmp_path) as opened:
@@ -26,7 +26,7 @@ def lease_row(resource: str = "r") -> LeaseRow:
     return LeaseRow(resource=resource, holder="h", token=1, expires_at="2026")
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_database_is_brought_up_and_taken_back(
     kind: str, tmp_path: Path
 ) -> None:

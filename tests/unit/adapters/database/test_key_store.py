@@ -4,7 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.databases import migrated
+from support.databases import KINDS, migrated
 
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore, WrappedKey
 from unlearn_core.adapters.memory.records import MemoryClock
@@ -19,7 +19,7 @@ class Store:
     clock: MemoryClock
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Return an empty key store in each database."""
     clock = MemoryClock()

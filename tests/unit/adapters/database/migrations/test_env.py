@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
-from support.databases import migrated, postgres_schema
+from support.databases import KINDS, migrated, postgres_schema
 
 from unlearn_core.adapters.database.engine import MIGRATIONS, Database
 
@@ -17,7 +17,7 @@ STEPS = [
     (str(script.down_revision or "base"), script.revision)
     for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()
 ][::-1]
-every_kind = pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @contextmanager

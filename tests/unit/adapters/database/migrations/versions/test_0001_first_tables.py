@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.databases import migrated
+from support.databases import KINDS, migrated
 
 KEYS = {
     "erasure_request": ["request_id"],
@@ -26,7 +26,7 @@ REQUEST = {
 MESSAGE = {"request_id": "r", "template": "t", "created_at": "2026"}
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_rows_are_told_apart_by_these_columns(kind: str, tmp_path: Path) -> None:
     """A comparison with the declared tables leaves primary keys out."""
     with migrated(kind, tmp_path) as database:
@@ -36,7 +36,7 @@ def test_rows_are_told_apart_by_these_columns(kind: str, tmp_path: Path) -> None
         } == KEYS
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_tables_with_rows_that_hang_on_each_other_can_be_taken_back(
     kind: str, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.databases import migrated
+from support.databases import KINDS, migrated
 from support.domain import request as erasure_request
 
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
@@ -11,7 +11,7 @@ from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.transparency import matched
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_entries_that_exist_get_leaves_and_keep_their_hashes(
     kind: str, tmp_path: Path
 ) -> None:
