@@ -20,7 +20,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-swapping fuzz-serving bench-report bench-laws clean
+        bench-collect bench-serving bench-swapping fuzz-serving bench-report bench-laws bench-intake clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -98,6 +98,9 @@ bench-ways: setup ## Compare optimisers, parameter masks and combinations, one w
 
 bench-tracing: setup ## Draw where the default pair acts, by causal tracing
 	$(BIN)/python -m benchmarks.tracing
+
+bench-intake: setup ## Submit 10,000 requests to PostgreSQL while workers answer them
+	$(BIN)/python -m benchmarks.intake
 
 bench-influence: setup ## Do gradients find the records that taught a fact?
 	$(BIN)/python -m benchmarks.influence
