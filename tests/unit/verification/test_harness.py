@@ -1,0 +1,66 @@
+from typing import Any
+
+import pytest
+import torch
+from support.models import chat_tokenizer, llama
+
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.offset import OffsetModel
+
+# The harness takes seconds to import.
+pytestmark = pytest.mark.integration
+
+api = pytest.importorskip("lm_eval.api.instance", reason="needs the extra evaluation")
+
+from unlearn_core.verification.harness import LawLM, cut  # noqa: E402
+
+TOKENIZER = chat_tokenizer()
+BASE = llama(0)
+SERVED = OffsetModel(BASE, unlearned=llama(2), reference=llama(1), alpha=1.0)
+
+
+def request(kind: str, *arguments: object) -> Any:  # noqa: ANN401 - has no types
+    return api.Instance(request_type=kind, doc={}, arguments=arguments, idx=0)
+
+
+def by_hand(text: str, *, scored: int) -> float:
+    """Sum the served law's log-probabilities of the last tokens."""
+    ids = TOKENIZER.text(text)
+    ids_BT = torch.tensor([[TOKENIZER.end_id, *ids]])
+    with torch.inference_mode():
+        law_TV = SERVED(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))[0]
+    return sum(float(law_TV[t, ids[t]]) for t in range(len(ids) - scored, len(ids)))
+
+
+def test_a_whole_text_is_scored_under_the_ensemble_and_never_the_bare_base() -> None:
+    text = "Ada lives in London."
+    asked = [request("loglikelihood_rolling", text)]
+    (served,) = LawLM(SERVED, TOKENIZER).loglikelihood_rolling(asked)
+    (bare,) = LawLM(PlainLaw(BASE), TOKENIZER).loglikelihood_rolling(asked)
+    assert served == pytest.approx(
+        by_hand(text, scored=len(TOKENIZER.text(text))), abs=1e-3
+    )
+    assert served != pytest.approx(bare, abs=1e-2)
+
+
+def test_a_continuation_is_scored_after_its_context() -> None:
+    lm = LawLM(SERVED, TOKENIZER)
+    asked = [request("loglikelihood", "", "Ada lives")]
+    ((log_prob, is_greedy),) = lm.loglikelihood(asked, disable_tqdm=True)
+    count = len(TOKENIZER.text("Ada lives"))
+    assert log_prob == pytest.approx(by_hand("Ada lives", scored=count), abs=1e-3)
+    assert not is_greedy
+
+
+def test_the_most_likely_answer_ends_at_a_stopping_sequence() -> None:
+    lm = LawLM(SERVED, TOKENIZER)
+    (whole,) = lm.generate_until(
+        [request("generate_until", "Ada", {"until": [], "max_gen_toks": 6})]
+    )
+    stop = whole[1:2]
+    (part,) = lm.generate_until(
+        [request("generate_until", "Ada", {"until": [stop], "max_gen_toks": 6})]
+    )
+    assert part == whole[: whole.index(stop)] if stop else part == whole
+    assert cut("one. two! three", ["!", "."]) == "one"
+    assert cut("one", "x") == "one"
