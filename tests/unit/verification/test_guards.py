@@ -170,7 +170,7 @@ def test_a_continuation_is_scored_token_by_token() -> None:
     """Ln .5 + ln .3; the greedy continuation is 0, 0."""
     law = constant_law(0.5, 0.3, 0.2, maximum_tokens=8)
     found = continuations(law, [([2], [0, 1]), ([2, 2], [0, 0])], pad_id=2)
-    assert [log_prob for log_prob, _ in found] == pytest.approx([-1.89712, -1.38629])
+    assert [log_prob for log_prob, _ in found] == pytest.approx([-1.89712, -1.386294])
     assert [is_greedy for _, is_greedy in found] == [False, True]
 
 
