@@ -69,13 +69,13 @@ def fuzz(url: str, *, examples: int, findings: Findings) -> None:
 
 def answerable(body: dict[str, Any]) -> dict[str, Any]:
     """Let a question name the model and fit into its context; the rest stays."""
-    short = {
-        name: 4 for name in ("max_tokens", "max_completion_tokens") if name in body
-    }
-    texts = {"prompt": str(body["prompt"])[:20] or "?"} if "prompt" in body else {}
+    names = ("max_tokens", "max_completion_tokens")
+    fitted: dict[str, Any] = {name: 4 for name in names if name in body}
+    if "prompt" in body:
+        fitted["prompt"] = str(body["prompt"])[:20] or "?"
     if "messages" in body:
-        texts = {"messages": [{"role": "user", "content": "Hello"}]}
-    return body | {"model": QUESTION["model"], "max_tokens": 4} | short | texts
+        fitted["messages"] = [{"role": "user", "content": "Hello"}]
+    return body | {"model": QUESTION["model"], "max_tokens": 4} | fitted
 
 
 def _ask(operation: Any, mode: Any, *, examples: int, findings: Findings) -> None:  # noqa: ANN401 - untyped upstream
