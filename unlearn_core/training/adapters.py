@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from peft import LoraConfig, LoraModel
 from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.weights import frozen
@@ -51,8 +52,21 @@ def trainee_of(start: PreTrainedModel, *, recipe: TrainingRecipe) -> Trainee:
         InvalidRecipeError: No layer has one of the names in ``lora_targets``.
     """
     model = copy.deepcopy(start).train(mode=False)
-    if not recipe.lora_rank:
-        return Trainee(model.requires_grad_(requires_grad=True), None)
+    if recipe.lora_rank:
+        trainee = Trainee(model, _adapted(model, recipe))
+    else:
+        trainee = Trainee(model.requires_grad_(requires_grad=True), None)
+    if recipe.recompute:
+        _keep_no_activations(model)
+    return trainee
+
+
+def _adapted(model: PreTrainedModel, recipe: TrainingRecipe) -> LoraModel:
+    """Put adapters into a model; they alone require gradients.
+
+    Raises:
+        InvalidRecipeError: No layer has one of the names in ``lora_targets``.
+    """
     config = LoraConfig(
         r=recipe.lora_rank,
         lora_alpha=recipe.lora_alpha,  # type: ignore[arg-type]  # a number is enough
@@ -66,4 +80,16 @@ def trainee_of(start: PreTrainedModel, *, recipe: TrainingRecipe) -> Trainee:
         except ValueError:
             raise InvalidRecipeError(value="lora_targets") from None
     adapted.train(mode=False)
-    return Trainee(model, adapted)
+    return adapted
+
+
+def _keep_no_activations(model: PreTrainedModel) -> None:
+    """Make every layer compute its activations again when gradients want them.
+
+    Chen et al. 2016, arXiv:1604.06174. The library does so for layers in training mode
+    only; what is inside of them, dropout included, stays in evaluation mode.
+    """
+    model.activation_checkpointing_enable()
+    for module in model.modules():
+        if isinstance(module, GradientCheckpointingLayer):
+            module.training = True

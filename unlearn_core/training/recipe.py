@@ -78,6 +78,8 @@ class TrainingRecipe:
             earlier versions cost retained people is repaired and does not add up.
         calibration: Limits under which training ends before its last step, and by
             which the strength is chosen; empty to leave both as they are above.
+        recompute: Whether a step keeps less in memory and computes every layer twice;
+            the result is the same to the bit.
     """
 
     scheme: str = "delta"
@@ -115,6 +117,7 @@ class TrainingRecipe:
     )
     retain_target: str = field(default="before", metadata=_LATER)
     calibration: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
+    recompute: bool = field(default=False, metadata=_LATER)
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work.

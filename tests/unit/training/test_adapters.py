@@ -5,6 +5,7 @@ import torch
 from support.models import llama, llama_config, token_rows
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaMLP
 
 from unlearn_core.errors import InvalidRecipeError
 from unlearn_core.modeling.laws import PlainLaw
@@ -133,3 +134,30 @@ def test_the_seed_decides_where_adapters_start_and_nothing_else_is_drawn() -> No
     assert not torch.equal(first[name], other[name])
     torch.manual_seed(5)
     assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def backward_of(trainee: Trainee) -> tuple[list[Tensor], int]:
+    """Return the gradients of one step, and how often layers computed."""
+    passes: list[object] = []
+    for module in trainee.model.modules():
+        if isinstance(module, LlamaMLP):
+            module.register_forward_pre_hook(lambda *_: passes.append(None))
+    (-laws_of(trainee.model)[:, 9].mean()).backward()  # type: ignore[no-untyped-call]  # untyped upstream
+    return [
+        item.grad for item in trainee.model.parameters() if item.grad is not None
+    ], len(passes)
+
+
+@pytest.mark.parametrize("recipe", [FULL, LOW_RANK])
+def test_layers_that_compute_twice_give_the_same_gradients(
+    recipe: TrainingRecipe,
+) -> None:
+    """Of two layers, by a model whose dropout would show at once."""
+    start = llama(1, llama_config(dropout=0.5))
+    kept, once = backward_of(trainee_of(start, recipe=recipe))
+    again, twice = backward_of(
+        trainee_of(start, recipe=replace(recipe, recompute=True))
+    )
+    assert twice == 2 * once
+    assert len(again) == len(kept) > 0
+    assert all(torch.equal(one, two) for one, two in zip(again, kept, strict=True))
