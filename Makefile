@@ -20,7 +20,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-swapping fuzz-serving bench-report bench-laws bench-intake clean
+        bench-collect bench-serving bench-swapping bench-converging fuzz-serving bench-report bench-laws bench-intake clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ bench-serving: setup ## What an offset costs while serving, beside the bare base
 
 bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade and an outage
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.swapping
+
+bench-converging: setup ## Three replicas, one slow, one killed: when is a version effective?
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.converging
 
 fuzz-serving: setup $(SCHEMATHESIS) ## Make up requests from the inference API's description
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:$(SCHEMATHESIS) $(BIN)/python -W ignore -m benchmarks.fuzzing $(OPTIONS)

@@ -19,6 +19,7 @@ It ends with one JSON line. ``gap_ms`` is the time between two chunks of one str
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -282,21 +283,22 @@ def summary(log: Log, *, clients: int) -> dict[str, Any]:
         "versions_that_answered": len({min(answer.sequences) for answer in one}),
         "refused": log.refusals,
         "answers_during_outage": log.during_outage,
-        "lock_us": _spread([1e6 * seconds for seconds in log.locks]),
-        "gap_ms": {name: _spread(values) for name, values in gaps.items()},
-        "publication_to_service_ms": _spread(
+        "lock_us": spread([1e6 * seconds for seconds in log.locks]),
+        "gap_ms": {name: spread(values) for name, values in gaps.items()},
+        "publication_to_service_ms": spread(
             [1e3 * (end - start) for start, end in log.swaps]
         ),
     }
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return the middle, the far end and the end of some numbers."""
     ordered = sorted(values)
     if not ordered:
         return {}
     return {
         "p50": round(statistics.median(ordered), 2),
-        "p99": round(ordered[int(0.99 * (len(ordered) - 1))], 2),
+        "p99": round(ordered[math.ceil(0.99 * len(ordered)) - 1], 2),
         "max": round(ordered[-1], 2),
     }
 

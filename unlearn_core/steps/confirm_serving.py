@@ -36,7 +36,7 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[ReplicaState, ...]:
     deadline = time.monotonic() + bench.terms.confirm_timeout.total_seconds()
     while True:
         states = bench.fleet.states()
-        laggards = [state.name for state in states if not _serves(state, sequence)]
+        laggards = [state.name for state in states if not serves(state, sequence)]
         if states and not laggards:
             return states
         if time.monotonic() > deadline:
@@ -47,7 +47,8 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[ReplicaState, ...]:
         time.sleep(POLL_SECONDS)
 
 
-def _serves(state: ReplicaState, sequence: int) -> bool:
+def serves(state: ReplicaState, sequence: int) -> bool:
+    """Tell whether a replica answers with a version or later ones, and no other."""
     oldest = state.oldest_in_flight
     return (
         state.is_ready
