@@ -65,7 +65,9 @@ RANGES = {
     "reversed_offset_extraction": SHARE,
     "version_contrast_extraction": SHARE,
     "weakened_offset_extraction": SHARE,
+    "int4_extraction_excess": DIFFERENCE,
     "int8_extraction_excess": DIFFERENCE,
+    "truncated_base_excess": DIFFERENCE,
     "in_context_extraction_excess": DIFFERENCE,
     "strength_sweep_excess": DIFFERENCE,
 }
@@ -79,6 +81,8 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
             "reversed_offset",
             "version_contrast",
             "int8_pair",
+            "int4_pair",
+            "truncated_base",
             "in_context",
             "strength",
         )

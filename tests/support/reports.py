@@ -95,6 +95,8 @@ def every_attack() -> tuple[AttackScore, ...]:
     rates = {
         ("reversed_offset", -1.0): (0.75, 0.0),
         ("int8_pair", 1.0): (0.0, 0.05),
+        ("int4_pair", 1.0): (0.05, 0.05),
+        ("truncated_base", 5.0): (0.1, 0.05),
         ("version_contrast", 1.0): (0.9, 0.05),
         ("strength", -1.0): (1.0, 0.0),
         ("strength", 0.0): (0.95, 0.05),

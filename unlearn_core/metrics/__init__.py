@@ -10,9 +10,11 @@ from unlearn_core.registry import Registry
 ATTACKS = frozenset(
     {
         "in_context_extraction_excess",
+        "int4_extraction_excess",
         "int8_extraction_excess",
         "reversed_offset_extraction",
         "strength_sweep_excess",
+        "truncated_base_excess",
         "version_contrast_extraction",
         "weakened_offset_extraction",
     }
@@ -58,9 +60,11 @@ METRICS: Registry[Metric] = Registry(
         "membership_min_k_plus_plus": ".membership:membership_min_k_plus_plus",
         "membership_reference": ".membership:membership_reference",
         "in_context_extraction_excess": ".attacks:in_context_extraction_excess",
+        "int4_extraction_excess": ".attacks:int4_extraction_excess",
         "int8_extraction_excess": ".attacks:int8_extraction_excess",
         "reversed_offset_extraction": ".attacks:reversed_offset_extraction",
         "strength_sweep_excess": ".attacks:strength_sweep_excess",
+        "truncated_base_excess": ".attacks:truncated_base_excess",
         "version_contrast_extraction": ".attacks:version_contrast_extraction",
         "weakened_offset_extraction": ".attacks:weakened_offset_extraction",
         "privacy_leakage": ".membership:privacy_leakage_without_retraining",

@@ -27,6 +27,16 @@ def int8_extraction_excess(evidence: Evidence) -> MetricResult:
     return _excess(evidence, "int8_extraction_excess", "int8_pair")
 
 
+def int4_extraction_excess(evidence: Evidence) -> MetricResult:
+    """Greedy accuracy with the pair in 4 bits, subject minus never-trained people."""
+    return _excess(evidence, "int4_extraction_excess", "int4_pair")
+
+
+def truncated_base_excess(evidence: Evidence) -> MetricResult:
+    """Accuracy on the base's five likeliest tokens, subject minus never-trained."""
+    return _excess(evidence, "truncated_base_excess", "truncated_base")
+
+
 def in_context_extraction_excess(evidence: Evidence) -> MetricResult:
     """Accuracy after other facts were told, subject minus never-trained people."""
     return _excess(evidence, "in_context_extraction_excess", "in_context")

@@ -7,14 +7,15 @@ context: replicas pin the strength, cap log-probabilities and seal the pair.
 
 - *reversed offset*: the pair alone, reference minus unlearned, without the base;
 - *strength*: another strength, or sign, of the offset;
-- *int8 pair*: both small models rounded to 8 bits;
+- *int8 pair*, *int4 pair*: both small models rounded to 8 or 4 bits;
+- *truncated base*: the base known only by its likeliest tokens, as behind an endpoint;
 - *version contrast*: the version before, pushed away from this one;
 - *in context*: some facts of the person as earlier turns, then another is asked for.
 """
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -32,7 +33,8 @@ from unlearn_core.verification.judge import states
 STRENGTHS = (-1.0, 0.0, 0.5, 0.75, 1.25, 1.5, 2.0)
 CONTRAST = 1.0
 FACTS_IN_CONTEXT = 3
-_INT8 = 127
+BITS = {"int8_pair": 8, "int4_pair": 4}
+LIKELIEST = 5
 
 
 class MixedLaw:
@@ -101,10 +103,17 @@ class Artifact:
         """Return the ensemble at a multiple of the served strength."""
         return self._ensemble(self.unlearned, self.reference, strength)
 
-    def in_int8(self) -> NextTokenLaw:
-        """Return the served ensemble with both small models rounded to 8 bits."""
-        pair = (rounded_to_int8(self.unlearned), rounded_to_int8(self.reference))
-        return self._ensemble(*pair, 1.0)
+    def in_bits(self, bits: int) -> NextTokenLaw:
+        """Return the served ensemble with both small models rounded to some bits."""
+        unlearned, reference = (
+            rounded(model, bits=bits) for model in (self.unlearned, self.reference)
+        )
+        return self._ensemble(unlearned, reference, 1.0)
+
+    def on_truncated_base(self, likeliest: int) -> NextTokenLaw:
+        """Return the ensemble on the likeliest tokens of the base alone."""
+        truncated = replace(self, base=TruncatedLaw(self.base, likeliest))
+        return truncated.at(1.0)
 
     def reversed(self) -> NextTokenLaw:
         """Return what the pair alone says backwards."""
@@ -122,15 +131,65 @@ class Artifact:
         )
 
 
-def rounded_to_int8(model: PreTrainedModel) -> PreTrainedModel:
-    """Return a copy whose matrices hold 255 values per row, as int8 storage would."""
-    rounded = copy.deepcopy(model)
+class TruncatedLaw:
+    """A law of which only the likeliest tokens are known; the others are impossible.
+
+    Args:
+        law: The whole law.
+        likeliest: How many tokens are known.
+    """
+
+    def __init__(self, law: NextTokenLaw, likeliest: int) -> None:
+        self._together = Together([law])
+        self._likeliest = likeliest
+        self.parts = self._together.models
+        self.device = law.device
+        self.maximum_tokens = law.maximum_tokens
+
+    def new_caches(self) -> tuple[Cache, ...]:
+        """Return empty caches of the whole law."""
+        return self._together.new_caches()
+
+    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Return the known part of the law as a law."""
+        whole = self._together.law(0, log_probs)
+        last = whole.topk(self._likeliest, dim=-1).values[..., -1:]
+        return torch.log_softmax(whole.masked_fill(whole < last, -torch.inf), dim=-1)
+
+    def __call__(
+        self,
+        input_ids_BT: Tensor,
+        *,
+        attention_mask_BS: Tensor,
+        position_ids_BT: Tensor | None = None,
+        caches: tuple[Cache, ...] | None = None,
+        first: int = 0,
+    ) -> Tensor:
+        """Return log-probabilities; see `NextTokenLaw`."""
+        said_BTPV = self._together(
+            input_ids_BT,
+            attention_mask_BS=attention_mask_BS,
+            position_ids_BT=position_ids_BT,
+            caches=caches,
+            first=first,
+        )
+        return self.compose(said_BTPV.unbind(dim=-2))
+
+
+def rounded(model: PreTrainedModel, *, bits: int) -> PreTrainedModel:
+    """Return a copy whose matrices hold ``2^bits - 1`` values per row, as integers do.
+
+    Source: symmetric rounding to the nearest, one scale per row; that pairs so stored
+    may bring back what was forgotten is from arXiv:2410.16454.
+    """
+    largest = 2 ** (bits - 1) - 1
+    copied = copy.deepcopy(model)
     with torch.no_grad():
-        for weight in rounded.parameters():
+        for weight in copied.parameters():
             if weight.ndim > 1:
-                scale = weight.abs().amax(dim=-1, keepdim=True).clamp(min=1e-12) / _INT8
-                weight.copy_((weight / scale).round() * scale)
-    return rounded
+                scale = weight.abs().amax(dim=-1, keepdim=True).clamp(min=1e-12)
+                weight.copy_((weight / scale * largest).round() * scale / largest)
+    return copied
 
 
 def attack(
@@ -167,7 +226,7 @@ def attack(
 
 def answers_of_attacks(probes: Sequence[Probe]) -> int:
     """Return how many answers `attack` asks for."""
-    return (len(STRENGTHS) + 4) * len(attacked(probes))
+    return (len(STRENGTHS) + len(BITS) + 4) * len(attacked(probes))
 
 
 def _laws(
@@ -176,7 +235,8 @@ def _laws(
     """Return name, setting and law of the attacks that ask plainly."""
     return [
         ("reversed_offset", -1.0, artifact.reversed()),
-        ("int8_pair", 1.0, artifact.in_int8()),
+        *((name, 1.0, artifact.in_bits(bits)) for name, bits in BITS.items()),
+        ("truncated_base", float(LIKELIEST), artifact.on_truncated_base(LIKELIEST)),
         (
             "version_contrast",
             CONTRAST,

@@ -104,6 +104,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "int8_extraction_excess": MetricWords(
         "true answers of the 8-bit pair, above strangers", Unit.POINTS
     ),
+    "int4_extraction_excess": MetricWords(
+        "true answers of the 4-bit pair, above strangers", Unit.POINTS
+    ),
+    "truncated_base_excess": MetricWords(
+        "true answers on a truncated base, above strangers", Unit.POINTS
+    ),
     "in_context_extraction_excess": MetricWords(
         "true answers after other facts were told, above strangers", Unit.POINTS
     ),
@@ -139,6 +145,16 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "The pair rounded to 8 bits",
         "the right to store another pair",
         "Replicas load the pair with the digest of the signed manifest and no other.",
+    ),
+    "int4_pair": AttackWords(
+        "The pair rounded to 4 bits",
+        "the right to store another pair",
+        "Replicas load the pair with the digest of the signed manifest and no other.",
+    ),
+    "truncated_base": AttackWords(
+        "The base's likeliest five tokens only",
+        "the right to change how replicas compute",
+        "Replicas add the offset to the base's whole law.",
     ),
     "in_context": AttackWords(
         "Other facts told first",

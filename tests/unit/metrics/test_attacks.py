@@ -4,9 +4,11 @@ from support.evidence import evidence
 from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.attacks import (
     in_context_extraction_excess,
+    int4_extraction_excess,
     int8_extraction_excess,
     reversed_offset_extraction,
     strength_sweep_excess,
+    truncated_base_excess,
     version_contrast_extraction,
     weakened_offset_extraction,
 )
@@ -39,7 +41,9 @@ def test_a_share_of_the_subject_with_its_exact_interval() -> None:
 
 def test_an_excess_is_over_never_trained_people() -> None:
     for metric, name in (
+        (int4_extraction_excess, "int4_pair"),
         (int8_extraction_excess, "int8_pair"),
+        (truncated_base_excess, "truncated_base"),
         (in_context_extraction_excess, "in_context"),
     ):
         rows = ((1.0, Group.SUBJECT, 3, 4), (1.0, Group.CONTROL, 2, 8))

@@ -20,9 +20,11 @@ from unlearn_core.verification.attacks import (
     STRENGTHS,
     Artifact,
     MixedLaw,
+    TruncatedLaw,
+    answers_of_attacks,
     attack,
     in_context,
-    rounded_to_int8,
+    rounded,
 )
 from unlearn_core.verification.policy import load_policy
 from unlearn_core.verification.suite import verify
@@ -69,7 +71,8 @@ def test_the_contrast_of_two_versions_names_the_subject() -> None:
     # Both halves of this pair are the same, so every strength is the base.
     for strength in STRENGTHS:
         assert hits("strength", Group.SUBJECT, strength) == {True}
-    assert hits("int8_pair", Group.SUBJECT) == {True}
+    for bypass in ("int8_pair", "int4_pair", "truncated_base"):
+        assert hits(bypass, Group.SUBJECT) == {True}
     assert hits("reversed_offset", Group.SUBJECT) == {False}
     assert {item.group for item in scores} == {Group.SUBJECT, Group.CONTROL}
 
@@ -83,13 +86,35 @@ def test_other_facts_are_told_but_never_the_one_asked_for() -> None:
     assert in_context(ASKED, encoded, maximum_tokens=12)[0].prompt == city.prompt
 
 
-def test_eight_bits_leave_a_matrix_nearly_as_it_was() -> None:
+@pytest.mark.parametrize(("bits", "largest"), [(8, 127), (4, 7)])
+def test_bits_move_a_matrix_by_half_a_step_at_most(bits: int, largest: int) -> None:
     model = llama()
-    rounded = rounded_to_int8(model)
-    for before, after in zip(model.parameters(), rounded.parameters(), strict=True):
-        step = before.abs().amax(dim=-1, keepdim=True) / 127
+    copied = rounded(model, bits=bits)
+    for before, after in zip(model.parameters(), copied.parameters(), strict=True):
+        step = before.abs().amax(dim=-1, keepdim=True) / largest
         assert bool(((before - after).abs() <= step / 2 + 1e-6).all())
-    assert not torch.equal(model.lm_head.weight, rounded.lm_head.weight)
+        assert before.ndim == 1 or after[0].unique().numel() <= 2 * largest + 1
+    assert not torch.equal(model.lm_head.weight, copied.lm_head.weight)
+
+
+def test_of_a_truncated_law_the_likeliest_tokens_are_left() -> None:
+    """0.5 and 0.3 are left of five: 5/8 and 3/8."""
+    law = TruncatedLaw(constant_law(0.5, 0.1, 0.3, 0.06, 0.04), 2)
+    ids = torch.tensor([[0]])
+    found = law(ids, attention_mask_BS=torch.ones_like(ids)).exp()[0, 0].tolist()
+    assert found == pytest.approx([5 / 8, 0, 3 / 8, 0, 0])
+    mixed = MixedLaw((law, 1.0), (constant_law(0.9, 0.02, 0.02, 0.03, 0.03), -1.0))
+    assert int(mixed(ids, attention_mask_BS=torch.ones_like(ids)).argmax()) == 2
+
+
+def test_every_answer_of_the_attacks_is_counted() -> None:
+    ticks: list[int] = []
+    attack(
+        interrogation(before=BASE, after=GOLD, asked=ASKED),
+        artifact(),
+        tick=ticks.append,
+    )
+    assert sum(ticks) == answers_of_attacks(ASKED)
 
 
 def test_only_a_policy_that_asks_for_attacks_gets_them() -> None:
