@@ -93,7 +93,7 @@ def test_bits_move_a_matrix_by_half_a_step_at_most(bits: int, largest: int) -> N
     for before, after in zip(model.parameters(), copied.parameters(), strict=True):
         step = before.abs().amax(dim=-1, keepdim=True) / largest
         assert bool(((before - after).abs() <= step / 2 + 1e-6).all())
-        assert before.ndim == 1 or after[0].unique().numel() <= 2 * largest + 1
+        assert before.ndim == 1 or len(set(after[0].tolist())) <= 2 * largest + 1
     assert not torch.equal(model.lm_head.weight, copied.lm_head.weight)
 
 
