@@ -92,6 +92,7 @@ class Station:
                 reference=settings.model.reference,
                 device=settings.model.device,
                 precision=settings.model.precision,
+                offload=settings.model.offload,
             ),
             pseudonymiser=office.keys.pseudonymiser(),
             sources=data_map.sources,

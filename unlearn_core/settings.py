@@ -39,6 +39,10 @@ class ModelSettings(BaseModel):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Precision of the base model's passes."
     )
+    offload: Path | None = Field(
+        default=None,
+        description="Folder for what of a big base devices and memory do not hold.",
+    )
     brief_laws: bool = Field(
         default=False,
         description="Whether kept laws tell likely tokens only where that will do.",

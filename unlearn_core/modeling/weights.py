@@ -11,8 +11,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from accelerate.hooks import remove_hook_from_submodules
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from safetensors.torch import load as load_safetensors
@@ -59,6 +61,20 @@ class LanguageModel:
     identity: ModelIdentity
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """How a model that is too big for one device is laid out, by accelerate.
+
+    Attributes:
+        offload: Folder for what neither devices nor memory hold.
+        device_map: ``auto`` fills devices, then memory, then the folder; or the place
+            of every module.
+    """
+
+    offload: Path
+    device_map: str | Mapping[str, str] = "auto"
+
+
 def choose_device(setting: str) -> torch.device:
     """Return the device for a setting of ``auto``, ``cpu`` or ``cuda``.
 
@@ -72,9 +88,19 @@ def choose_device(setting: str) -> torch.device:
 
 
 def load_model(
-    directory: Path, *, device: torch.device, dtype: torch.dtype = torch.float32
+    directory: Path,
+    *,
+    device: torch.device,
+    dtype: torch.dtype = torch.float32,
+    spread: Spread | None = None,
 ) -> PreTrainedModel:
     """Load a frozen model from a model directory.
+
+    Args:
+        directory: The model directory.
+        device: Where the model lives; of one that is spread, for its attention kernel.
+        dtype: Type of the weights.
+        spread: How a model that is too big for the device is laid out.
 
     Raises:
         ModelUnavailableError: The directory holds no loadable model.
@@ -90,6 +116,7 @@ def load_model(
             use_safetensors=True,
             output_loading_info=True,
             attn_implementation=attention_for(device),
+            **_layout(spread),
         )
     except (*_UNREADABLE, OSError, RuntimeError, SafetensorError):
         raise ModelUnavailableError(problem="unreadable") from None
@@ -97,7 +124,29 @@ def load_model(
     # The library fills a missing tensor with random numbers and only warns.
     if report["missing_keys"]:
         raise ModelUnavailableError(problem="a tensor is missing")
-    return frozen(model, device=device)
+    return frozen(model, device=None if spread else device)
+
+
+def _layout(spread: Spread | None) -> dict[str, Any]:
+    if spread is None:
+        return {}
+    places = spread.device_map
+    return {
+        "device_map": places if isinstance(places, str) else dict(places),
+        "offload_folder": spread.offload,
+    }
+
+
+def is_spread(model: PreTrainedModel) -> bool:
+    """Tell whether a model lies on several devices, in memory or in a folder."""
+    return getattr(model, "hf_device_map", None) is not None
+
+
+def let_go(model: PreTrainedModel) -> None:
+    """Free a model's memory; whoever still holds it holds shapes without weights."""
+    module: torch.nn.Module = model
+    remove_hook_from_submodules(module)
+    torch.nn.Module.to(module, "meta")  # past the one that a spread model has
 
 
 def load_tokenizer(directory: Path) -> TransformersTokenizer:
@@ -144,8 +193,13 @@ def without_padding(model: PreTrainedModel, *, tokens: int) -> PreTrainedModel:
     Args:
         model: A frozen model; changed in memory, never on disk.
         tokens: Size of the tokenizer. A smaller vocabulary is left as it is.
+
+    Raises:
+        ModelUnavailableError: The model is spread, so that it has no rows to cut.
     """
     if model.config.vocab_size > tokens:
+        if is_spread(model):
+            raise ModelUnavailableError(problem="spread, with a padded vocabulary")
         model.resize_token_embeddings(tokens, mean_resizing=False)
     return frozen(model)
 

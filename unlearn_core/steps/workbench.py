@@ -17,8 +17,10 @@ from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
     PRECISIONS,
+    Spread,
     choose_device,
     identity_of,
+    let_go,
     load_model,
     load_tokenizer,
     without_padding,
@@ -39,6 +41,8 @@ class ModelShelf:
         reference: Directory of the frozen small model.
         device: ``auto``, ``cpu`` or ``cuda``.
         precision: ``float32`` or ``bfloat16``, of the base model's passes.
+        offload: Folder for what of the base devices and memory do not hold; None for
+            a base that one device holds.
     """
 
     def __init__(
@@ -48,11 +52,13 @@ class ModelShelf:
         reference: Path,
         device: str,
         precision: str = "float32",
+        offload: Path | None = None,
     ) -> None:
         self._base = base
         self._reference = reference
         self._device = device
         self._precision = precision
+        self._spread = Spread(offload=offload) if offload else None
 
     @cached_property
     def device(self) -> torch.device:
@@ -73,7 +79,10 @@ class ModelShelf:
     def base(self) -> PreTrainedModel:
         """Return the base model."""
         model = load_model(
-            self._base, device=self.device, dtype=PRECISIONS[self._precision]
+            self._base,
+            device=self.device,
+            dtype=PRECISIONS[self._precision],
+            spread=self._spread,
         )
         return without_padding(model, tokens=self.tokenizer.size)
 
@@ -84,7 +93,7 @@ class ModelShelf:
         """
         held = self.__dict__.get("base")
         if held is not None and held.get_memory_footprint() > KEPT_AT_HAND_BYTES:
-            held.to("meta")
+            let_go(held)
             del self.__dict__["base"]
 
     @cached_property

@@ -9,15 +9,27 @@ from hypothesis import strategies as st
 from safetensors.torch import load as load_safetensors
 from safetensors.torch import load_file, save_file
 from safetensors.torch import save as save_safetensors
-from support.models import CPU, VOCABULARY, chat_tokenizer, llama, llama_config
+from support.models import (
+    CPU,
+    VOCABULARY,
+    chat_tokenizer,
+    llama,
+    llama_config,
+    token_rows,
+)
 from torch import Tensor
+from transformers import PreTrainedModel
 
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.weights import (
+    Spread,
     attention_for,
     choose_device,
     identity_of,
+    is_spread,
+    let_go,
     load_language_model,
     load_model,
     load_tokenizer,
@@ -26,6 +38,7 @@ from unlearn_core.modeling.weights import (
     unpack_pair,
     without_padding,
 )
+from unlearn_core.training.targets import answer_laws
 
 Change = Callable[[dict[str, Tensor], dict[str, object]], None]
 
@@ -59,6 +72,55 @@ def test_a_model_is_loaded_frozen_and_bit_for_bit(directory: Path) -> None:
     assert not loaded.model.training
     assert not any(item.requires_grad for item in loaded.model.parameters())
     assert loaded.tokenizer.question("Who?") == chat_tokenizer().question("Who?")
+
+
+PLACES = {
+    "model.embed_tokens": "cpu",
+    "model.rotary_emb": "cpu",
+    "model.layers.0": "cpu",
+    "model.layers.1": "disk",
+    "model.norm": "cpu",
+    "lm_head": "cpu",
+}
+
+
+def spread_over(directory: Path, offload: Path) -> PreTrainedModel:
+    """Return a model with one of its layers on the disk."""
+    return load_model(
+        directory, device=CPU, spread=Spread(offload=offload, device_map=PLACES)
+    )
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_model_with_a_layer_on_the_disk_says_the_same(
+    tmp_path: Path, *, tied: bool
+) -> None:
+    whole = llama(0, llama_config(tied=tied))
+    whole.save_pretrained(tmp_path / "model")
+    spread = spread_over(tmp_path / "model", tmp_path / "offload")
+    assert is_spread(spread)
+    assert not is_spread(whole)
+    layer = spread.get_parameter("model.layers.1.mlp.up_proj.weight")
+    assert layer.device.type == "meta"
+    assert not any(item.requires_grad for item in spread.parameters())
+    rows = token_rows(((5, 6), (7, 8, 9)), ((4,), (3,)))
+    said, expected = (
+        answer_laws(PlainLaw(model), rows, pad_id=0) for model in (spread, whole)
+    )
+    assert torch.equal(said, expected)
+
+
+def test_a_model_on_the_disk_is_let_go_like_any_other(directory: Path) -> None:
+    for model in (llama(0), spread_over(directory, directory / "offload")):
+        let_go(model)
+        assert {item.device.type for item in model.parameters()} == {"meta"}
+
+
+def test_padding_is_not_cut_off_a_model_on_the_disk(directory: Path) -> None:
+    spread = spread_over(directory, directory / "offload")
+    assert without_padding(spread, tokens=VOCABULARY) is spread
+    with pytest.raises(ModelUnavailableError, match="padded vocabulary"):
+        without_padding(spread, tokens=VOCABULARY - 1)
 
 
 @pytest.mark.parametrize("tied", [False, True])

@@ -7,6 +7,7 @@ from support.models import chat_tokenizer, llama
 from support.steps import Controller, tiny_shelf
 
 from unlearn_core.errors import LeaseLostError, ModelUnavailableError
+from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.steps.workbench import ModelShelf
 
 pytestmark = pytest.mark.integration
@@ -55,6 +56,21 @@ def test_only_the_base_is_loaded_in_the_precision_asked_for(tmp_path: Path) -> N
 
     assert shelf.base.dtype is torch.bfloat16
     assert shelf.reference.dtype is torch.float32
+
+
+def test_a_base_may_be_laid_out_over_several_places(tmp_path: Path) -> None:
+    """Where one device has room for it all, that is where it is."""
+    llama(0).save_pretrained(tmp_path)
+    chat_tokenizer()._tokenizer.save_pretrained(tmp_path)
+
+    def shelf(offload: Path | None) -> ModelShelf:
+        return ModelShelf(
+            base=tmp_path, reference=tmp_path, device="cpu", offload=offload
+        )
+
+    spread, whole = shelf(tmp_path / "offload"), shelf(None)
+    assert spread.identity == whole.identity
+    assert own_tensors_digest(spread.base) == own_tensors_digest(whole.base)
 
 
 def test_a_small_base_stays_at_hand() -> None:
