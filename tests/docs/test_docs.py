@@ -16,6 +16,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 from support.plugins import REGISTRIES
 
+from unlearn_core.adapters import rotation
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain import archive, audit_bundle, checkpoints
@@ -228,6 +229,7 @@ def test_every_error_code_is_documented_with_what_to_do() -> None:
     assert checkpoints.LogForkedError in errors()
     assert audit_bundle.BundleInvalidError in errors()
     assert archive.ArchiveUnreadableError in errors()
+    assert rotation.RotationRefusedError in errors()
     text = (DOCS / "errors.md").read_text(encoding="utf-8")
     for error in errors():
         if error.__module__.startswith("unlearn_core.") and not error.__subclasses__():

@@ -77,15 +77,7 @@ class KeyDirectory:
         Raises:
             KeyMissingError: The file is missing or holds no Ed25519 key.
         """
-        try:
-            private = serialization.load_pem_private_key(
-                self._read(_SIGNING), password=None
-            )
-        except ValueError:
-            raise KeyMissingError(file=_SIGNING) from None
-        if not isinstance(private, Ed25519PrivateKey):
-            raise KeyMissingError(file=_SIGNING)
-        return CryptoSigner(private)
+        return load_signer(self._directory / _SIGNING)
 
     def trusted(self) -> list[Key]:
         """Return the trusted public keys."""
@@ -116,6 +108,21 @@ class KeyDirectory:
         descriptor = os.open(self._directory / name, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+
+
+def load_signer(path: Path) -> CryptoSigner:
+    """Read a private signing key.
+
+    Raises:
+        KeyMissingError: The file is missing or holds no Ed25519 key.
+    """
+    try:
+        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (OSError, ValueError):
+        raise KeyMissingError(file=path.name) from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise KeyMissingError(file=path.name)
+    return CryptoSigner(private)
 
 
 def load_trusted(path: Path) -> list[Key]:

@@ -31,6 +31,30 @@ def init_keys() -> None:
     typer.echo(f"public keys: {directory.trust_file}", err=True)
 
 
+@keys.command()
+def prepare() -> None:
+    """Make the next signing key and trust it; then hand out trust.json."""
+    keyid = wiring.signing_keys().prepare()
+    typer.echo(f"next key: {keyid}", err=True)
+
+
+@keys.command()
+def rotate() -> None:
+    """Sign with the prepared key from now on; the old one still verifies."""
+    old, new = wiring.signing_keys().rotate()
+    wiring.office().store.note("signing_key_rotated", {"old": old, "new": new})
+    typer.echo(f"signing with: {new}", err=True)
+
+
+@keys.command()
+def distrust(
+    keyid: Annotated[str, typer.Argument(help="The key's id in trust.json.")],
+) -> None:
+    """Stop believing a key that is in wrong hands, and all that it signed."""
+    wiring.signing_keys().distrust(keyid)
+    wiring.office().store.note("signing_key_distrusted", {"key": keyid})
+
+
 @database.command()
 def upgrade() -> None:
     """Bring the schema to the newest version."""

@@ -19,6 +19,7 @@ from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
+from unlearn_core.adapters.rotation import SigningKeys
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
@@ -61,6 +62,11 @@ def bundle_openers(trust: Path) -> Openers:
 def key_directory() -> KeyDirectory:
     """Return the key directory of the settings."""
     return KeyDirectory(load_settings().keys.directory)
+
+
+def signing_keys() -> SigningKeys:
+    """Return the signing keys of the settings."""
+    return SigningKeys(key_directory())
 
 
 def database() -> Database:

@@ -108,3 +108,26 @@ def test_a_look_for_tampering_names_what_was_found(home: Path, outside: Path) ->
     assert {"check": "chain", "problem": "changed entry", "at": "4"} in (
         ran.json()["findings"]
     )
+
+
+def test_bundles_from_before_and_after_a_rotation_verify(
+    home: Path, outside: Path
+) -> None:
+    del outside
+    request_id, trust = submit(), home / "keys" / "trust.json"
+    bundles = [home / "before.zip", home / "after.zip"]
+    assert unlearn("audit", "export", request_id, bundles[0]).code == 0
+    assert unlearn("keys", "rotate").code == 1
+    assert unlearn("keys", "prepare").code == 0
+    assert unlearn("keys", "rotate").code == 0
+    submit()
+    assert unlearn("audit", "export", request_id, bundles[1]).code == 0
+    for bundle in bundles:
+        assert unlearn("audit", "verify", bundle, "--trust", trust).code == 0
+    assert unlearn("audit", "check", "--json").json()["sound"] is True
+    (rotated,) = (
+        row
+        for row in unlearn("ledger", "show", "--json").json()
+        if row["event"] == "signing_key_rotated"
+    )
+    assert rotated["request_id"] is None
