@@ -9,7 +9,8 @@ that neither gains by more cores.
 
     python -m benchmarks.collect --megabytes 2048
 
-The Parquet row is the same texts in Parquet, a tenth of them. Quality is measured by
+Further files of the corpus are copies of the first. The Parquet row is some of the
+texts in Parquet, counted as they were in JSON. Quality is measured by
 `benchmarks.collect_quality`. It ends with one JSON line.
 """
 
@@ -48,7 +49,7 @@ PEOPLE = 250
 
 KINDS = ("name", "email", "phone", "number")
 ROUNDS = 3
-PARQUET_SHARE = 10
+PARQUET_MEGABYTES = 10
 
 Figures = dict[tuple[str, int], dict[str, float]]
 """Program and number of identifiers to what was measured."""
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--megabytes", type=int, default=2048)
     parser.add_argument("--folder", type=Path, default=Path("var/bench-collect"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--search", choices=("jsonl", "parquet"))
     parser.add_argument("--identifiers", type=int, default=1)
     options = parser.parse_args(arguments)
@@ -67,19 +69,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         search(options.folder, options.search, options.identifiers, seed=options.seed)
         return
     options.folder.mkdir(parents=True, exist_ok=True)
-    result = compare(options.folder, megabytes=options.megabytes, seed=options.seed)
+    result = compare(
+        options.folder,
+        megabytes=options.megabytes,
+        rounds=options.rounds,
+        seed=options.seed,
+    )
     sys.stdout.write(json.dumps(result) + "\n")
 
 
-def compare(folder: Path, *, megabytes: int, seed: int) -> dict[str, object]:
+def compare(
+    folder: Path, *, megabytes: int, rounds: int, seed: int
+) -> dict[str, object]:
     """Generate the corpus and measure everything."""
     console = Console(stderr=True)
     with Progress(console=console) as progress:
         generate(folder / "jsonl", megabytes=megabytes, seed=seed, progress=progress)
-        convert(folder, share=PARQUET_SHARE)
+        convert(folder, megabytes=PARQUET_MEGABYTES)
         steps = [
             (tool, count)
-            for _ in range(ROUNDS)
+            for _ in range(rounds)
             for count in (1, 4 * PEOPLE)
             for tool in ("ripgrep", "jsonl", "parquet")
         ]
@@ -158,6 +167,10 @@ def generate(folder: Path, *, megabytes: int, seed: int, progress: Progress) -> 
     number = 0
     for part in range(-(-megabytes // FILE_MEGABYTES)):
         size = min(FILE_MEGABYTES, megabytes - part * FILE_MEGABYTES) * MEGABYTE
+        if part and size == FILE_MEGABYTES * MEGABYTE:
+            shutil.copyfile(folder / "part-000.jsonl", folder / f"part-{part:03}.jsonl")
+            progress.advance(bar, FILE_MEGABYTES)
+            continue
         with (folder / f"part-{part:03}.jsonl").open("w", encoding="utf-8") as file:
             while file.tell() < size:
                 lines = []
@@ -176,23 +189,22 @@ def generate(folder: Path, *, megabytes: int, seed: int, progress: Progress) -> 
     done.write_text(label)
 
 
-def convert(folder: Path, *, share: int) -> None:
+def convert(folder: Path, *, megabytes: int) -> None:
     """Write a part of the corpus as Parquet, unless it is there."""
     target = folder / "parquet"
-    label = (folder / "jsonl" / "_generated").read_text()
+    label = f"{megabytes} of " + (folder / "jsonl" / "_generated").read_text()
     done = target / "_generated"
     if done.is_file() and done.read_text() == label:
         return
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    size = sum(path.stat().st_size for path in (folder / "jsonl").glob("*.jsonl"))
     schema = pa.schema({"id": pa.string(), "text": pa.string()})
     with (
         pq.ParquetWriter(target / "part-000.parquet", schema) as writer,
         (folder / "jsonl" / "part-000.jsonl").open(encoding="utf-8") as file,
     ):
         written = 0
-        while written < size // share and (lines := list(islice(file, 10_000))):
+        while written < megabytes * MEGABYTE and (lines := list(islice(file, 10_000))):
             written += sum(map(len, lines))
             writer.write_table(
                 pa.Table.from_pylist(list(map(json.loads, lines)), schema)

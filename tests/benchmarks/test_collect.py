@@ -23,7 +23,7 @@ def test_the_generated_corpus_is_searched(
     with Progress(console=Console(quiet=True)) as progress:
         for _ in range(2):
             generate(tmp_path / "jsonl", megabytes=1, seed=0, progress=progress)
-            convert(tmp_path, share=1)
+            convert(tmp_path, megabytes=1)
     search(tmp_path, kind, 1000, seed=0)
     told = json.loads(capsys.readouterr().out)
     assert told["found"] >= 1

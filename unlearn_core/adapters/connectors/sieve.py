@@ -157,28 +157,19 @@ class Sieve:
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes | None]:
     """Yield whole lines, about as many as a chunk has; None for one too long."""
-    kept = b""
     while data := file.read(CHUNK_BYTES):
-        cut = data.rfind(b"\n") + 1
-        if cut:
-            yield kept + data[:cut]
-            kept = data[cut:]
-        elif len(kept) + len(data) <= LONGEST_LINE:
-            kept += data
-        else:
-            yield None
-            kept = _rest(file)
-    if kept:
-        yield kept
-
-
-def _rest(file: IO[bytes]) -> bytes:
-    """Pass over a line, and return what was read behind it."""
-    while data := file.read(CHUNK_BYTES):
-        _, found, behind = data.partition(b"\n")
-        if found:
-            return behind
-    return b""
+        if data.endswith(b"\n"):
+            yield data
+            continue
+        rest = file.readline(LONGEST_LINE)
+        if len(rest) < LONGEST_LINE or rest.endswith(b"\n"):
+            yield data + rest
+            continue
+        if whole := data[: data.rfind(b"\n") + 1]:
+            yield whole
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(LONGEST_LINE)
+        yield None
 
 
 def plain_bytes(chunk: bytes) -> bytes:
