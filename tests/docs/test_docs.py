@@ -141,6 +141,20 @@ def test_an_idea_without_a_place_has_a_page_that_says_why(name: str) -> None:
     assert f"({name}.md)" in index
 
 
+@pytest.mark.parametrize("name", [name for group in TRAINED_WITH for name in group])
+def test_the_page_of_what_one_trains_with_has_all_its_parts_in_order(name: str) -> None:
+    text = (DOCS / "catalogue" / f"{name}.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    optional = {"Difference from published code", "Measured"}
+    assert [item for item in headings if item not in optional] == [
+        "Formula",
+        "Source",
+        "Hyperparameters",
+        "When to use",
+        "Known weaknesses",
+    ]
+
+
 @pytest.mark.parametrize(
     ("group", "name"), [(group, name) for group in TRAINED_WITH for name in group]
 )
