@@ -13,7 +13,7 @@ once: `fixed_part`, then `add_unlearned`. The base model's parameters never chan
 never need gradients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -23,8 +23,7 @@ from transformers import Cache, PreTrainedModel
 from unlearn_core.errors import IncompatibleBaseError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.pairs import FusedPair, SeparatePair, fuse
-from unlearn_core.modeling.processor import OffsetProcessor
-from unlearn_core.modeling.rows import Compose, Rows
+from unlearn_core.modeling.rows import Compose, PairRows, Rows
 
 
 def compose_log_probs(
@@ -124,17 +123,12 @@ class OffsetModel:
         compose: Compose = partial(compose_difference, alpha=self.alpha)
         return Rows(base, offset=(SeparatePair(unlearned, reference), compose))
 
-    def processor(self, *, pad_id: int | None = None) -> OffsetProcessor:
-        """Return the offset for the base's own ``generate``, in a notebook.
-
-        Args:
-            pad_id: Id that fills up short prompts on the left; None if there is none.
-        """
+    def pair_rows(self) -> tuple[Callable[[], PairRows], Compose]:
+        """Return what makes running rows of the pair, and what adds its difference."""
         _, unlearned, reference = (law.model for law in self._laws)
         pair = fuse(unlearned, reference)
         new_rows = pair.rows if pair else partial(SeparatePair, unlearned, reference)
-        compose: Compose = partial(compose_difference, alpha=self.alpha)
-        return OffsetProcessor(new_rows, compose, pad_id=pad_id)
+        return new_rows, partial(compose_difference, alpha=self.alpha)
 
     def fused(self) -> "FusedOffsetModel | OffsetModel":
         """Return the same law with the pair as one model, or itself."""

@@ -8,23 +8,22 @@ them: the next call of ``generate``, beams that change places, tokens that were 
 and taken back. What it returns depends on the texts alone.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
 from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
+from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.row_cache import step_at
-from unlearn_core.modeling.rows import Compose, PairRows
 
 
 class OffsetProcessor(LogitsProcessor):
-    """Adds the offset to the base's scores; see `OffsetModel.processor`.
+    """Adds the offset to the base's scores.
+
+    The inference service knows nothing of it: it decodes by itself.
 
     Args:
-        new_rows: Makes running rows of the pair, none yet.
-        compose: Makes the served law.
+        law: The served law; its base is the model that generates.
         pad_id: Id that fills up short prompts on the left; None if there is none.
     """
 
@@ -32,18 +31,11 @@ class OffsetProcessor(LogitsProcessor):
     # a warning, and would answer with the base alone. It calls this one, which refuses.
     supports_continuous_batching = True
 
-    def __init__(
-        self,
-        new_rows: Callable[[], PairRows],
-        compose: Compose,
-        *,
-        pad_id: int | None = None,
-    ) -> None:
-        self._new_rows = new_rows
-        self._compose = compose
+    def __init__(self, law: OffsetModel, *, pad_id: int | None = None) -> None:
+        self._new_rows, self._compose = law.pair_rows()
         self._pad_id = pad_id
         self._texts: list[list[int]] = []
-        self._rows = new_rows()
+        self._rows = self._new_rows()
 
     @torch.inference_mode()
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:

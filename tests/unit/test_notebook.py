@@ -10,7 +10,7 @@ from transformers import (
 from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
 from unlearn_core.modeling.generation import Sampling, generate
 from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.modeling.processor import OffsetProcessor
+from unlearn_core.notebook import OffsetProcessor
 
 PAD = 0
 PROMPTS = ([7, 19, 4], [200], [31, 31, 8, 150, 99, 2, 60])
@@ -54,14 +54,14 @@ def expected(*prompts: list[int]) -> list[list[int]]:
 
 def test_generate_gives_what_the_served_law_gives_padded_or_not() -> None:
     """And the same processor serves one question after another."""
-    processor = offset_model().processor(pad_id=PAD)
+    processor = OffsetProcessor(offset_model(), pad_id=PAD)
     assert answers(processor, *PROMPTS) == expected(*PROMPTS)
     assert answers(processor, PROMPTS[1]) == expected(PROMPTS[1])
     assert answers(processor, PROMPTS[1]) == expected(PROMPTS[1])
 
 
 def test_tokens_that_are_proposed_and_taken_back_change_nothing() -> None:
-    processor = offset_model().processor()
+    processor = OffsetProcessor(offset_model())
     prompt = [31, 8, 31, 8, 31, 8, 31]
     found = answers(processor, prompt, prompt_lookup_num_tokens=3)
     assert found == expected(prompt)
@@ -76,14 +76,14 @@ def test_beams_that_change_places_are_read_anew() -> None:
             return not texts
 
     model = offset_model()
-    remembering = model.processor()
-    forgetful = Forgetful(remembering._new_rows, remembering._compose)
+    remembering = OffsetProcessor(model)
+    forgetful = Forgetful(model)
     found = answers(remembering, prompt, num_beams=3)
     assert found == answers(forgetful, prompt, num_beams=3)
 
 
 def test_what_was_forbidden_stays_forbidden_and_scores_are_not_changed() -> None:
-    processor = offset_model().processor()
+    processor = OffsetProcessor(offset_model())
     scores = torch.randn(1, 272)
     scores[0, 5] = float("-inf")
     before = scores.clone()
@@ -98,7 +98,7 @@ def test_a_pair_that_is_not_a_number_never_gives_the_base() -> None:
     spoiled.get_parameter("model.norm.weight").data.fill_(float("nan"))
     model = OffsetModel(llama(0), unlearned=spoiled, reference=llama(1), alpha=1.0)
     with pytest.raises(ManifestInvalidError, match="not finite"):
-        answers(model.processor(), PROMPTS[0])
+        answers(OffsetProcessor(model), PROMPTS[0])
 
 
 def test_a_caller_that_does_not_tell_the_texts_is_refused() -> None:
@@ -108,4 +108,4 @@ def test_a_caller_that_does_not_tell_the_texts_is_refused() -> None:
     """
     assert OffsetProcessor.supports_continuous_batching
     with pytest.raises(ModelUnavailableError, match="without their texts"):
-        offset_model().processor()(torch.tensor([4, 5]), torch.randn(2, 272))
+        OffsetProcessor(offset_model())(torch.tensor([4, 5]), torch.randn(2, 272))
