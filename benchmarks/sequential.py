@@ -10,7 +10,8 @@ that do to earlier erasures? Several ways to make the next version are compared
 - control, mean_forget: the shares of true answers themselves, means over people.
 - resurfaced: how many of the subjects' facts are stated that were not right after
   their own request.
-- drift: how much likelier their answers became since then, in nats per token.
+- drift, worst_drift: how much likelier their answers became since then, in nats per
+  token; the mean over subjects, and the subject with the most.
 - retain: what retained people's answers are worth, the base's being 1.
 - artifact_bytes: size of the first and of the last pair. Serving costs what one pair
   costs, whatever the number of requests.
@@ -34,7 +35,13 @@ from rich.table import Table
 from transformers import PreTrainedModel
 
 from benchmarks.forgetting_cells import likelihoods
-from benchmarks.sequential_schemes import SCHEMES, Request, in_one_batch, repaired
+from benchmarks.sequential_schemes import (
+    CONSOLIDATED,
+    SCHEMES,
+    Request,
+    in_one_batch,
+    repaired,
+)
 from benchmarks.small_worlds import CPU, SmallWorld, open_world
 from unlearn_core.domain.canonical import digest_of_json
 from unlearn_core.domain.datasets import Group, Probe
@@ -43,6 +50,11 @@ from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.modeling.weights import pack_pair, unpack_pair
+from unlearn_core.training.consolidation import (
+    Importance,
+    pack_importance,
+    unpack_importance,
+)
 from unlearn_core.training.pair import PairMaterials
 from unlearn_core.training.recipe import TrainingRecipe, default_ladder
 from unlearn_core.verification.evidence import greedy_answers, guessed_facts
@@ -50,7 +62,7 @@ from unlearn_core.verification.judge import states
 
 SUBJECTS = 16
 BATCH = "batch"
-PAIR_FILE, RESULTS_FILE = "pair.safetensors", "results.json"
+RESULTS_FILE = "results.json"
 
 
 @dataclass(slots=True)
@@ -93,6 +105,9 @@ def at_the_end(
     shares = [fmean(hits(law, probes, world)) for probes in exam.subjects]
     control = fmean(hits(law, exam.controls, world))
     after = [fmean(likelihoods(law, probes, world)) for probes in exam.subjects]
+    drifts = [
+        late - early for late, early in zip(after, trail.likelihoods, strict=True)
+    ]
     known = hits(PlainLaw(world.base), exam.retained, world)
     kept = hits(law, exam.retained, world)
     return {
@@ -100,9 +115,8 @@ def at_the_end(
         "control": control,
         "mean_forget": fmean(shares),
         "resurfaced": resurfaced(law, trail, exam, world),
-        "drift": fmean(
-            late - early for late, early in zip(after, trail.likelihoods, strict=True)
-        ),
+        "drift": fmean(drifts),
+        "worst_drift": max(drifts),
         "retain": sum(kept) / sum(known),
     }
 
@@ -131,6 +145,19 @@ def hits(law: NextTokenLaw, probes: Sequence[Probe], world: SmallWorld) -> list[
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """What a later request builds on.
+
+    Attributes:
+        unlearned: The unlearned model in service.
+        importance: How much its weights matter for earlier erasures, if that is kept.
+    """
+
+    unlearned: PreTrainedModel
+    importance: Importance | None = None
+
+
 class Course:
     """One scheme going through all requests; continues where it was interrupted."""
 
@@ -153,7 +180,7 @@ class Course:
 
     def run(self, progress: Progress) -> Trail:
         """Work on what is left and return what was found."""
-        trail, unlearned = self._resume()
+        trail, version = self._resume()
         people = self._world.subjects
         bar = progress.add_task(
             self._name, total=len(people), completed=len(trail.artifact_bytes)
@@ -162,20 +189,26 @@ class Course:
             number = len(trail.artifact_bytes)
             if self._name == BATCH:
                 requests = [self._request(place, None) for place in range(len(people))]
-                unlearned = repaired(in_one_batch(requests))
+                version = Version(unlearned=repaired(in_one_batch(requests)))
                 new = range(len(people))
             else:
-                unlearned = SCHEMES[self._name](self._request(number, unlearned))
+                version = self._next(self._request(number, version))
                 new = range(number, number + 1)
-            self._note(trail, unlearned, new)
+            self._note(trail, version, new)
             progress.update(bar, completed=len(trail.artifact_bytes))
-        if not trail.finish and unlearned is not None:
-            law = self._law(unlearned)
+        if not trail.finish and version is not None:
+            law = self._law(version.unlearned)
             trail.finish = at_the_end(law, trail, self._exam, self._world)
             self._keep(trail)
         return trail
 
-    def _request(self, number: int, previous: PreTrainedModel | None) -> Request:
+    def _next(self, request: Request) -> Version:
+        unlearned = SCHEMES[self._name](request)
+        if self._name != CONSOLIDATED:
+            return Version(unlearned=unlearned)
+        return Version(unlearned=unlearned, importance=request.importance_of(unlearned))
+
+    def _request(self, number: int, version: Version | None) -> Request:
         """Build the sets of a request; the records of earlier subjects are gone."""
         people = self._world.subjects
         return Request(
@@ -186,35 +219,55 @@ class Course:
                 base=self._world.base,
                 tokenizer=self._world.tokenizer,
                 reference=self._world.reference,
-                previous=previous,
+                previous=version.unlearned if version else None,
                 previous_alpha=self._recipe.alpha,
+                importance=version.importance if version else None,
             ),
             recipe=self._recipe,
         )
 
-    def _note(
-        self, trail: Trail, unlearned: PreTrainedModel, new: Sequence[int]
-    ) -> None:
+    def _note(self, trail: Trail, version: Version, new: Sequence[int]) -> None:
         """Examine the newly erased and keep the state."""
-        law = self._law(unlearned)
-        pair = pack_pair(unlearned=unlearned, reference=self._world.reference)
+        law = self._law(version.unlearned)
+        pair = pack_pair(unlearned=version.unlearned, reference=self._world.reference)
         for number in new:
             probes = self._exam.subjects[number]
             trail.hits.append(hits(law, probes, self._world))
             trail.likelihoods.append(fmean(likelihoods(law, probes, self._world)))
             trail.artifact_bytes.append(len(pair))
-        (self._folder / PAIR_FILE).write_bytes(pair)
+        number = len(trail.artifact_bytes)
+        self._pair_file(number).write_bytes(pair)
+        if version.importance is not None:
+            kept = pack_importance(version.importance)
+            self._importance_file(number).write_bytes(kept)
+        # Last: it says which files count.
         self._keep(trail)
+        for file in (self._pair_file, self._importance_file):
+            file(number - 1).unlink(missing_ok=True)
+
+    def _pair_file(self, number: int) -> Path:
+        return self._folder / f"pair-{number}.safetensors"
+
+    def _importance_file(self, number: int) -> Path:
+        return self._folder / f"importance-{number}.safetensors"
 
     def _keep(self, trail: Trail) -> None:
         (self._folder / RESULTS_FILE).write_text(json.dumps(asdict(trail)))
 
-    def _resume(self) -> tuple[Trail, PreTrainedModel | None]:
+    def _resume(self) -> tuple[Trail, Version | None]:
         results = self._folder / RESULTS_FILE
         if not results.is_file():
             return Trail(), None
-        unlearned, _ = unpack_pair((self._folder / PAIR_FILE).read_bytes(), device=CPU)
-        return Trail(**json.loads(results.read_text())), unlearned
+        trail = Trail(**json.loads(results.read_text()))
+        number = len(trail.artifact_bytes)
+        unlearned, _ = unpack_pair(self._pair_file(number).read_bytes(), device=CPU)
+        file = self._importance_file(number)
+        return trail, Version(
+            unlearned=unlearned,
+            importance=unpack_importance(file.read_bytes(), model=unlearned)
+            if file.is_file()
+            else None,
+        )
 
     def _law(self, unlearned: PreTrainedModel) -> NextTokenLaw:
         return OffsetModel(

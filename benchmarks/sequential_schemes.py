@@ -1,7 +1,7 @@
 """Ways to make the next version of an offset without the earlier forget texts.
 
 A scheme gets the sets of the new request and the unlearned model in service, and
-returns the next one. What it must not get is anything of an earlier request.
+returns the next one. What it must not get is a text of an earlier request.
 """
 
 import copy
@@ -15,10 +15,13 @@ from transformers import PreTrainedModel
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.modeling.weights import frozen
 from unlearn_core.training.checkpoints import NoCheckpoints
+from unlearn_core.training.consolidation import Importance
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
+from unlearn_core.training.schemes.base import OffsetPair, importance_after
 
+CONSOLIDATED = "consolidated"
 BATCH_STEPS = 3
 
 
@@ -28,7 +31,8 @@ class Request:
 
     Attributes:
         sets: The sets of the new request.
-        materials: Models; ``previous`` is the unlearned model in service.
+        materials: Models; ``previous`` is the unlearned model in service, and
+            ``importance`` what `importance_after` said of it.
         recipe: How one request is trained.
     """
 
@@ -36,25 +40,42 @@ class Request:
     materials: PairMaterials
     recipe: TrainingRecipe
 
+    def importance_of(self, unlearned: PreTrainedModel) -> Importance:
+        """Return how much each weight matters for this request and those before."""
+        return importance_after(
+            self.sets,
+            OffsetPair(
+                unlearned=unlearned,
+                reference=self.materials.reference,
+                alpha=self.recipe.alpha,
+            ),
+            materials=self.materials,
+        )
+
 
 Scheme = Callable[[Request], PreTrainedModel]
 
 
+def consolidated(request: Request) -> PreTrainedModel:
+    """Go on as the service does: weights that hide earlier subjects are held."""
+    return _continued(request)
+
+
 def repaired(request: Request) -> PreTrainedModel:
     """Start from the model in service; hold people who stay to the base's own law."""
-    return _continued(request, retain_target="base")
+    return _continued(request, retain_target="base", hold_weight=0.0)
 
 
 def chain(request: Request) -> PreTrainedModel:
     """Start from the model in service; hold people who stay to its law."""
-    return _continued(request, retain_target="before")
+    return _continued(request, retain_target="before", hold_weight=0.0)
 
 
-def _continued(request: Request, *, retain_target: str) -> PreTrainedModel:
+def _continued(request: Request, **changes: str | float) -> PreTrainedModel:
     return make_unlearned(
         request.sets,
         materials=request.materials,
-        recipe=replace(request.recipe, retain_target=retain_target),
+        recipe=replace(request.recipe, **changes),  # type: ignore[arg-type]  # any field
         checkpoints=NoCheckpoints(),
         on_progress=_in_silence,
     )
@@ -104,6 +125,7 @@ def orthogonal_part(change: Tensor, present: Tensor) -> Tensor:
 
 
 SCHEMES: Mapping[str, Scheme] = {
+    CONSOLIDATED: consolidated,
     "repaired": repaired,
     "chain": chain,
     "distilled": distilled,

@@ -4,12 +4,15 @@ import pytest
 import torch
 from support.domain import datasets, example
 from support.models import chat_tokenizer, llama
+from transformers import PreTrainedModel
 
 from benchmarks.sequential_schemes import (
     BATCH_STEPS,
     Request,
+    consolidated,
     in_one_batch,
     orthogonal_part,
+    repaired,
     with_weights,
 )
 from unlearn_core.training.pair import PairMaterials
@@ -57,3 +60,36 @@ def test_other_weights_make_another_model_and_leave_the_first() -> None:
     changed = with_weights(first, zeros)
     assert all(not item.any() for item in changed.parameters())
     assert any(item.any() for item in first.parameters())
+
+
+@pytest.mark.integration
+def test_the_products_way_stays_near_the_version_before_and_the_others_do_not() -> None:
+    before = llama(2)
+    materials = replace(REQUEST.materials, previous=before)
+    everything = {
+        name: torch.full_like(item, 100.0) for name, item in before.named_parameters()
+    }
+    request = replace(
+        REQUEST,
+        materials=replace(materials, importance=everything),
+        recipe=TrainingRecipe(steps=4, forget_batch=2, hold_weight=1e3),
+    )
+
+    def moved(model: PreTrainedModel) -> float:
+        return sum(
+            float((now - origin).square().sum())
+            for now, origin in zip(model.parameters(), before.parameters(), strict=True)
+        )
+
+    assert moved(consolidated(request)) < moved(repaired(request)) / 2
+
+
+def test_what_a_request_hands_on_counts_all_before_it() -> None:
+    earlier = {
+        name: torch.ones_like(item) for name, item in llama(1).named_parameters()
+    }
+    later = replace(REQUEST.materials, importance=earlier)
+    alone = REQUEST.importance_of(llama(2))
+    both = replace(REQUEST, materials=later).importance_of(llama(2))
+    for name, item in alone.items():
+        torch.testing.assert_close(both[name], item + 1)

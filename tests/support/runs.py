@@ -10,6 +10,7 @@ from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.training.checkpoints import CheckpointStore, NoCheckpoints
+from unlearn_core.training.consolidation import Importance
 from unlearn_core.training.ensemble import TrainingTables
 from unlearn_core.training.law_cache import LawStore
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
@@ -113,6 +114,7 @@ def run(
     stop_after: int | None = None,
     pad_id: int = 0,
     report_every: int = 1,
+    importance: Importance | None = None,
 ) -> Run:
     """Train; `stop_after` kills the training at a step."""
     listener = Listener(stop_after)
@@ -124,5 +126,6 @@ def run(
         checkpoints=checkpoints or NoCheckpoints(),
         on_progress=listener,
         report_every=report_every,
+        importance=importance,
     )
     return Run(model=model, progress=listener.heard)

@@ -31,6 +31,7 @@ from unlearn_core.training import processes
 from unlearn_core.training.adapters import trainee_of
 from unlearn_core.training.calibration import Reading, Settling
 from unlearn_core.training.checkpoints import CheckpointStore, TrainingState
+from unlearn_core.training.consolidation import Hold, Importance
 from unlearn_core.training.duals import RetainWeight
 from unlearn_core.training.ensemble import EnsembleStepper, TrainingTables
 from unlearn_core.training.optimizers.base import Curved
@@ -100,6 +101,7 @@ def train_unlearned(
     checkpoints: CheckpointStore,
     on_progress: OnProgress,
     report_every: int = 1,
+    importance: Importance | None = None,
 ) -> PreTrainedModel:
     """Train the unlearned model of an offset pair.
 
@@ -111,6 +113,7 @@ def train_unlearned(
         checkpoints: Where the state is kept; a kept one is continued.
         on_progress: Called with every so many steps, and with the last.
         report_every: How many.
+        importance: How much each weight matters for earlier erasures, if known.
 
     Returns:
         The trained model, frozen.
@@ -121,6 +124,9 @@ def train_unlearned(
         TrainingDivergedError: A loss or a gradient is not a number.
     """
     _check(start, tables)
+    hold = None
+    if importance is not None and recipe.hold_weight:
+        hold = Hold(importance=importance, weight=recipe.hold_weight)
     return optimise(
         start,
         lambda model: EnsembleStepper(
@@ -130,6 +136,7 @@ def train_unlearned(
         checkpoints=checkpoints,
         on_progress=on_progress,
         report_every=report_every,
+        hold=hold,
     )
 
 
@@ -141,6 +148,7 @@ def optimise(
     checkpoints: CheckpointStore,
     on_progress: OnProgress,
     report_every: int = 1,
+    hold: Hold | None = None,
 ) -> PreTrainedModel:
     """Train a copy of a small model on the losses of a stepper, until it has settled.
 
@@ -151,6 +159,7 @@ def optimise(
         checkpoints: Where the state is kept; a kept one is continued.
         on_progress: Called with every so many steps, and with the last.
         report_every: How many.
+        hold: What is to stay near the start, and how strongly.
 
     Returns:
         The trained model, frozen.
@@ -174,6 +183,8 @@ def optimise(
         _show_curvature(optimizer, stepper, step=step)
         losses = stepper.losses(step)
         total = _total(losses, stepper.retain_weight.value, recipe)
+        if hold is not None:
+            total = total + hold.penalty(model, before=start)
         norm = _improve(model, optimizer, total, rate=rate, recipe=recipe)
         whole = processes.averaged(losses)
         stepper.retain_weight.follow(whole[1])

@@ -42,6 +42,7 @@ from unlearn_core.training.checks import (
     short_memory_is_told,
 )
 from unlearn_core.training.combining import Trainings, combined
+from unlearn_core.training.consolidation import Importance
 from unlearn_core.training.ensemble import TrainingTables
 from unlearn_core.training.loop import TrainingProgress, train_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
@@ -76,6 +77,8 @@ class PairMaterials:
         previous: The unlearned model in service, if any.
         previous_alpha: Its offset strength.
         lookup: Where laws may be had without asking the base.
+        importance: How much each weight of ``previous`` matters for earlier erasures,
+            if that is known.
     """
 
     base: PreTrainedModel
@@ -84,6 +87,7 @@ class PairMaterials:
     previous: PreTrainedModel | None = None
     previous_alpha: float = 1.0
     lookup: Lookup = computed
+    importance: Importance | None = None
 
     @property
     def law_before(self) -> NextTokenLaw:
@@ -176,6 +180,7 @@ def _trainings(
             checkpoints=checkpoints,
             on_progress=on_progress,
             report_every=report_every,
+            importance=materials.importance,
         )
 
     return Trainings(

@@ -76,6 +76,8 @@ class TrainingRecipe:
         retain_target: Whose law the retain set keeps under ``delta``: ``before`` is
             that of the model as served before, ``base`` that of the base, so that what
             earlier versions cost retained people is repaired and does not add up.
+        hold_weight: Weight of what holds earlier erasures where later requests train,
+            under ``delta`` with every weight trained (`training.consolidation`).
         calibration: Limits under which training ends before its last step, and by
             which the strength is chosen; empty to leave both as they are above.
         recompute: Whether a step keeps less in memory and computes every layer twice;
@@ -116,6 +118,7 @@ class TrainingRecipe:
         default_factory=dict, metadata=_LATER
     )
     retain_target: str = field(default="before", metadata=_LATER)
+    hold_weight: float = field(default=0.0, metadata=_LATER)
     calibration: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
     recompute: bool = field(default=False, metadata=_LATER)
 
@@ -129,7 +132,7 @@ class TrainingRecipe:
         for name in (*positive, "forget_batch", "lora_alpha"):
             if not 0 < getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
-        weights = ("retain_weight", "stranger_weight", "lora_rank")
+        weights = ("retain_weight", "stranger_weight", "hold_weight", "lora_rank")
         for name in (*weights, "retain_batch", "stranger_batch", "warmup_steps"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InvalidRecipeError(value=name)
@@ -151,6 +154,24 @@ class TrainingRecipe:
         if self.weight_arithmetic() and self.pair_scheme().objective:
             raise InvalidRecipeError(
                 value="combination", problem="the scheme trains in its own way"
+            )
+        self._check_hold()
+
+    def _check_hold(self) -> None:
+        """Refuse to hold weights that are not trained, or not as they are."""
+        if not self.hold_weight:
+            return
+        if self.lora_rank:
+            raise InvalidRecipeError(
+                value="hold_weight", problem="adapters are not weights of the start"
+            )
+        if self.combination:
+            raise InvalidRecipeError(
+                value="hold_weight", problem="a combination moves weights afterwards"
+            )
+        if self.pair_scheme().objective:
+            raise InvalidRecipeError(
+                value="hold_weight", problem="the scheme trains in its own way"
             )
 
     @property
@@ -252,7 +273,9 @@ _ROWS: TypeAdapter[RecipeLadder] = TypeAdapter(RecipeLadder)
 
 def default_ladder() -> RecipeLadder:
     """Return the built-in ladder: the measured default, then longer and stronger."""
-    first = TrainingRecipe(objective_parameters={"margin": 0.5})
+    first = TrainingRecipe(
+        objective_parameters={"margin": 0.5}, retain_target="base", hold_weight=100.0
+    )
     return (
         first,
         replace(first, steps=300, seed=1),

@@ -44,6 +44,8 @@ def ladder_file(tmp_path: Path) -> Path:
         ("lora_rank", -1),
         ("lora_alpha", 0.0),
         ("retain_target", "nobody"),
+        ("hold_weight", -0.1),
+        ("hold_weight", math.inf),
         ("calibration", {"gap": 1.5}),
         ("calibration", {"patience": 3}),
     ],
@@ -69,6 +71,9 @@ def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) 
             "combination",
         ),
         ({"mask": "wagle", "mask_parameters": {"share": 2.0}}, "mask"),
+        ({"hold_weight": 1.0, "lora_rank": 4}, "hold_weight"),
+        ({"hold_weight": 1.0, "combination": "fusion"}, "hold_weight"),
+        ({"hold_weight": 1.0, "scheme": "divergence"}, "hold_weight"),
     ],
 )
 def test_a_hyperparameter_that_cannot_work_is_refused(
@@ -108,7 +113,9 @@ def test_the_digest_covers_every_field() -> None:
 def test_the_default_ladder_tries_harder_with_every_rung() -> None:
     ladder = default_ladder()
     assert load_ladder(None) == ladder
-    assert ladder[0] == TrainingRecipe(objective_parameters={"margin": 0.5})
+    assert ladder[0] == TrainingRecipe(
+        objective_parameters={"margin": 0.5}, retain_target="base", hold_weight=100.0
+    )
     assert [recipe.steps for recipe in ladder] == [200, 300, 400]
     assert len({recipe.seed for recipe in ladder}) == 3
 

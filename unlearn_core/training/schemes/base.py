@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from unlearn_core.domain.artifacts import MAXIMUM_ALPHA
 from unlearn_core.domain.datasets import Datasets, Example
+from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.tokens import TokenizedExample, encode_example
 from unlearn_core.training.calibration import (
     STRENGTHS,
@@ -24,10 +25,15 @@ from unlearn_core.training.checks import (
     check_tokens,
     short_memory_is_told,
 )
+from unlearn_core.training.consolidation import (
+    Importance,
+    added,
+    importance_of,
+)
 from unlearn_core.training.loop import OnProgress
 from unlearn_core.training.pair import PairMaterials, watch
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import AnswerTable
+from unlearn_core.training.targets import AnswerTable, build_table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +141,33 @@ def make_pair(
         if limits and watched:
             alpha = _calibrated(pair, watched, limits=limits, task=task)
     return replace(pair, alpha=alpha)
+
+
+def importance_after(
+    datasets: Datasets, pair: OffsetPair, *, materials: PairMaterials
+) -> Importance:
+    """Return how much each weight of a new pair matters for all erasures so far.
+
+    Args:
+        datasets: The sets that the pair was trained on.
+        pair: The new pair.
+        materials: What it was made of, the importance for earlier erasures included.
+    """
+    tokenizer = materials.tokenizer
+    own = importance_of(
+        pair.unlearned,
+        build_table(
+            [encode_example(tokenizer, item) for item in datasets.forget.examples],
+            base=PlainLaw(materials.base),
+            reference=PlainLaw(pair.reference),
+            target_NV=None,
+            pad_id=tokenizer.pad_id,
+            lookup=materials.lookup,
+        ),
+        alpha=pair.alpha,
+        pad_id=tokenizer.pad_id,
+    )
+    return added(materials.importance, own)
 
 
 def _calibrated(
