@@ -5,6 +5,7 @@ from datetime import datetime
 from unlearn_core.domain.canonical import Digest, canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.steps import holding
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import SERVING, read_lineage
 from unlearn_core.steps.results import Promoted, Registered, Trained
@@ -15,10 +16,10 @@ from unlearn_core.steps.workbench import Workbench
 def promote_version(request_id: RequestId, *, bench: Workbench) -> Promoted:
     """Move the alias and publish the signed pointer.
 
-    The alias comes first: it says what the next version builds on, so nothing is ever
-    served on which a later version would not build. Replicas may go on with the
-    version before until they have the new one; only `confirm_serving` raises the
-    minimum. So no answer is refused during the change.
+    The alias comes before the pointer: it says what the next version builds on, so
+    nothing is ever served on which a later version would not build. Replicas may go on
+    with the version before until they have the new one; only `confirm_serving` raises
+    the minimum. So no answer is refused during the change.
 
     Raises:
         RegistryUnavailableError: The registry does not answer.
@@ -28,14 +29,25 @@ def promote_version(request_id: RequestId, *, bench: Workbench) -> Promoted:
     registered = read_result(bench, request_id, Stage.REGISTERED, result=Registered)
     lineage = read_lineage(bench=bench)
     if not lineage.covers(request_id):
-        lineage.check_continued_by(
-            read_result(bench, request_id, Stage.TRAINED, result=Trained)
+        trained = read_result(bench, request_id, Stage.TRAINED, result=Trained)
+        lineage.check_continued_by(trained)
+        bench.check_lease()
+        holding.hand_on(
+            request_id,
+            pair=trained.unlearned,
+            manifest=registered.manifest,
+            bench=bench,
         )
         bench.check_lease()
         bench.registry.set_alias(bench.terms.base_model, SERVING, registered.version)
     bench.check_lease()
     publish_pointer(registered, minimum_sequence=registered.sequence - 1, bench=bench)
-    return Promoted(version=registered.version, sequence=registered.sequence)
+    holding.let_go_of_superseded(request_id, lineage=lineage, bench=bench)
+    return Promoted(
+        version=registered.version,
+        sequence=registered.sequence,
+        held=holding.is_held(request_id, manifest=registered.manifest, bench=bench),
+    )
 
 
 def publish_pointer(

@@ -1,7 +1,7 @@
 """Purge: destroy the key of everything that was made from the subject's data."""
 
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.steps import scopes
+from unlearn_core.steps import holding, scopes
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.results import Purged
 from unlearn_core.steps.workbench import Workbench
@@ -11,8 +11,10 @@ from unlearn_core.steps.workbench import Workbench
 def purge_working_data(request_id: RequestId, *, bench: Workbench) -> Purged:
     """Shred identifiers, located records, datasets, probes, checkpoints and pairs.
 
-    Afterwards nobody can read them, this service and its backups included.
+    Afterwards nobody can read them, this service and its backups included. What stays
+    of a promoted request is its part of the pair and of what `holding` keeps.
     """
+    holding.let_go_unless_promoted(request_id, bench=bench)
     bench.custody.shred(scopes.evidence(request_id))
     destroyed = bench.custody.shred(scopes.working(request_id))
     return Purged(

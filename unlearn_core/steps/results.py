@@ -177,10 +177,18 @@ class Registered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promoted:
-    """The version is the one to be served."""
+    """The version is the one to be served.
+
+    Attributes:
+        version: Registered version.
+        sequence: Its sequence.
+        held: Whether it is kept, sealed, how much weights matter for the erasures in
+            this version.
+    """
 
     version: str
     sequence: int
+    held: bool = False
     stage: Stage = Stage.PROMOTED
 
 

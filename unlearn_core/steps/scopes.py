@@ -35,6 +35,19 @@ def fingerprints(request_id: RequestId) -> str:
     return f"{request_id}.fingerprints"
 
 
+def held(request_id: str) -> str:
+    """How much weights matter for erasures; destroyed when a later version is promoted.
+
+    The request is the last one in the version that it is kept for.
+    """
+    return f"{request_id}.held"
+
+
+def importance(digest: str) -> str:
+    """Return the name of an importance: of a packed pair, or of a manifest."""
+    return f"importance-{digest[-24:]}"
+
+
 def pair(rung: int) -> str:
     """Return the name of the packed pair of a rung."""
     return f"pair-{rung}"

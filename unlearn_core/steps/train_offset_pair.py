@@ -13,7 +13,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.modeling.weights import pack_pair
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import Custody
-from unlearn_core.steps import scopes
+from unlearn_core.steps import holding, scopes
 from unlearn_core.steps.commitment import commit_round
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.lineage import Lineage, read_lineage
@@ -22,7 +22,7 @@ from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.law_cache import LawCache
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.remote_teacher import KeptLogprobs, RemoteTeacher
-from unlearn_core.training.schemes.base import make_pair
+from unlearn_core.training.schemes.base import importance_after, make_pair
 
 _LOG = EventLog("worker")
 
@@ -48,9 +48,14 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     sequence = lineage.next_sequence
     run = _run(request_id, rung=rung, sequence=sequence, bench=bench)
     lookup = _lookup(scope, lineage=lineage, bench=bench)
+    datasets = from_bytes(sealed)
+    held = holding.held_importance(
+        request_id, recipe=recipe, lineage=lineage, bench=bench
+    )
+    materials = replace(lineage.materials, lookup=lookup, importance=held)
     pair = make_pair(
-        from_bytes(sealed),
-        materials=replace(lineage.materials, lookup=lookup),
+        datasets,
+        materials=materials,
         recipe=recipe,
         checkpoints=SealedCheckpoints(
             bench.custody,
@@ -64,6 +69,11 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     packed = pack_pair(unlearned=pair.unlearned, reference=pair.reference)
     bench.check_lease()
     bench.custody.put(scope, scopes.pair(rung), packed)
+    if holding.is_wanted(bench):
+        # The shelf's: the one that was trained with may have lost its weights.
+        materials = replace(materials, base=bench.models.base)
+        importance = importance_after(datasets, pair, materials=materials)
+        holding.leave(request_id, importance, pair=digest_of(packed), bench=bench)
     return Trained(
         rung=rung,
         run=run,

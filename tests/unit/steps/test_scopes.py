@@ -17,12 +17,14 @@ def test_each_purpose_of_a_request_has_its_own_key() -> None:
         scopes.contact(REQUEST),
         scopes.evaluation(REQUEST),
         scopes.fingerprints(REQUEST),
+        scopes.held(str(REQUEST)),
     ] == [
         "12345678-1234-5678-1234-567812345678",
         "12345678-1234-5678-1234-567812345678.evidence",
         "12345678-1234-5678-1234-567812345678.contact",
         "12345678-1234-5678-1234-567812345678.evaluation",
         "12345678-1234-5678-1234-567812345678.fingerprints",
+        "12345678-1234-5678-1234-567812345678.held",
     ]
 
 
@@ -47,3 +49,9 @@ def test_a_sealed_bundle_belongs_to_one_pair() -> None:
 
 def test_a_law_is_named_by_its_commitment_alone() -> None:
     assert scopes.laws("sha256:" + "a" * 40 + "b" * 24) == "laws-" + "b" * 24
+
+
+def test_an_importance_belongs_to_one_pair_or_manifest() -> None:
+    assert (
+        scopes.importance("sha256:" + "a" * 40 + "b" * 24) == "importance-" + "b" * 24
+    )
