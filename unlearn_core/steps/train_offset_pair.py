@@ -53,15 +53,12 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         request_id, recipe=recipe, lineage=lineage, bench=bench
     )
     materials = replace(lineage.materials, lookup=lookup, importance=held)
+    checkpoint = scopes.checkpoint(rung, recipe.digest, sequence=sequence)
     pair = make_pair(
         datasets,
         materials=materials,
         recipe=recipe,
-        checkpoints=SealedCheckpoints(
-            bench.custody,
-            scope,
-            scopes.checkpoint(rung, recipe.digest, sequence=sequence),
-        ),
+        checkpoints=SealedCheckpoints(bench.custody, scope, checkpoint),
         on_progress=_Reporter(bench, request_id, run),
         on_base_done=bench.models.put_base_back,
         report_every=LOG_EVERY_STEPS,
@@ -70,7 +67,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
     bench.check_lease()
     bench.custody.put(scope, scopes.pair(rung), packed)
     if holding.is_wanted(bench):
-        # The shelf's: the one that was trained with may have lost its weights.
+        # The shelf's base: the one that was trained with may have lost its weights.
         materials = replace(materials, base=bench.models.base)
         importance = importance_after(datasets, pair, materials=materials)
         holding.leave(request_id, importance, pair=digest_of(packed), bench=bench)

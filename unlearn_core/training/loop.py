@@ -183,17 +183,21 @@ def optimise(
         _show_curvature(optimizer, stepper, step=step)
         losses = stepper.losses(step)
         total = _total(losses, stepper.retain_weight.value, recipe)
-        if hold is not None:
-            total = total + hold.penalty(model, before=start)
+        if hold:
+            total += hold.penalty(model, before=start)
         norm = _improve(model, optimizer, total, rate=rate, recipe=recipe)
         whole = processes.averaged(losses)
         stepper.retain_weight.follow(whole[1])
         if settling.note(reports.after(step, whole, norm, rate=rate)):
             break
-        if (step + 1) % CHECKPOINT_EVERY_STEPS == 0 and step + 1 < recipe.steps:
+        if _is_checkpoint(step + 1, recipe):
             reports.check()
             _keep(state, checkpoints, step=step + 1)
     return trainee.finish()
+
+
+def _is_checkpoint(done: int, recipe: TrainingRecipe) -> bool:
+    return done % CHECKPOINT_EVERY_STEPS == 0 and done < recipe.steps
 
 
 def _keep(state: TrainingState, checkpoints: CheckpointStore, *, step: int) -> None:
