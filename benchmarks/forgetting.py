@@ -60,8 +60,8 @@ COLUMNS = (
 )
 ONLY_IN_THE_TABLE = "near"
 
-# One request: there is nothing earlier to hold, nor anything to repair.
-DEFAULT = replace(default_ladder()[0], hold_weight=0.0, retain_target="before")
+# One request: there is nothing earlier to hold or to repair.
+DEFAULT = replace(default_ladder()[0], retain_target="before", later_requests={})
 SUBJECTS = 16
 """How many people of a world the retrained model does without."""
 # What each objective was published with, if not a Kullback-Leibler term of weight 1;

@@ -13,6 +13,8 @@ that do to earlier erasures? Several ways to make the next version are compared
 - drift, worst_drift: how much likelier their answers became since then, in nats per
   token; the mean over subjects, and the subject with the most.
 - retain: what retained people's answers are worth, the base's being 1.
+- retrained: the same of a model that was never trained on any of the subjects, which
+  is what guessing gives.
 - artifact_bytes: size of the first and of the last pair. Serving costs what one pair
   costs, whatever the number of requests.
 
@@ -102,22 +104,28 @@ def at_the_end(
     law: NextTokenLaw, trail: Trail, exam: Exam, world: SmallWorld
 ) -> dict[str, float]:
     """Compare all subjects with controls, and with themselves as first released."""
-    shares = [fmean(hits(law, probes, world)) for probes in exam.subjects]
-    control = fmean(hits(law, exam.controls, world))
     after = [fmean(likelihoods(law, probes, world)) for probes in exam.subjects]
     drifts = [
         late - early for late, early in zip(after, trail.likelihoods, strict=True)
     ]
+    return {
+        **standing(law, exam, world),
+        "resurfaced": resurfaced(law, trail, exam, world),
+        "drift": fmean(drifts),
+        "worst_drift": max(drifts),
+    }
+
+
+def standing(law: NextTokenLaw, exam: Exam, world: SmallWorld) -> dict[str, float]:
+    """Compare all subjects with controls, and people who stay with the base."""
+    shares = [fmean(hits(law, probes, world)) for probes in exam.subjects]
+    control = fmean(hits(law, exam.controls, world))
     known = hits(PlainLaw(world.base), exam.retained, world)
-    kept = hits(law, exam.retained, world)
     return {
         "worst_gap_to_control": max(shares) - control,
         "control": control,
         "mean_forget": fmean(shares),
-        "resurfaced": resurfaced(law, trail, exam, world),
-        "drift": fmean(drifts),
-        "worst_drift": max(drifts),
-        "retain": sum(kept) / sum(known),
+        "retain": sum(hits(law, exam.retained, world)) / sum(known),
     }
 
 
@@ -336,11 +344,14 @@ def main() -> None:
             ).run(progress)
             for name in options.schemes
         }
+        never = standing(PlainLaw(world.retrained), exam, world)
     console.print(_table(trails))
-    print(json.dumps(line_of(trails, requests=options.requests)))
+    print(json.dumps(line_of(trails, requests=options.requests, retrained=never)))
 
 
-def line_of(trails: Mapping[str, Trail], *, requests: int) -> dict[str, object]:
+def line_of(
+    trails: Mapping[str, Trail], *, requests: int, retrained: Mapping[str, float]
+) -> dict[str, object]:
     """Return the JSON line; the product's scheme speaks for the whole."""
     product = trails[next(iter(trails))]
     return {
@@ -349,6 +360,7 @@ def line_of(trails: Mapping[str, Trail], *, requests: int) -> dict[str, object]:
         "retain": product.finish["retain"],
         "artifact_bytes": [product.artifact_bytes[0], product.artifact_bytes[-1]],
         "schemes": {name: trail.finish for name, trail in trails.items()},
+        "retrained": retrained,
     }
 
 

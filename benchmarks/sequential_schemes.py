@@ -58,20 +58,22 @@ Scheme = Callable[[Request], PreTrainedModel]
 
 def consolidated(request: Request) -> PreTrainedModel:
     """Go on as the service does: weights that hide earlier subjects are held."""
-    return _continued(request)
+    is_first = request.materials.previous is None
+    recipe = request.recipe if is_first else request.recipe.for_later_requests()
+    return _continued(replace(request, recipe=recipe))
 
 
 def repaired(request: Request) -> PreTrainedModel:
     """Start from the model in service; hold people who stay to the base's own law."""
-    return _continued(request, retain_target="base", hold_weight=0.0)
+    return _continued(request, retain_target="base")
 
 
 def chain(request: Request) -> PreTrainedModel:
     """Start from the model in service; hold people who stay to its law."""
-    return _continued(request, retain_target="before", hold_weight=0.0)
+    return _continued(request, retain_target="before")
 
 
-def _continued(request: Request, **changes: str | float) -> PreTrainedModel:
+def _continued(request: Request, **changes: str) -> PreTrainedModel:
     return make_unlearned(
         request.sets,
         materials=request.materials,

@@ -72,7 +72,9 @@ def test_the_products_way_stays_near_the_version_before_and_the_others_do_not() 
     request = replace(
         REQUEST,
         materials=replace(materials, importance=everything),
-        recipe=TrainingRecipe(steps=4, forget_batch=2, hold_weight=1e3),
+        recipe=TrainingRecipe(
+            steps=4, forget_batch=2, later_requests={"hold_weight": 1e3}
+        ),
     )
 
     def moved(model: PreTrainedModel) -> float:

@@ -28,7 +28,7 @@ _LOG = EventLog("worker")
 
 def is_wanted(bench: Workbench) -> bool:
     """Tell whether any recipe in use would read what is kept."""
-    return any(recipe.hold_weight for recipe in bench.ladder)
+    return any(recipe.for_later_requests().hold_weight for recipe in bench.ladder)
 
 
 def held_importance(
@@ -54,7 +54,7 @@ def held_importance(
     name = scopes.importance(latest.manifest_digest)
     if bench.custody.has(scope, name):
         return unpack_importance(bench.custody.get(scope, name), model=previous)
-    if recipe.hold_weight:
+    if recipe.for_later_requests().hold_weight:
         _LOG.warning(
             "importance_missing",
             request_id=request_id,

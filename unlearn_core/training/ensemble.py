@@ -25,13 +25,16 @@ from unlearn_core.objectives.base import (
 from unlearn_core.training.calibration import Reading, Watched, read
 from unlearn_core.training.chunks import mean_in_chunks
 from unlearn_core.training.duals import retain_weight_of
+from unlearn_core.training.focus import LOOK_EVERY_STEPS, refocused
 from unlearn_core.training.passes import small_logits
-from unlearn_core.training.processes import share_of, world_size
+from unlearn_core.training.processes import averaged, share_of, world_size
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.training.targets import AnswerTable
 
 EVIDENCE_EXAMPLES = 512
 """How many examples of a set a parameter mask looks at."""
+EXAMPLES_AT_ONCE = 64
+"""How many retain examples are looked at together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class EnsembleStepper:
         self._pad_id = pad_id
         self.retain_weight = retain_weight_of(recipe)
         self._watched = tables.watched
+        self._lost_E: list[float] = []
+        self._looked_at = -1
         forget, retain = recipe.forget_objective(), recipe.retain_objective()
         self._parts = [
             (_Part.of(table, term, alpha=recipe.alpha), size)
@@ -136,10 +141,34 @@ class EnsembleStepper:
     def _drawn(self, step: int) -> list[tuple["_Part", Sequence[int]]]:
         """Draw the batch of a step: some examples of each part."""
         rng = random.Random(f"{self._recipe.seed}-{step}")
-        return [
+        forget, (retain, rows), strangers = (
             (part, rng.sample(range(len(part.table)), min(size, len(part.table))))
             for part, size in self._parts
-        ]
+        )
+        if share := self._recipe.retain_focus:
+            rows = refocused(rows, self._lost(step), share=share, rng=rng)
+        return [forget, (retain, rows), strangers]
+
+    def _lost(self, step: int) -> Sequence[float]:
+        """Return how far every retain example is from its target, as last looked."""
+        if step // LOOK_EVERY_STEPS != self._looked_at:
+            self._looked_at = step // LOOK_EVERY_STEPS
+            self._lost_E = self._look_at_retained()
+        return self._lost_E
+
+    @torch.no_grad()
+    def _look_at_retained(self) -> list[float]:
+        """Ask about all of them; every process gets the same answer."""
+        found, _ = self._parts[1]
+        part, count = replace(found, second=None), len(found.table)
+        pieces = [found.table.reference_NV.new_zeros(0)]
+        for begin in range(0, count, EXAMPLES_AT_ONCE):
+            rows = range(begin, min(begin + EXAMPLES_AT_ONCE, count))
+            (logits_NV,) = self._logits([(part, rows)])
+            pieces.append(part.divergences(rows, logits_NV))
+        (lost_E,) = averaged([torch.cat(pieces)])
+        lost: list[float] = lost_E.tolist()
+        return lost
 
     def _logits(
         self, drawn: Sequence[tuple["_Part", Sequence[int]]]
@@ -259,6 +288,13 @@ class _Part:
             examples=len(rows),
             second=self.second.laws(rows, second_NV) if self.second else None,
         )
+
+    def divergences(self, rows: Sequence[int], logits_NV: Tensor) -> Tensor:
+        """Return KL(target || served) of some examples ``[E]``, summed over tokens."""
+        laws = self.laws(rows, logits_NV)
+        shift_N = (laws.target_NV.exp() * (laws.target_NV - laws.served_NV)).sum(-1)
+        sums_E = shift_N.new_zeros(len(rows))
+        return sums_E.index_add_(0, laws.example_N, shift_N)
 
     def laws(self, rows: Sequence[int], logits_NV: Tensor) -> AnswerLaws:
         """Return the laws of some examples, given the small model's logits."""

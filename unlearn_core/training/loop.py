@@ -182,7 +182,7 @@ def optimise(
         rate = _learning_rate(recipe, step)
         _show_curvature(optimizer, stepper, step=step)
         losses = stepper.losses(step)
-        total = _total(losses, stepper.retain_weight.value, recipe)
+        total = _total(losses, stepper.retain_weight.value, recipe, step=step)
         if hold:
             total += hold.penalty(model, before=start)
         norm = _improve(model, optimizer, total, rate=rate, recipe=recipe)
@@ -289,10 +289,16 @@ def _show_curvature(
 
 
 def _total(
-    losses: Sequence[Tensor], retain_weight: float | Tensor, recipe: TrainingRecipe
+    losses: Sequence[Tensor],
+    retain_weight: float | Tensor,
+    recipe: TrainingRecipe,
+    *,
+    step: int,
 ) -> Tensor:
     forget, retain, strangers = losses
-    return forget + retain_weight * retain + recipe.stranger_weight * strangers
+    others = retain_weight * retain + recipe.stranger_weight * strangers
+    is_repair = step >= recipe.steps - recipe.repair_steps
+    return others if is_repair else forget + others
 
 
 def _improve(

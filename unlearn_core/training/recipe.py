@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 # recipe stays the same when the code learns something new.
 _LATER = {"came": "later"}
 _DEFAULT_OBJECTIVE = "twin"
+# Measured with sixteen requests in a row, docs/log.md.
+_LATER_REQUESTS: Mapping[str, float] = {
+    "steps": 100.0,
+    "retain_batch": 48.0,
+    "retain_weight": 10.0,
+    "retain_focus": 0.5,
+    "repair_steps": 25.0,
+    "hold_weight": 50.0,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +85,14 @@ class TrainingRecipe:
         retain_target: Whose law the retain set keeps under ``delta``: ``before`` is
             that of the model as served before, ``base`` that of the base, so that what
             earlier versions cost retained people is repaired and does not add up.
+        retain_focus: Share of each step's retain examples that are drawn by how far
+            they are from what they shall be, under ``delta`` (`training.focus`).
+        repair_steps: How many of the steps, the last, do without the forget objective.
         hold_weight: Weight of what holds earlier erasures where later requests train,
             under ``delta`` with every weight trained (`training.consolidation`).
+        later_requests: Numbers among these fields that are different where a version
+            builds on another: a later request has earlier erasures to hold and earlier
+            losses to repair.
         calibration: Limits under which training ends before its last step, and by
             which the strength is chosen; empty to leave both as they are above.
         recompute: Whether a step keeps less in memory and computes every layer twice;
@@ -118,7 +133,10 @@ class TrainingRecipe:
         default_factory=dict, metadata=_LATER
     )
     retain_target: str = field(default="before", metadata=_LATER)
+    retain_focus: float = field(default=0.0, metadata=_LATER)
+    repair_steps: int = field(default=0, metadata=_LATER)
     hold_weight: float = field(default=0.0, metadata=_LATER)
+    later_requests: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
     calibration: Mapping[str, float] = field(default_factory=dict, metadata=_LATER)
     recompute: bool = field(default=False, metadata=_LATER)
 
@@ -128,16 +146,7 @@ class TrainingRecipe:
         Raises:
             InvalidRecipeError: A value is unknown or out of range; it is named.
         """
-        positive = ("steps", "learning_rate", "alpha", "maximum_gradient_norm")
-        for name in (*positive, "forget_batch", "lora_alpha"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise InvalidRecipeError(value=name)
-        weights = ("retain_weight", "stranger_weight", "hold_weight", "lora_rank")
-        for name in (*weights, "retain_batch", "stranger_batch", "warmup_steps"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InvalidRecipeError(value=name)
-        if self.alpha > MAXIMUM_ALPHA:
-            raise InvalidRecipeError(value="alpha")
+        self._check_numbers()
         if self.precision not in {"float32", "bfloat16"}:
             raise InvalidRecipeError(value="precision")
         if self.retain_target not in {"before", "base"}:
@@ -147,20 +156,65 @@ class TrainingRecipe:
         self.optimizer_recipe()
         self.parameter_mask()
         self.limits()
-        if self.pair_scheme().objective and self.objective != _DEFAULT_OBJECTIVE:
+        self.weight_arithmetic()
+        if self.pair_scheme().objective:
+            self._check_for_own_scheme()
+        if self.hold_weight:
+            self._check_hold()
+        self.for_later_requests()
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers out of range."""
+        positive = ("steps", "learning_rate", "alpha", "maximum_gradient_norm")
+        for name in (*positive, "forget_batch", "lora_alpha"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InvalidRecipeError(value=name)
+        weights = ("retain_weight", "stranger_weight", "hold_weight", "retain_focus")
+        counts = ("retain_batch", "stranger_batch", "warmup_steps", "lora_rank")
+        for name in (*weights, *counts):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InvalidRecipeError(value=name)
+        if self.repair_steps not in range(self.steps):
+            raise InvalidRecipeError(value="repair_steps")
+        if self.retain_focus > 1:
+            raise InvalidRecipeError(value="retain_focus")
+        if self.alpha > MAXIMUM_ALPHA:
+            raise InvalidRecipeError(value="alpha")
+
+    def for_later_requests(self) -> "TrainingRecipe":
+        """Return the recipe for a version that builds on another.
+
+        Raises:
+            InvalidRecipeError: What differs is no number of the recipe, or out of
+                range.
+        """
+        if not self.later_requests:
+            return self
+        changes: dict[str, float] = {}
+        for name, value in self.later_requests.items():
+            present = getattr(self, name, None)
+            if isinstance(present, float):
+                changes[name] = float(value)
+            elif isinstance(present, int) and float(value).is_integer():
+                changes[name] = int(value)
+            else:
+                raise InvalidRecipeError(value="later_requests")
+        return replace(self, later_requests={}, **changes)  # type: ignore[arg-type]  # any number
+
+    def _check_for_own_scheme(self) -> None:
+        """Refuse what a scheme would not mind that trains in its own way."""
+        if self.objective != _DEFAULT_OBJECTIVE:
             raise InvalidRecipeError(
                 value="objective", problem="the scheme has an objective of its own"
             )
-        if self.weight_arithmetic() and self.pair_scheme().objective:
-            raise InvalidRecipeError(
-                value="combination", problem="the scheme trains in its own way"
-            )
-        self._check_hold()
+        for name in ("combination", "hold_weight", "retain_focus"):
+            if getattr(self, name):
+                raise InvalidRecipeError(
+                    value=name, problem="the scheme trains in its own way"
+                )
 
     def _check_hold(self) -> None:
         """Refuse to hold weights that are not trained, or not as they are."""
-        if not self.hold_weight:
-            return
         if self.lora_rank:
             raise InvalidRecipeError(
                 value="hold_weight", problem="adapters are not weights of the start"
@@ -168,10 +222,6 @@ class TrainingRecipe:
         if self.combination:
             raise InvalidRecipeError(
                 value="hold_weight", problem="a combination moves weights afterwards"
-            )
-        if self.pair_scheme().objective:
-            raise InvalidRecipeError(
-                value="hold_weight", problem="the scheme trains in its own way"
             )
 
     @property
@@ -274,12 +324,22 @@ _ROWS: TypeAdapter[RecipeLadder] = TypeAdapter(RecipeLadder)
 def default_ladder() -> RecipeLadder:
     """Return the built-in ladder: the measured default, then longer and stronger."""
     first = TrainingRecipe(
-        objective_parameters={"margin": 0.5}, retain_target="base", hold_weight=100.0
+        objective_parameters={"margin": 0.5},
+        retain_target="base",
+        later_requests=_LATER_REQUESTS,
     )
+    longer = {**_LATER_REQUESTS, "steps": 200.0, "repair_steps": 50.0}
     return (
         first,
-        replace(first, steps=300, seed=1),
-        replace(first, steps=400, learning_rate=1e-3, retain_weight=5.0, seed=2),
+        replace(first, steps=300, seed=1, later_requests=longer),
+        replace(
+            first,
+            steps=400,
+            learning_rate=1e-3,
+            retain_weight=5.0,
+            seed=2,
+            later_requests=longer,
+        ),
     )
 
 

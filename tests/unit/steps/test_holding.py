@@ -34,7 +34,7 @@ from unlearn_core.training.consolidation import (
 
 pytestmark = pytest.mark.integration
 
-HOLDING = replace(RECIPE, hold_weight=100.0)
+HOLDING = replace(RECIPE, later_requests={"hold_weight": 100.0})
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from unlearn_core.objectives.retain import LogRatio
 from unlearn_core.objectives.twin import TwinMatching
 from unlearn_core.training import chunks, ensemble
 from unlearn_core.training.ensemble import EnsembleStepper, TrainingTables
+from unlearn_core.training.focus import LOOK_EVERY_STEPS
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import answer_laws, build_table
+from unlearn_core.training.targets import AnswerTable, answer_laws, build_table
 
 ROWS = token_rows(
     ((5, 6, 7), (40, 41)), ((5, 9), (42,)), ((5, 6), (43, 44, 45)), ((8,), (46, 47))
@@ -24,13 +25,15 @@ table = partial(
 )
 
 
-def stepper(recipe: TrainingRecipe = RECIPE) -> EnsembleStepper:
+def stepper(
+    recipe: TrainingRecipe = RECIPE, *, retain: AnswerTable | None = None
+) -> EnsembleStepper:
     target_NV = answer_laws(PlainLaw(llama(4)), ROWS, pad_id=0)
     return EnsembleStepper(
         llama(2).requires_grad_(requires_grad=True),
         tables=TrainingTables(
             forget=table(ROWS, target_NV=target_NV),
-            retain=table(ROWS, target_NV=None),
+            retain=table(ROWS, target_NV=None) if retain is None else retain,
             strangers=table([], target_NV=None),
         ),
         recipe=recipe,
@@ -90,3 +93,51 @@ def test_batches_depend_on_seed_and_step() -> None:
     assert found == forget_losses(few)
     assert len(set(found)) > 1
     assert forget_losses(replace(few, seed=9)) != found
+
+
+def drawn_retained(found: EnsembleStepper, step: int) -> list[int]:
+    return list(found._drawn(step)[1][1])
+
+
+def test_focus_draws_the_example_that_is_farthest_from_its_target() -> None:
+    """All but one are served as they shall be, so chance has nothing else to draw."""
+    served = OffsetModel(llama(0), unlearned=llama(2), reference=llama(1), alpha=0.7)
+    target_NV = answer_laws(served, ROWS, pad_id=0)
+    target_NV[3:6] = answer_laws(PlainLaw(llama(4)), ROWS, pad_id=0)[3:6]
+    retain = table(ROWS, target_NV=target_NV)
+    recipe = replace(RECIPE, retain_batch=1, retain_focus=1.0)
+    found = stepper(recipe, retain=retain)
+    assert [drawn_retained(found, step) for step in range(8)] == [[2]] * 8
+
+
+def test_what_is_lost_is_the_divergence_summed_over_an_answer() -> None:
+    served = OffsetModel(llama(0), unlearned=llama(2), reference=llama(1), alpha=0.7)
+    served_NV, base_NV = (
+        answer_laws(law, ROWS, pad_id=0) for law in (served, PlainLaw(llama(0)))
+    )
+    each_N = (base_NV.exp() * (base_NV - served_NV)).sum(-1)
+    expected = [float(part.sum()) for part in torch.split(each_N, [2, 1, 3, 2])]
+    found = stepper(replace(RECIPE, retain_focus=0.5))
+    assert found._lost(0) == pytest.approx(expected, abs=1e-4)
+
+
+def test_focus_looks_again_when_the_model_has_moved() -> None:
+    found = stepper(replace(RECIPE, retain_focus=0.5))
+    before = list(found._lost(0))
+    with torch.no_grad():
+        for weight in found._model.parameters():
+            weight.mul_(1.1)
+    assert found._lost(LOOK_EVERY_STEPS - 1) == before
+    assert found._lost(LOOK_EVERY_STEPS) != pytest.approx(before, abs=1e-4)
+
+
+def test_without_focus_nobody_is_looked_at() -> None:
+    found = stepper()
+    drawn_retained(found, 0)
+    assert found._lost_E == []
+
+
+def test_focus_has_nothing_to_draw_from_an_empty_retain_set() -> None:
+    empty = table([], target_NV=None)
+    found = stepper(replace(RECIPE, retain_focus=1.0), retain=empty)
+    assert drawn_retained(found, 0) == []

@@ -21,7 +21,7 @@ from unlearn_core.modeling.tokens import TokenizedExample
 from unlearn_core.modeling.weights import own_tensors_digest
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.objectives.base import AnswerLaws, Teacher
-from unlearn_core.training import chunks, loop
+from unlearn_core.training import chunks, ensemble, loop
 from unlearn_core.training.calibration import Watched
 from unlearn_core.training.ensemble import EnsembleStepper, TrainingTables
 from unlearn_core.training.recipe import TrainingRecipe
@@ -235,6 +235,27 @@ def test_the_weights_of_terms_switch_them_off() -> None:
         first.model.parameters(), second.model.parameters(), strict=True
     ):
         torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-4)
+
+
+def test_the_last_steps_may_do_without_forgetting() -> None:
+    """By hand: 5 + 10 * 3 + 2 * 0.5 before, the same without the 5 from step 4 on."""
+    recipe = replace(SMALL, steps=6, repair_steps=2, stranger_weight=2.0)
+    losses = [torch.tensor(value) for value in (5.0, 3.0, 0.5)]
+    totals = [float(loop._total(losses, 10.0, recipe, step=step)) for step in range(6)]
+    assert totals == [36.0] * 4 + [31.0] * 2
+
+
+def test_a_resumed_run_looks_and_repairs_like_an_unbroken_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_STEPS", 2)
+    monkeypatch.setattr(ensemble, "LOOK_EVERY_STEPS", 2)
+    recipe = replace(SMALL, retain_batch=2, retain_focus=0.5, repair_steps=2)
+    kept = Kept()
+    with pytest.raises(KeyboardInterrupt):
+        run(recipe, checkpoints=kept, stop_after=3)
+    assert run(recipe, checkpoints=kept).digest == run(recipe).digest
+    assert run(recipe).digest != run(replace(recipe, retain_focus=0.0)).digest
 
 
 def test_empty_retain_and_stranger_sets_leave_forgetting() -> None:

@@ -46,6 +46,11 @@ def ladder_file(tmp_path: Path) -> Path:
         ("retain_target", "nobody"),
         ("hold_weight", -0.1),
         ("hold_weight", math.inf),
+        ("repair_steps", -1),
+        ("repair_steps", 200),
+        ("retain_focus", -0.1),
+        ("retain_focus", 1.1),
+        ("retain_focus", math.nan),
         ("calibration", {"gap": 1.5}),
         ("calibration", {"patience": 3}),
     ],
@@ -71,6 +76,13 @@ def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) 
             "combination",
         ),
         ({"mask": "wagle", "mask_parameters": {"share": 2.0}}, "mask"),
+        ({"retain_focus": 0.5, "scheme": "divergence"}, "retain_focus"),
+        ({"later_requests": {"nobody": 1.0}}, "later_requests"),
+        ({"later_requests": {"objective": 1.0}}, "later_requests"),
+        ({"later_requests": {"steps": 1.5}}, "later_requests"),
+        ({"later_requests": {"steps": math.nan}}, "later_requests"),
+        ({"later_requests": {"steps": 0.0}}, "steps"),
+        ({"later_requests": {"hold_weight": 1.0}, "lora_rank": 4}, "hold_weight"),
         ({"hold_weight": 1.0, "lora_rank": 4}, "hold_weight"),
         ({"hold_weight": 1.0, "combination": "fusion"}, "hold_weight"),
         ({"hold_weight": 1.0, "scheme": "divergence"}, "hold_weight"),
@@ -113,11 +125,43 @@ def test_the_digest_covers_every_field() -> None:
 def test_the_default_ladder_tries_harder_with_every_rung() -> None:
     ladder = default_ladder()
     assert load_ladder(None) == ladder
-    assert ladder[0] == TrainingRecipe(
-        objective_parameters={"margin": 0.5}, retain_target="base", hold_weight=100.0
-    )
+    later = [recipe.for_later_requests() for recipe in ladder]
     assert [recipe.steps for recipe in ladder] == [200, 300, 400]
+    assert [recipe.steps for recipe in later] == [100, 200, 200]
     assert len({recipe.seed for recipe in ladder}) == 3
+
+
+def test_by_default_a_later_request_holds_and_repairs_and_the_first_does_not() -> None:
+    first = default_ladder()[0]
+    assert replace(first, later_requests={}) == TrainingRecipe(
+        objective_parameters={"margin": 0.5}, retain_target="base"
+    )
+    assert first.for_later_requests() == TrainingRecipe(
+        objective_parameters={"margin": 0.5},
+        retain_target="base",
+        steps=100,
+        retain_batch=48,
+        retain_weight=10.0,
+        retain_focus=0.5,
+        repair_steps=25,
+        hold_weight=50.0,
+    )
+
+
+def test_without_differences_a_later_request_is_trained_as_the_first() -> None:
+    recipe = TrainingRecipe(steps=7)
+    assert recipe.for_later_requests() == recipe
+    assert recipe.digest == digest_of_json(recipe.to_json())
+    assert "later_requests" not in recipe.to_json()
+
+
+def test_whole_numbers_stay_whole_where_they_differ(ladder_file: Path) -> None:
+    ladder_file.write_text("- later_requests: {steps: 3, hold_weight: 2}\n")
+    [recipe] = load_ladder(ladder_file)
+    later = recipe.for_later_requests()
+    assert (later.steps, later.hold_weight) == (3, 2.0)
+    assert isinstance(later.steps, int)
+    assert isinstance(later.hold_weight, float)
 
 
 def test_a_ladder_file_is_a_list_of_recipes(ladder_file: Path) -> None:

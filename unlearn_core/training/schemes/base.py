@@ -115,15 +115,18 @@ def make_pair(
 ) -> OffsetPair:
     """Make the pair for one request by the scheme of the recipe.
 
-    The arguments are those of `PairTask`. A later version has the strength of the
-    version before, whatever the recipe says: at another one what was forgotten earlier
-    would come back, or stick out. Only the first version's strength is calibrated.
+    The arguments are those of `PairTask`. A later version is trained as the recipe says
+    of later requests, but has the strength of the version before: at another one what
+    was forgotten earlier would come back, or stick out. Only the first version's
+    strength is calibrated.
 
     Raises:
         OutOfMemoryError: There is too little memory.
         UnlearnError: Sets, models and recipe do not fit together, or training fails.
     """
     is_first = materials.previous is None
+    if not is_first:
+        recipe = recipe.for_later_requests()
     alpha = recipe.alpha if is_first else materials.previous_alpha
     task = PairTask(
         datasets=datasets,

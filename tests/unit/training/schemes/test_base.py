@@ -85,6 +85,23 @@ def test_a_later_version_has_the_strength_of_the_one_before(
     assert own_tensors_digest(pair.unlearned) == own_tensors_digest(alone)
 
 
+@pytest.mark.parametrize(("previous", "steps"), [(None, 4), (2, 3)])
+def test_a_later_version_is_trained_as_the_recipe_says_of_later_requests(
+    previous: int | None, steps: int
+) -> None:
+    recipe = replace(SMALL, steps=4, later_requests={"steps": 3.0})
+    given = task(recipe, previous=None if previous is None else llama(previous))
+    seen = list[int]()
+    make_pair(
+        given.datasets,
+        materials=given.materials,
+        recipe=recipe,
+        checkpoints=NoCheckpoints(),
+        on_progress=lambda progress: seen.append(progress.steps),
+    )
+    assert set(seen) == {steps}
+
+
 def test_the_recipe_names_the_scheme() -> None:
     assert is_silent(made(replace(SMALL, scheme="assistant")).unlearned)
     assert not is_silent(made(SMALL).unlearned)
