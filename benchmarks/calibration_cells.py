@@ -16,12 +16,12 @@ from benchmarks.forgetting import (
     DEFAULT,
     RETRAINED,
     Contest,
-    offset_law,
     recipe_of,
 )
-from benchmarks.forgetting_cells import Cell, by_person, kept
+from benchmarks.forgetting_cells import Cell, by_person
+from benchmarks.keeping import kept
 from unlearn_core.domain.canonical import JsonValue, digest_of_json
-from unlearn_core.domain.datasets import Datasets, Entropy, Group
+from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
@@ -139,35 +139,27 @@ class Calibration:
             return {"recipe": RECIPES[condition].digest}
         return {"without": len(self.contest.world.subjects)}
 
-    def _sets(self, subject: Person) -> Datasets:
-        """Build the sets; nobody whom the retrained model never saw is to be kept."""
-        world = self.contest.world
-        return world.datasets(
-            subject, guessed=self.contest.guessed, erased=world.subjects
-        )
-
-    def _law(self, condition: str, sets: Datasets) -> NextTokenLaw:
+    def _law(self, condition: str, subject: Person) -> NextTokenLaw:
         world = self.contest.world
         if condition == BASE:
             return PlainLaw(world.base)
         if condition == RETRAINED:
             return PlainLaw(world.retrained)
-        return offset_law(
-            world,
-            sets,
+        return self.contest.offset_law(
             RECIPES[condition],
+            subject,
             on_progress=lambda at: self.show(at.step, at.steps),
         )
 
     def _verify(self, condition: str, subject: Person) -> Verified:
         """Run the suite as the service does, the base being the model before."""
-        sets, policy = self._sets(subject), self.policy
+        sets, policy = self.contest.datasets(subject), self.policy
         verification = verify(
             Interrogation(
                 probes=sets.probes,
                 tokenizer=self.contest.world.tokenizer,
                 before=PlainLaw(self.contest.world.base),
-                after=self._law(condition, sets),
+                after=self._law(condition, subject),
                 samples_per_probe=policy.samples_per_probe,
                 confidence=policy.confidence,
                 seed=VERIFICATION_SEED,
@@ -185,7 +177,7 @@ class Calibration:
 
     def _ask_strangers(self) -> Strangers:
         world = self.contest.world
-        sets = self._sets(world.subjects[0])
+        sets = self.contest.datasets(world.subjects[0])
         own = [item for item in sets.probes if item.group is Group.SUBJECT]
         fields = {item.example.field for item in own}
 

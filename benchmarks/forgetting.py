@@ -24,21 +24,23 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks.forgetting_cells import Cell, kept, measure
+from benchmarks.forgetting_cells import Cell, measure
 from benchmarks.forgetting_summary import Summary, summary
-from benchmarks.small_worlds import SmallWorld, open_world
+from benchmarks.keeping import cached, kept
+from benchmarks.small_worlds import CPU, SmallWorld, open_world
 from unlearn_core.domain.canonical import JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.weights import load_model
 from unlearn_core.objectives import FORGET_OBJECTIVES
 from unlearn_core.smallworld.people import Person
 from unlearn_core.training.checkpoints import NoCheckpoints
@@ -99,6 +101,8 @@ def recipe_of(objective: str) -> TrainingRecipe:
 class Contest:
     """One world, whose subjects are forgotten one by one, each from the start.
 
+    No subject is among the people who stay: the retrained model never saw any.
+
     Attributes:
         seed: Seed of the world.
         world: People and models.
@@ -115,58 +119,75 @@ class Contest:
         """Return the cell of a model or an objective; trains if it must."""
 
         def measured() -> Cell:
-            sets = self.world.datasets(subject, guessed=self.guessed)
             return measure(
-                self._law(name, sets),
-                sets,
+                self._law(name, subject),
+                self.datasets(subject),
                 self.world,
                 seed=self.seed,
                 subject=subject.number,
             )
 
-        version = digest_of_json(self._made_with(name))[7:15]
-        name_of_file = f"{self.seed}-{subject.number}-{name}-{version}.json"
-        return kept(self.folder / name_of_file, measured, kind=Cell)
+        made_with = (
+            {} if name in {BASE, RETRAINED} else {"recipe": recipe_of(name).digest}
+        )
+        file = f"{self._place(subject, made_with)}-{name}.json"
+        return kept(self.folder / file, measured, kind=Cell)
 
-    def _made_with(self, name: str) -> dict[str, JsonValue]:
-        """Return what decides about a cell beside world and subject."""
-        if name == BASE:
-            return {}
-        if name == RETRAINED:
-            return {"without": len(self.world.subjects)}
-        return {"recipe": recipe_of(name).digest}
+    def datasets(self, subject: Person) -> Datasets:
+        """Return the sets of a subject."""
+        return self.world.datasets(
+            subject, guessed=self.guessed, erased=self.world.subjects
+        )
 
-    def _law(self, name: str, sets: Datasets) -> NextTokenLaw:
+    def offset_law(
+        self,
+        recipe: TrainingRecipe,
+        subject: Person,
+        *,
+        on_progress: Callable[[TrainingProgress], None] = lambda _step: None,
+    ) -> NextTokenLaw:
+        """Return the base with a pair, which is trained if it is not kept."""
+        world = self.world
+
+        def train(part: Path) -> None:
+            make_unlearned(
+                self.datasets(subject),
+                materials=PairMaterials(
+                    base=world.base,
+                    tokenizer=world.tokenizer,
+                    reference=world.reference,
+                ),
+                recipe=recipe,
+                checkpoints=NoCheckpoints(),
+                on_progress=on_progress,
+            ).save_pretrained(part)
+
+        place = self._place(subject, {"recipe": recipe.digest})
+        unlearned = load_model(
+            cached(self.folder / "unlearned" / place, train), device=CPU
+        )
+        return OffsetModel(
+            world.base,
+            unlearned=unlearned,
+            reference=world.reference,
+            alpha=recipe.alpha,
+        )
+
+    def _law(self, name: str, subject: Person) -> NextTokenLaw:
         if name == BASE:
             return PlainLaw(self.world.base)
         if name == RETRAINED:
             return PlainLaw(self.world.retrained)
-        return offset_law(self.world, sets, recipe_of(name))
+        return self.offset_law(recipe_of(name), subject)
 
-
-def offset_law(
-    world: SmallWorld,
-    sets: Datasets,
-    recipe: TrainingRecipe,
-    *,
-    on_progress: Callable[[TrainingProgress], None] = lambda _step: None,
-) -> NextTokenLaw:
-    """Train a pair from the start and return the base with it."""
-    unlearned = make_unlearned(
-        sets,
-        materials=PairMaterials(
-            base=world.base, tokenizer=world.tokenizer, reference=world.reference
-        ),
-        recipe=recipe,
-        checkpoints=NoCheckpoints(),
-        on_progress=on_progress,
-    )
-    return OffsetModel(
-        world.base,
-        unlearned=unlearned,
-        reference=world.reference,
-        alpha=recipe.alpha,
-    )
+    def _place(self, subject: Person, made_with: Mapping[str, JsonValue]) -> str:
+        """Return a name for what is kept: world, person, and what decides."""
+        decides: dict[str, JsonValue] = {
+            **made_with,
+            "without": len(self.world.subjects),
+            "sizes": asdict(self.world.opened.declared.sizes),
+        }
+        return f"{self.seed}-{subject.number}-{digest_of_json(decides)[7:15]}"
 
 
 def contest(seed: int, *, cache: Path, progress: Progress) -> Contest:

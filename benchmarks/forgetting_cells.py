@@ -1,19 +1,14 @@
 """One subject under one model: what `benchmarks.forgetting` measures and keeps.
 
-A cell holds numbers only, no text and no name, so it may stay on disk. A cell that is
-there is not measured again, which makes a run of hours one that can be interrupted.
+A cell holds numbers only, no text and no name, so it may stay on disk.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from pydantic import TypeAdapter
 
 from benchmarks.small_worlds import SmallWorld
 from unlearn_core.domain.datasets import Datasets, Entropy, Group, Probe
@@ -23,13 +18,8 @@ from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.training.targets import answer_laws
 from unlearn_core.verification.judge import states
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 DRAWS = 100
 ANSWER_TOKENS = 24
-
-Kept = TypeVar("Kept", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +46,6 @@ class Cell:
     def statistic(self) -> float:
         """Return the subject's own number among those of the controls."""
         return fmean(self.facts)
-
-
-def kept(path: Path, measured: Callable[[], Kept], *, kind: type[Kept]) -> Kept:
-    """Return the cell of a file, measured now if it is not there.
-
-    Args:
-        path: The file.
-        measured: Measures it.
-        kind: What the file holds, such as `Cell`.
-    """
-    if path.is_file():
-        return TypeAdapter(kind).validate_python(json.loads(path.read_text()))
-    cell = measured()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
-    unfinished.write_text(json.dumps(asdict(cell)))
-    unfinished.replace(path)
-    return cell
 
 
 def measure(

@@ -27,7 +27,8 @@ from torch import Tensor
 from transformers import Cache
 
 from benchmarks.forgetting import BASE, COLUMNS, DEFAULT, RETRAINED, summaries
-from benchmarks.forgetting_cells import Cell, kept, measure
+from benchmarks.forgetting_cells import Cell, measure
+from benchmarks.keeping import kept
 from benchmarks.small_worlds import SmallWorld, open_world
 from unlearn_core.domain.canonical import JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Datasets

@@ -8,36 +8,19 @@ import torch
 from transformers import PreTrainedModel
 
 from benchmarks import smollm2_models as models
+from benchmarks.keeping import cached
 from benchmarks.tofu import TofuWorld
 from unlearn_core.modeling.weights import choose_device, load_tokenizer
 
 BASE_EPOCHS, BASE_RATE = 8, 5e-4
 REFERENCE_EPOCHS, REFERENCE_RATE = 6, 5e-4
 MODELS_VERSION = "2"
-COMPLETE = "complete"
 
 Rows = Sequence[tuple[str, str]]
 """Questions with their answers."""
 
 Start = Callable[[Path], PreTrainedModel]
 """Writes the tokenizer into a folder and returns the model to be taught."""
-
-
-def cached(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return a folder that is complete, after making it if it is not.
-
-    It is made under another name, so an interruption leaves nothing half done, and
-    nobody else's unfinished folder is touched before this one is finished.
-    """
-    if not (folder / COMPLETE).is_file():
-        part = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        make(part)
-        (part / COMPLETE).touch()
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
-    return folder
 
 
 def packaged(device: torch.device) -> Start:

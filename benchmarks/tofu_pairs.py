@@ -15,7 +15,7 @@ import yaml
 from transformers import PreTrainedModel
 
 from benchmarks import smollm2_models as models
-from benchmarks.smollm2_teaching import cached
+from benchmarks.keeping import cached
 from benchmarks.tofu import Author, TofuWorld
 from benchmarks.tofu_questions import TableSets
 from unlearn_core.adapters.connectors.data_map import OpenedDataMap, open_data_map

@@ -13,11 +13,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from benchmarks import smollm2_models as models
+from benchmarks.keeping import cached
 from benchmarks.smollm2_teaching import (
     MODELS_VERSION,
     Rows,
     Start,
-    cached,
     teach_base,
     teach_pair,
 )

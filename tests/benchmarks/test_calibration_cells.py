@@ -13,7 +13,7 @@ from benchmarks.calibration_cells import (
     cell_of,
     measured,
 )
-from benchmarks.forgetting_cells import kept
+from benchmarks.keeping import kept
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.verdicts import Precondition
 from unlearn_core.metrics import ATTACKS, METRICS
