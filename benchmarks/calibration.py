@@ -24,8 +24,9 @@ distance of Kolmogorov and Smirnov between facts, *at most* adds what chance may
 The other table says which gate rejects whom, and which limit would let 95% of
 retrained people through (*needed*).
 
-Every measurement is kept, so an interrupted run continues, and a policy with other
-limits (`--policy`) is judged without asking a model. It ends with one JSON line.
+Pairs that ``make bench-forgetting`` trained for the same people are not trained
+again. Every measurement is kept, so an interrupted run continues, and a policy with
+other limits (`--policy`) is judged without asking a model. It ends with one JSON line.
 """
 
 import argparse
@@ -43,7 +44,6 @@ from rich.table import Table
 from benchmarks.calibration_cells import (
     CONDITIONS,
     OVERSHOOT,
-    RECIPES,
     UNDERTRAINED,
     Calibration,
     Strangers,
@@ -85,7 +85,7 @@ def main() -> None:
     options = _parser().parse_args()
     policy = without_attacks(load_policy(options.policy))
     plan = plan_of(
-        options.only, trained=options.trained, people=min(options.people, SUBJECTS)
+        options.only, others=options.others, people=min(options.people, SUBJECTS)
     )
     people: dict[str, list[Verified]] = defaultdict(list)
     worlds: list[Strangers] = []
@@ -119,10 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Judge the suite that judges.")
     parser.add_argument("--seeds", type=int, default=5, help="worlds")
     parser.add_argument(
-        "--people", type=int, default=SUBJECTS, help="per world, retrained and base"
+        "--people", type=int, default=SUBJECTS, help="per world, retrained"
     )
     parser.add_argument(
-        "--trained", type=int, default=4, help="per world and trained pair"
+        "--others", type=int, default=4, help="per world, all other models"
     )
     parser.add_argument("--only", nargs="*", choices=CONDITIONS, default=CONDITIONS)
     parser.add_argument("--policy", type=Path, default=SHIPPED)
@@ -130,16 +130,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def plan_of(conditions: Sequence[str], *, people: int, trained: int) -> dict[str, int]:
+def plan_of(conditions: Sequence[str], *, people: int, others: int) -> dict[str, int]:
     """Return how many people of each world are verified under each condition.
 
     Args:
         conditions: The conditions that are wanted.
-        people: How many for a model that is there already.
-        trained: How many, at most as many, for one that is trained for each of them.
+        people: How many under the retrained model, whose rate is the hard one to show.
+        others: How many, at most as many, under every other model.
     """
     return {
-        name: min(trained, people) if name in RECIPES else people
+        name: people if name == RETRAINED else min(others, people)
         for name in CONDITIONS
         if name in conditions
     }

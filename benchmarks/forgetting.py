@@ -1,8 +1,9 @@
 """Compare the objectives with a retrained model: ``make bench-forgetting``.
 
 Every subject of every world is forgotten on its own, as the service would do it: all
-subjects with the default recipe, the first of each world with every other objective.
-Columns, all over held-out questions:
+subjects with the default recipe, the first of each world with every other objective
+and with `calibrated`: the default recipe, which then ends where the subject is like a
+stranger and chooses its strength. Columns, all over held-out questions:
 
 - forget: share of the subjects' questions answered truly (greedy).
 - retain: the same for retained people; near: for the subjects' neighbours.
@@ -16,7 +17,8 @@ Columns, all over held-out questions:
 
 Bounds hold with 95% confidence; `benchmarks.forgetting_summary` says under which
 assumption. Every measurement is kept, so an interrupted run continues. It ends with
-one JSON line.
+one JSON line; ``worlds`` in it has the default's row of every world on its own, for
+whoever fears the luck of a seed.
 """
 
 import argparse
@@ -43,6 +45,7 @@ from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import load_model
 from unlearn_core.objectives import FORGET_OBJECTIVES
 from unlearn_core.smallworld.people import Person
+from unlearn_core.training.calibration import Limits
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, make_unlearned
@@ -64,6 +67,7 @@ ONLY_IN_THE_TABLE = "near"
 
 # One request: there is nothing earlier to hold or to repair.
 DEFAULT = replace(default_ladder()[0], retain_target="before", later_requests={})
+CALIBRATED = "calibrated"
 SUBJECTS = 16
 """How many people of a world the retrained model does without."""
 # What each objective was published with, if not a Kullback-Leibler term of weight 1;
@@ -82,9 +86,11 @@ RETAIN_TERMS: Mapping[str, tuple[str, float]] = {
 
 
 def recipe_of(objective: str) -> TrainingRecipe:
-    """Return the recipe that an objective is measured with."""
+    """Return the recipe that an objective, or `CALIBRATED`, is measured with."""
     if objective == DEFAULT.objective:
         return DEFAULT
+    if objective == CALIBRATED:
+        return replace(DEFAULT, calibration=asdict(Limits()))
     recipe = replace(DEFAULT, objective=objective, objective_parameters={})
     if objective == "name_swap":
         return recipe
@@ -221,7 +227,8 @@ def main() -> None:
     )
     parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
-    others = [name for name in FORGET_OBJECTIVES if name != DEFAULT.objective]
+    others = [CALIBRATED, *FORGET_OBJECTIVES]
+    others.remove(DEFAULT.objective)
     plan = dict.fromkeys((BASE, RETRAINED, DEFAULT.objective), options.subjects)
     plan |= dict.fromkeys(others, min(options.others, options.subjects))
     cells: dict[str, list[Cell]] = defaultdict(list)
@@ -235,8 +242,9 @@ def main() -> None:
                     cells[name].append(opened.cell(name, subject))
                     progress.advance(bar)
     rows = summaries(cells)
-    console.print(_table(rows))
-    print(json.dumps(line_of(rows, seeds=options.seeds)))
+    worlds = worlds_of(cells)
+    console.print(_table(rows, worlds))
+    print(json.dumps(line_of(rows, worlds)))
 
 
 def summaries(cells: Mapping[str, Sequence[Cell]]) -> dict[str, Summary]:
@@ -248,26 +256,46 @@ def summaries(cells: Mapping[str, Sequence[Cell]]) -> dict[str, Summary]:
     }
 
 
-def line_of(rows: Mapping[str, Summary], *, seeds: int) -> dict[str, object]:
-    """Return the JSON line."""
-    lines = {
-        name: {key: value for key, value in row.items() if key != ONLY_IN_THE_TABLE}
-        for name, row in rows.items()
-    }
+def worlds_of(cells: Mapping[str, Sequence[Cell]]) -> dict[int, Summary]:
+    """Return the default recipe's row in each world on its own."""
     return {
-        "seeds": seeds,
+        world: summaries(
+            {
+                name: [cell for cell in cells[name] if cell.world == world]
+                for name in (RETRAINED, DEFAULT.objective)
+            }
+        )[DEFAULT.objective]
+        for world in sorted({cell.world for cell in cells[DEFAULT.objective]})
+    }
+
+
+def line_of(
+    rows: Mapping[str, Summary], worlds: Mapping[int, Summary]
+) -> dict[str, object]:
+    """Return the JSON line."""
+    lines = {name: _for_machines(row) for name, row in rows.items()}
+    return {
+        "seeds": len(worlds),
         "default": {"name": DEFAULT.objective, **lines[DEFAULT.objective]},
         "retrained": lines[RETRAINED],
         "base": lines[BASE],
         "objectives": {
             name: line for name, line in lines.items() if name not in {BASE, RETRAINED}
         },
+        "worlds": {str(world): _for_machines(row) for world, row in worlds.items()},
     }
 
 
-def _table(rows: Mapping[str, Summary]) -> Table:
+def _for_machines(row: Summary) -> Summary:
+    return {key: value for key, value in row.items() if key != ONLY_IN_THE_TABLE}
+
+
+def _table(rows: Mapping[str, Summary], worlds: Mapping[int, Summary]) -> Table:
     table = Table("", *COLUMNS, title="Forgetting, compared with a retrained model")
-    for name, row in rows.items():
+    alone = {
+        f"{DEFAULT.objective}, world {world}": row for world, row in worlds.items()
+    }
+    for name, row in {**rows, **alone}.items():
         table.add_row(name, *(_shown(row[column]) for column in COLUMNS))
     return table
 

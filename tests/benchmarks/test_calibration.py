@@ -12,16 +12,16 @@ WORLD = Strangers(
 )
 
 
-def test_trained_pairs_are_fewer_than_models_that_are_there() -> None:
-    plan = plan_of(CONDITIONS, people=16, trained=4)
+def test_most_people_are_asked_under_the_retrained_model() -> None:
+    plan = plan_of(CONDITIONS, people=16, others=4)
     assert plan == {
         "retrained": 16,
-        "base": 16,
+        "base": 4,
         "default": 4,
         "overshoot": 4,
         "undertrained": 4,
     }
-    assert plan_of(["base", "default"], people=2, trained=4) == {
+    assert plan_of(["base", "default"], people=2, others=4) == {
         "base": 2,
         "default": 2,
     }

@@ -1,6 +1,13 @@
 from dataclasses import replace
 
-from benchmarks.forgetting import DEFAULT, line_of, recipe_of, summaries
+from benchmarks.forgetting import (
+    CALIBRATED,
+    DEFAULT,
+    line_of,
+    recipe_of,
+    summaries,
+    worlds_of,
+)
 from benchmarks.forgetting_cells import Cell
 from unlearn_core.objectives import FORGET_OBJECTIVES
 
@@ -29,12 +36,29 @@ def test_an_objective_is_compared_with_the_same_people_retrained() -> None:
     assert rows["npo"]["ks"] == 0
 
 
+def test_calibrated_is_the_default_with_limits() -> None:
+    recipe = recipe_of(CALIBRATED)
+    assert recipe.limits() is not None
+    assert replace(recipe, calibration={}) == DEFAULT
+
+
+def test_a_world_alone_has_the_row_of_its_own_subjects() -> None:
+    known = replace(CELL, world=1, true={**CELL.true, "subject": [True]}, facts=[-1.0])
+    worlds = worlds_of(
+        {"retrained": [CELL, replace(CELL, world=1)], "twin": [CELL, known]}
+    )
+    assert {world: row["forget"] for world, row in worlds.items()} == {0: 0, 1: 1}
+    assert {world: row["ks"] for world, row in worlds.items()} == {0: 0, 1: 1}
+
+
 def test_the_line_has_what_readers_of_it_expect() -> None:
     names = ("base", "retrained", "twin", "npo")
-    line = line_of(summaries({name: [CELL] for name in names}), seeds=5)
+    cells = {name: [CELL, replace(CELL, world=3)] for name in names}
+    line = line_of(summaries(cells), worlds_of(cells))
     columns = {"forget", "retain", "ks", "ks_bound", "auc", "auc_interval", "leak100"}
-    assert set(line) == {"seeds", "default", "retrained", "base", "objectives"}
-    assert line["seeds"] == 5
+    rows = {"default", "retrained", "base", "objectives", "worlds"}
+    assert set(line) == rows | {"seeds"}
+    assert line["seeds"] == 2
     assert isinstance(line["default"], dict)
     assert set(line["default"]) == columns | {"name"}
     assert line["default"]["name"] == "twin"
