@@ -12,6 +12,7 @@ from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.weights import (
     PRECISIONS,
+    LanguageModel,
     choose_device,
     load_language_model,
 )
@@ -45,7 +46,6 @@ def build_service(settings: Settings) -> InferenceService:
     serving = settings.serving
     if serving.threads:
         torch.set_num_threads(serving.threads)
-    keys = KeyDirectory(settings.keys.directory)
     base = load_language_model(
         settings.model.base,
         device=choose_device(settings.model.device),
@@ -75,17 +75,29 @@ def build_service(settings: Settings) -> InferenceService:
             api_keys=serving.api_keys,
             requests_per_minute=serving.requests_per_minute,
         ),
-        watcher=Watcher(
-            slot,
-            base=base,
-            base_model=settings.model.name,
-            sources=Sources(
-                registry=MlflowArtifactRegistry(settings.mlflow_uri),
-                opener=TrustedEnvelopes(keys.trusted()),
-                sealer=PairSeal(keys.artifact_key()),
-            ),
-            cache=serving.cache,
-            poll_seconds=serving.poll_seconds,
-            meter=meter,
+        watcher=_watcher(slot, base, settings=settings, meter=meter),
+    )
+
+
+def _watcher(
+    slot: Slot, base: LanguageModel, *, settings: Settings, meter: Meter
+) -> Watcher:
+    """Build what looks for new versions.
+
+    Raises:
+        UnlearnError: A key is missing.
+    """
+    keys, serving = KeyDirectory(settings.keys.directory), settings.serving
+    return Watcher(
+        slot,
+        base=base,
+        base_model=settings.model.name,
+        sources=Sources(
+            registry=MlflowArtifactRegistry(settings.mlflow_uri),
+            opener=TrustedEnvelopes(keys.trusted()),
+            sealer=PairSeal(keys.artifact_key()),
         ),
+        cache=serving.cache,
+        poll_seconds=serving.poll_seconds,
+        meter=meter,
     )
