@@ -40,8 +40,7 @@ def train_offset_pair(request_id: RequestId, *, bench: Workbench, rung: int) -> 
         RegistryUnavailableError: The registry does not answer.
         ModelUnavailableError: A base elsewhere does not answer.
     """
-    recipe = bench.ladder[rung]
-    lineage = read_lineage(bench=bench)
+    recipe, lineage = bench.ladder[rung], read_lineage(bench=bench)
     scope = scopes.working(request_id)
     sealed = bench.custody.get(scope, scopes.DATASETS)
     commit_round(request_id, sealed, bench=bench)

@@ -174,34 +174,44 @@ def optimise(
     stepper = stepper_of(model)
     # Before a checkpoint is read: a resumed run has its mask from the same start.
     choose_weights(model, stepper, recipe.parameter_mask())
-    optimizer = _optimizer(model, recipe)
-    settling = Settling(limits=recipe.limits())
+    optimizer, settling = _optimizer(model, recipe), Settling(limits=recipe.limits())
     state = TrainingState(model, optimizer, stepper.retain_weight, settling)
     reports = _Reports(stepper, recipe, every=report_every, tell=on_progress)
     for step in range(_finished_steps(state, checkpoints), recipe.steps):
-        rate = _learning_rate(recipe, step)
         _show_curvature(optimizer, stepper, step=step)
         losses = stepper.losses(step)
         total = _total(losses, stepper.retain_weight.value, recipe, step=step)
-        if hold:
-            total += hold.penalty(model, before=start)
-        norm = _improve(model, optimizer, total, rate=rate, recipe=recipe)
+        total += _held_back(model, hold, before=start)
+        norm = _improve(model, optimizer, total, recipe=recipe, step=step)
         whole = processes.averaged(losses)
         stepper.retain_weight.follow(whole[1])
-        if settling.note(reports.after(step, whole, norm, rate=rate)):
+        if settling.note(reports.after(step, whole, norm)):
             break
         if _is_checkpoint(step + 1, recipe):
-            reports.check()
-            _keep(state, checkpoints, step=step + 1)
+            _keep(state, checkpoints, reports, step=step + 1)
     return trainee.finish()
+
+
+def _held_back(
+    model: PreTrainedModel, hold: Hold | None, *, before: PreTrainedModel
+) -> Tensor | float:
+    """Return what leaving the start costs; nothing where nothing is held."""
+    return hold.penalty(model, before=before) if hold else 0.0
 
 
 def _is_checkpoint(done: int, recipe: TrainingRecipe) -> bool:
     return done % CHECKPOINT_EVERY_STEPS == 0 and done < recipe.steps
 
 
-def _keep(state: TrainingState, checkpoints: CheckpointStore, *, step: int) -> None:
-    """Replace the latest checkpoint; one process does it for all."""
+def _keep(
+    state: TrainingState,
+    checkpoints: CheckpointStore,
+    reports: "_Reports",
+    *,
+    step: int,
+) -> None:
+    """Replace the latest checkpoint by a sound one; one process does it for all."""
+    reports.check()
     if processes.is_first():
         checkpoints.save(state.pack(step=step))
 
@@ -231,7 +241,7 @@ class _Reports:
         self._bad: Tensor | None = None
 
     def after(
-        self, step: int, losses: Sequence[Tensor], norm: Tensor, *, rate: float
+        self, step: int, losses: Sequence[Tensor], norm: Tensor
     ) -> Reading | None:
         """Note a step without waiting for it; look and report if that is due."""
         values = torch.stack([norm, *losses]).detach()
@@ -249,7 +259,7 @@ class _Reports:
             forget_loss=forget,
             retain_loss=retain,
             stranger_loss=strangers,
-            learning_rate=rate,
+            learning_rate=_learning_rate(self._recipe, step),
             seconds=time.monotonic() - self._began,
             reading=reading,
         )
@@ -306,8 +316,8 @@ def _improve(
     optimizer: torch.optim.Optimizer,
     total: Tensor,
     *,
-    rate: float,
     recipe: TrainingRecipe,
+    step: int,
 ) -> Tensor:
     """Take one optimiser step and return the norm of the gradient."""
     optimizer.zero_grad(set_to_none=True)
@@ -317,7 +327,7 @@ def _improve(
         model.parameters(), recipe.maximum_gradient_norm
     )
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = _learning_rate(recipe, step)
     optimizer.step()
     return norm
 
