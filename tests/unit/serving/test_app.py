@@ -2,7 +2,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,12 @@ from support.serving import (
     served,
     tiny_model,
 )
+from torch import Tensor
 
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.rows import Rows
 from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService, create_app
 from unlearn_core.serving.engine import Engine
@@ -372,13 +374,21 @@ def test_a_shorter_context_of_the_pair_limits_the_question(
 # A real server, and the official client.
 
 
-class SlowLaw(PlainLaw):
-    """A law that takes its time."""
+class SlowRows(Rows):
+    """Running rows that take their time."""
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - passed on
-        """Wait, then answer."""
+    def advance(self, tokens: Sequence[int]) -> Tensor:
+        """Wait, then go on."""
         time.sleep(0.02)
-        return super().__call__(*arguments, **options)
+        return super().advance(tokens)
+
+
+class SlowLaw(PlainLaw):
+    """A law whose answers take their time."""
+
+    def rows(self) -> Rows:
+        """Return running rows, none yet."""
+        return SlowRows(self.model)
 
 
 def test_a_client_that_leaves_frees_its_version(
