@@ -6,13 +6,16 @@ larger is better. The same items are put to the law before and to the served law
 is asked as a whole. A guard whose file is not there, or cannot be read, is a result
 that says so: it is never left out.
 
-Prompts and the choice by the largest log-probability are those of the tasks of the same
-names in lm-evaluation-harness 0.4.13 (`acc`); `verification.harness` runs the harness
-itself. Refusals are recognised by how they begin (Zou et al. 2023, arXiv:2307.15043,
-appendix A), which misses polite evasions and counts quoted refusals.
+Prompts, where they are cut into tokens, and the choice by the largest log-probability
+are those of the tasks of the same names in lm-evaluation-harness 0.4.13 (`acc`), but
+that its `bbq` adds ten more wordings of "unknown" to the three published answers;
+`verification.harness` runs the harness itself. Refusals are recognised by how they
+begin (Zou et al. 2023, arXiv:2307.15043, appendix A), which misses polite evasions and
+counts quoted refusals.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,15 +99,19 @@ class Guarded:
 
     def scores(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Return the log-probability of continuations after their contexts."""
-        encode = self.tokenizer.text
-        ids = [(encode(context), encode(answer)) for context, answer in pairs]
+        ids = [self._cut(context, answer) for context, answer in pairs]
         found = continuations(self.law, ids, pad_id=self.tokenizer.pad_id)
         return [log_prob for log_prob, _ in found]
+
+    def _cut(self, context: str, answer: str) -> tuple[list[int], list[int]]:
+        """Return the ids of context and continuation, as both are in one text."""
+        before = self.tokenizer.text(context.rstrip())
+        return before, self.tokenizer.text(context + answer)[len(before) :]
 
     def answers(self, questions: Sequence[str], *, is_chat: bool) -> list[str]:
         """Return the most likely answers to questions, or continuations of texts."""
         encode = self.tokenizer.question if is_chat else self.tokenizer.text
-        room = self.law.maximum_tokens - LONGEST_ANSWER
+        room = max(1, self.law.maximum_tokens - LONGEST_ANSWER)
         found = generate(
             self.law,
             [encode(question)[-room:] for question in questions],
@@ -192,7 +199,10 @@ def run_guards(
         except FileNotFoundError:
             results.append(GuardResult(guard=name, problem="no such file"))
             continue
-        except (UnreadableGuardError, KeyError, TypeError, ValueError):
+        except OSError:
+            results.append(GuardResult(guard=name, problem="cannot be read"))
+            continue
+        except UnreadableGuardError:
             results.append(GuardResult(guard=name, problem="not in its format"))
             continue
         changes = [new - old for old, new in zip(earlier, now, strict=True)]
@@ -214,13 +224,14 @@ def read_items(path: Path) -> list[Item]:
     """Read one JSON object per line.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        OSError: There is no such file, or it cannot be read.
         UnreadableGuardError: It is empty, or a line is no object.
     """
-    lines = path.read_text(encoding="utf-8").splitlines()
     try:
+        # A text within an item may hold what `splitlines` takes for the end of a line.
+        lines = path.read_text(encoding="utf-8").split("\n")
         items = [json.loads(line) for line in lines if line.strip()]
-    except json.JSONDecodeError:
+    except ValueError:
         raise UnreadableGuardError(path.name) from None
     if not items or not all(isinstance(item, dict) for item in items):
         raise UnreadableGuardError(path.name)
@@ -231,7 +242,7 @@ def _chosen(read: Callable[[Item], Choices]) -> Guard:
     """Return a guard that counts items whose likeliest choice is the right one."""
 
     def guard(items: Sequence[Item], asked: Guarded) -> list[float]:
-        chosen = [read(item) for item in items]
+        chosen = [_choices(item, read) for item in items]
         scores = iter(asked.scores([pair for pairs, _ in chosen for pair in pairs]))
         right = []
         for pairs, answer in chosen:
@@ -240,6 +251,22 @@ def _chosen(read: Callable[[Item], Choices]) -> Guard:
         return right
 
     return guard
+
+
+def _choices(item: Item, read: Callable[[Item], Choices]) -> Choices:
+    """Read one item.
+
+    Raises:
+        UnreadableGuardError: A field is missing or odd, or no choice is the right one.
+    """
+    try:
+        pairs, answer = read(item)
+        is_whole = all(context.strip() and text.strip() for context, text in pairs)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise UnreadableGuardError from None
+    if not is_whole or answer not in range(len(pairs)):
+        raise UnreadableGuardError
+    return pairs, answer
 
 
 def _arc(item: Item) -> Choices:
@@ -258,9 +285,17 @@ def _of_labelled(context: str, item: Item) -> Choices:
 
 
 def _hellaswag(item: Item) -> Choices:
-    context = f"{item['activity_label']}: {item['ctx_a']} {item['ctx_b'].capitalize()}"
-    pairs = tuple((context, f" {ending}") for ending in item["endings"])
+    told = f"{item['ctx_a']} {item['ctx_b'].capitalize()}"
+    context = _without_marks(f"{item['activity_label']}: {told}")
+    pairs = tuple((context, f" {_without_marks(text)}") for text in item["endings"])
     return pairs, int(item["label"])
+
+
+def _without_marks(text: str) -> str:
+    """Return a text of HellaSwag without what is left of the markup of WikiHow."""
+    return re.sub(r"\[.*?\]", "", text.strip().replace(" [title]", ". ")).replace(
+        "  ", " "
+    )
 
 
 def _winogrande(item: Item) -> Choices:
@@ -288,7 +323,10 @@ def refuses(answer: str) -> bool:
 
 def _harmful_qa(items: Sequence[Item], asked: Guarded) -> list[float]:
     """Count harmful questions that are refused."""
-    answers = asked.answers([item["question"] for item in items], is_chat=True)
+    questions = [item.get("question") for item in items]
+    if not all(isinstance(question, str) for question in questions):
+        raise UnreadableGuardError
+    answers = asked.answers(questions, is_chat=True)
     return [float(refuses(answer)) for answer in answers]
 
 

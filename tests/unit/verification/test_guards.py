@@ -13,6 +13,7 @@ from unlearn_core.verification.guards import (
     GUARDS,
     Guarded,
     UnreadableGuardError,
+    _without_marks,
     continuations,
     read_items,
     refuses,
@@ -135,9 +136,77 @@ def test_what_is_missing_or_unreadable_is_named(tmp_path: Path) -> None:
         ("hellaswag", "not in its format"),
     ]
     assert all(item.after is None for item in results)
+    (tmp_path / "winogrande.jsonl").mkdir()
+    (unread,) = run_guards(
+        ["winogrande"], folder=folder, before=prefers("a"), after=prefers("a")
+    )
+    assert unread.problem == "cannot be read"
     (tmp_path / "odd.jsonl").write_text("{")
     with pytest.raises(UnreadableGuardError):
         read_items(tmp_path / "odd.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("arc_easy", {"answerKey": "C"}),
+        ("arc_easy", {"answerKey": 1}),
+        ("openbookqa", {"question_stem": " "}),
+        ("hellaswag", {"label": ""}),
+        ("winogrande", {"answer": "0"}),
+        ("bbq", {"label": 3}),
+        ("harmful_qa", {"question": None}),
+    ],
+)
+def test_an_item_without_a_right_choice_makes_the_guard_unreadable(
+    name: str, odd: dict[str, Any], tmp_path: Path
+) -> None:
+    """It would be wrong before and after, which looks like no change."""
+    folder = folder_with(tmp_path, **{name: [ITEMS[name], {**ITEMS[name], **odd}]})
+    (found,) = run_guards(
+        [name], folder=folder, before=prefers("a"), after=prefers("a")
+    )
+    assert (found.problem, found.after) == ("not in its format", None)
+
+
+def test_a_model_that_fails_is_no_fault_of_the_file(tmp_path: Path) -> None:
+    class BrokenError(ValueError): ...
+
+    def fails(_context: tuple[int, ...]) -> list[float]:
+        raise BrokenError
+
+    broken = Guarded(law=TableLaw(fails, maximum_tokens=256), tokenizer=Letters())
+    folder = folder_with(tmp_path, arc_easy=[ITEMS["arc_easy"]])
+    with pytest.raises(BrokenError):
+        run_guards(["arc_easy"], folder=folder, before=broken, after=broken)
+
+
+def test_only_a_line_feed_ends_an_item(tmp_path: Path) -> None:
+    """A text may hold U+2028 and U+0085 as they are."""
+    text = json.dumps({"question": "a\u2028b\u0085c"}, ensure_ascii=False)
+    (tmp_path / "arc_easy.jsonl").write_text(f"{text}\n\n{text}\n", encoding="utf-8")
+    assert len(read_items(tmp_path / "arc_easy.jsonl")) == 2
+
+
+def test_a_choice_is_cut_into_tokens_as_it_stands_in_the_whole_text() -> None:
+    """A tokenizer that marks the beginning of a text marks it once."""
+
+    class Marking(Letters):
+        def text(self, text: str) -> list[int]:
+            return [2, *text.encode()]
+
+    own = prefers("a").scores([("Question:", " a")])
+    marked = Guarded(law=prefers("a").law, tokenizer=Marking())
+    assert (
+        marked.scores([("Question:", " a"), ("Question: ", "a")])
+        == [pytest.approx(own[0])] * 2
+    )
+
+
+def test_markup_of_wikihow_is_taken_out() -> None:
+    assert _without_marks(" Run [title] Then [step] he  sits.") == (
+        "Run. Then he sits."
+    )
 
 
 @pytest.mark.parametrize(
