@@ -71,11 +71,18 @@ class LawLM(TemplateLM):  # type: ignore[misc]  # the harness publishes no types
         requests: Sequence[Instance],
         disable_tqdm: bool = False,  # noqa: FBT001, FBT002 - the harness's signature
     ) -> list[str]:
-        """Return the most likely continuations, up to the first stopping sequence."""
+        """Return the most likely continuations, up to the first stopping sequence.
+
+        Raises:
+            NotImplementedError: A task wants answers sampled.
+        """
         del disable_tqdm
         found = []
         for request in requests:
             context, options = request.args
+            if options.get("do_sample") and options.get("temperature") != 0:
+                message = "answers are the most likely ones, not sampled"
+                raise NotImplementedError(message)
             longest = int(options.get("max_gen_toks", LONGEST_ANSWER))
             room = max(1, self._law.maximum_tokens - longest)
             (answer,) = generate(
@@ -86,7 +93,7 @@ class LawLM(TemplateLM):  # type: ignore[misc]  # the harness publishes no types
                 pad_id=self._tokens.pad_id,
                 seed=0,
             )
-            found.append(cut(self._tokens.decode(answer), options.get("until", ())))
+            found.append(cut(self._tokens.decode(answer), options.get("until") or ()))
         return found
 
     def _rolled(self, text: str) -> float:

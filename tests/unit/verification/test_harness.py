@@ -1,8 +1,9 @@
+from math import log
 from typing import Any
 
 import pytest
 import torch
-from support.models import chat_tokenizer, llama
+from support.models import chat_tokenizer, constant_law, llama
 
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -64,3 +65,28 @@ def test_the_most_likely_answer_ends_at_a_stopping_sequence() -> None:
     assert part == whole[: whole.index(stop)] if stop else part == whole
     assert cut("one. two! three", ["!", "."]) == "one"
     assert cut("one", "x") == "one"
+
+
+def test_a_task_that_wants_sampling_is_refused_and_not_answered_greedily() -> None:
+    lm = LawLM(SERVED, TOKENIZER)
+    greedy = {"until": None, "max_gen_toks": 2, "do_sample": True, "temperature": 0}
+    assert len(lm.generate_until([request("generate_until", "Ada", greedy)])) == 1
+    sampled = {"until": ["."], "do_sample": True, "temperature": 0.8}
+    with pytest.raises(NotImplementedError):
+        lm.generate_until([request("generate_until", "Ada", sampled)])
+
+
+def test_a_text_longer_than_the_context_is_predicted_once_token_by_token() -> None:
+    """Windows hold seven tokens to predict: 7, 7, 7 and 4."""
+    law = constant_law(0.5, 0.3, 0.2, maximum_tokens=8)
+
+    class Digits:
+        pad_id, end_id = 2, 2
+
+        def text(self, text: str) -> list[int]:
+            return [int(sign) for sign in text]
+
+    (found,) = LawLM(law, Digits()).loglikelihood_rolling(  # type: ignore[arg-type]
+        [request("loglikelihood_rolling", "0" * 15 + "1" * 10)]
+    )
+    assert found == pytest.approx(15 * log(0.5) + 10 * log(0.3))
