@@ -150,7 +150,7 @@ def is_only_shown(condition: Condition) -> bool:
     """
     is_share = metric_words(condition.metric).unit is Unit.SHARE
     admits_all = condition.comparison == "at_most" and condition.limit >= 1
-    return is_share and admits_all and condition.passed
+    return is_share and admits_all and condition.passed and condition.applies
 
 
 def limit_in_words(condition: Condition) -> str:

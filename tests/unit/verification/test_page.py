@@ -186,3 +186,21 @@ def test_a_gate_that_any_share_meets_is_shown_and_not_counted() -> None:
     assert '<span class="badge none">shown</span>' in draw_page(report)
     assert not is_only_shown(replace(first, passed=False))
     assert not is_only_shown(replace(first, limit=0.99))
+    assert not is_only_shown(replace(first, applies=False))
+
+
+def test_a_gate_that_was_not_tried_looks_neither_met_nor_like_a_finding() -> None:
+    """As under `stop_when_settled`: the pair is rejected and no attack was tried."""
+    first = replace(
+        PASSED.conditions[0],
+        metric="reversed_offset_extraction",
+        comparison="at_most",
+        limit=1.0,
+        value=None,
+        passed=False,
+    )
+    report = replace(PASSED, passed=False, conditions=(first, *PASSED.conditions[1:]))
+    page = draw_page(report)
+    assert page.count("<i>Not measured.</i>") == 1
+    assert page.count('<span class="badge no">not met</span>') == 1
+    assert '<span class="badge none">shown</span>' not in page
