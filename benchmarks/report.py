@@ -3,7 +3,7 @@
 The demo's world and default recipe; the policy with attacks and every family of
 probes. The pair is trained once and kept; what is timed is all that the step of a
 request does afterwards: ask, attack, judge, write the report and draw it. *processor*
-are seconds of one thread's work, which other work on the machine changes little.
+are seconds of all threads' work, which other work on the machine changes little.
 
 The report is left as one HTML file beside its JSON. It ends with one JSON line.
 """
