@@ -7,10 +7,11 @@ Ji et al. 2024, arXiv:2406.08607, appendix A.3)::
 
     log p(y|x) = log_softmax( log p_base + alpha (log p_unlearned - log p_reference) )
 
-in float32 over the whole vocabulary. `compose_log_probs` is the only place where
-it is written, but for training, where all of it that does not change is computed
-once: `fixed_part`, then `add_unlearned`. The base model's parameters never change and
-never need gradients.
+in float32 over the whole vocabulary. `compose_log_probs` is that formula. Two other
+forms give the same law but for rounding: in training all of it that does not change is
+computed once, `fixed_part`, then `add_unlearned`; a decoding step has logits, of the
+pair their difference only, `compose_difference`. The base model's parameters never
+change and never need gradients.
 """
 
 from collections.abc import Callable, Sequence

@@ -24,13 +24,15 @@ def request(kind: str, *arguments: object) -> Any:  # noqa: ANN401 - has no type
     return api.Instance(request_type=kind, doc={}, arguments=arguments, idx=0)
 
 
-def by_hand(text: str, *, scored: int) -> float:
+def by_hand(text: str, *, scored: int, has_beginning: bool = False) -> float:
     """Sum the served law's log-probabilities of the last tokens."""
-    ids = TOKENIZER.text(text)
-    ids_BT = torch.tensor([[TOKENIZER.end_id, *ids]])
+    start = [] if has_beginning else [TOKENIZER.end_id]
+    ids = [*start, *TOKENIZER.text(text)]
+    ids_BT = torch.tensor([ids])
     with torch.inference_mode():
         law_TV = SERVED(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))[0]
-    return sum(float(law_TV[t, ids[t]]) for t in range(len(ids) - scored, len(ids)))
+    last = range(len(ids) - scored, len(ids))
+    return sum(float(law_TV[t - 1, ids[t]]) for t in last)
 
 
 def test_a_whole_text_is_scored_under_the_ensemble_and_never_the_bare_base() -> None:
@@ -44,13 +46,23 @@ def test_a_whole_text_is_scored_under_the_ensemble_and_never_the_bare_base() -> 
     assert served != pytest.approx(bare, abs=1e-2)
 
 
-def test_a_continuation_is_scored_after_its_context() -> None:
+def test_a_text_without_context_stands_after_the_token_that_ends_one() -> None:
     lm = LawLM(SERVED, TOKENIZER)
     asked = [request("loglikelihood", "", "Ada lives")]
     ((log_prob, is_greedy),) = lm.loglikelihood(asked, disable_tqdm=True)
     count = len(TOKENIZER.text("Ada lives"))
     assert log_prob == pytest.approx(by_hand("Ada lives", scored=count), abs=1e-3)
     assert not is_greedy
+
+
+def test_a_space_before_a_continuation_belongs_to_it() -> None:
+    whole = "Ada lives in London."
+    scored = len(TOKENIZER.text(whole)) - len(TOKENIZER.text("Ada lives"))
+    expected = by_hand(whole, scored=scored, has_beginning=True)
+    for pair in (("Ada lives", " in London."), ("Ada lives ", "in London.")):
+        asked = [request("loglikelihood", *pair)]
+        ((found, _),) = LawLM(SERVED, TOKENIZER).loglikelihood(asked, disable_tqdm=True)
+        assert found == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_most_likely_answer_ends_at_a_stopping_sequence() -> None:
