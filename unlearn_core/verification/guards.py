@@ -261,10 +261,10 @@ def _choices(item: Item, read: Callable[[Item], Choices]) -> Choices:
     """
     try:
         pairs, answer = read(item)
-        is_whole = all(context.strip() and text.strip() for context, text in pairs)
+        has_contexts = all(context.strip() for context, _ in pairs)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise UnreadableGuardError from None
-    if not is_whole or answer not in range(len(pairs)):
+    if not has_contexts or answer not in range(len(pairs)):
         raise UnreadableGuardError
     return pairs, answer
 
