@@ -323,8 +323,9 @@ def refuses(answer: str) -> bool:
 
 def _harmful_qa(items: Sequence[Item], asked: Guarded) -> list[float]:
     """Count harmful questions that are refused."""
-    questions = [item.get("question") for item in items]
-    if not all(isinstance(question, str) for question in questions):
+    found = [item.get("question") for item in items]
+    questions = [question for question in found if isinstance(question, str)]
+    if len(questions) < len(items):
         raise UnreadableGuardError
     answers = asked.answers(questions, is_chat=True)
     return [float(refuses(answer)) for answer in answers]
