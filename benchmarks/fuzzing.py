@@ -5,13 +5,15 @@ serves an offset: such as the description allows, and such as it does not. Whate
 comes, the replica answers below 500, in a form that the description knows or that says
 what was wrong, and tells nothing of its insides. Afterwards it still answers as before.
 
-It ends with one JSON line.
+It ends with one JSON line, and fails where something is not as it has to be.
 """
 
 import argparse
 import json
 import re
+import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -123,14 +125,23 @@ def run(*, examples: int) -> dict[str, Any]:
     }
 
 
-def main() -> None:
-    """Fuzz as long as was asked for and print the JSON line."""
+def is_sound(found: Mapping[str, Any]) -> bool:
+    """Tell whether nothing was found that must not be."""
+    return (
+        not found["server_errors"] and not found["leaks"] and found["answers_as_before"]
+    )
+
+
+def main() -> int:
+    """Fuzz as long as was asked for, print the JSON line, fail if it is not sound."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--examples", type=int, default=300)
     options = parser.parse_args()
     Console(stderr=True).print("asking", options.examples, "times each operation")
-    print(json.dumps(run(examples=options.examples)))
+    found = run(examples=options.examples)
+    print(json.dumps(found))
+    return 0 if is_sound(found) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -54,3 +54,19 @@ def test_questions_are_made_answerable_and_otherwise_left(fuzzing: ModuleType) -
         "messages": [{"role": "user", "content": "Hello"}],
         "max_tokens": 4,
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "sound"),
+    [
+        ({}, True),
+        ({"server_errors": 1}, False),
+        ({"leaks": 1}, False),
+        ({"answers_as_before": False}, False),
+    ],
+)
+def test_whatever_must_not_be_found_makes_it_fail(
+    fuzzing: ModuleType, change: dict[str, object], *, sound: bool
+) -> None:
+    found = {"server_errors": 0, "leaks": 0, "answers_as_before": True} | change
+    assert fuzzing.is_sound(found) is sound
