@@ -191,6 +191,11 @@ class Rows:
         self.lengths[row] = self.lengths[last]
         self.lengths.pop()
 
+    def cut(self, count: int) -> None:
+        """Drop all rows but so many, the first."""
+        while len(self) > count:
+            self.leave(len(self) - 1)
+
     @torch.inference_mode()
     def advance(self, tokens: Sequence[int]) -> Tensor:
         """Append a token to every row and return the law after it, ``[B, V]``."""

@@ -127,21 +127,21 @@ class RunningBatch:
         return jobs
 
     def admit(self, jobs: Sequence[Job]) -> None:
-        """Prefill prompts, equal ones once, and hand out their first tokens."""
+        """Prefill prompts, equal ones once, and hand out their first tokens.
+
+        Prompts that cannot be prefilled leave the running rows as they are.
+        """
         unique: dict[tuple[int, ...], list[Job]] = {}
         for job in jobs:
             unique.setdefault(tuple(job.prompt), []).append(job)
         groups, first = list(unique.values()), len(self._rows)
-        prompts = [group[0].prompt for group in groups]
-        law_BV = self._models.join(prompts, known=list(map(self._known, prompts)))
-        owners = [first + place for place in range(len(groups))]
-        for place, group in enumerate(groups):
-            for _ in group[1:]:
-                self._models.fork(first + place)
-                owners.append(first + place)
+        try:
+            laws_BV = self._prefilled(list(unique), list(map(len, groups)))
+        except Exception:
+            self._models.cut(first)
+            raise
         rest = [job for group in groups for job in group[1:]]
         self._rows += [_Row(job) for job in [group[0] for group in groups] + rest]
-        laws_BV = law_BV[[owner - first for owner in owners]]
         self._hand_on(range(first, len(self._rows)), laws_BV)
         self._drop_ended()
 
@@ -167,6 +167,23 @@ class RunningBatch:
         if count > 0 and made:
             pace.record(rows=rows, speculative=speculates, seconds=seconds / made)
         self._drop_ended()
+
+    def _prefilled(
+        self, prompts: Sequence[Sequence[int]], counts: Sequence[int]
+    ) -> Tensor:
+        """Let the models have a row for each prompt, then as many more as are wanted.
+
+        Returns:
+            The law after each row's prompt, ``[B, V]``.
+        """
+        first = len(self._models)
+        law_BV = self._models.join(prompts, known=list(map(self._known, prompts)))
+        places = list(range(len(prompts)))
+        for place, count in enumerate(counts):
+            for _ in range(1, count):
+                self._models.fork(first + place)
+                places.append(place)
+        return law_BV[places]
 
     def _known(self, prompt: Sequence[int]) -> tuple[int, int]:
         """Return the running row that begins like a prompt, and for how long."""

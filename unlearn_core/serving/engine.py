@@ -23,7 +23,8 @@ from unlearn_core.serving.metrics import Meter
 MAXIMUM_ROWS = 32
 MAXIMUM_WAITING = 256
 PREFILL_TOKENS = 2048
-"""Most tokens, padding included, that are prefilled between two steps."""
+"""Most tokens, padding included, that are prefilled between two steps; a longer prompt
+is prefilled alone."""
 
 RETRY_SECONDS = 1
 
@@ -83,11 +84,12 @@ class Engine:
         """Queue jobs, all of them or none.
 
         Raises:
-            OverloadedError: They do not fit into the queue.
+            OverloadedError: They do not fit into the queue, or the engine ends: nobody
+                would answer them.
         """
         with self._changed:
             waiting = len(self._waiting)
-            if waiting + len(jobs) > self._maximum_waiting:
+            if self._is_ending or waiting + len(jobs) > self._maximum_waiting:
                 raise OverloadedError(waiting=waiting, retry_seconds=RETRY_SECONDS)
             for job in jobs:
                 self.meter.watch(job)
@@ -131,17 +133,24 @@ class Engine:
     def _admit(self, jobs: list[Job]) -> None:
         """Add jobs to the running batch of their law."""
         # Who left while waiting costs nothing.
-        for job in jobs:
-            if job.is_cancelled.is_set():
-                hand_out(job, FinishReason.CANCELLED)
         staying = [job for job in jobs if not job.is_cancelled.is_set()]
+        for job in jobs:
+            if job not in staying:
+                hand_out(job, FinishReason.CANCELLED)
         if not staying:
             return
+        batch: RunningBatch | None = None
+        before = 0
         try:
-            self._batch_of(staying[0].law).admit(staying)
+            batch = self._batch_of(staying[0].law)
+            before = len(batch)
+            batch.admit(staying)
         except Exception as error:  # noqa: BLE001 - the thread must survive
+            if batch is not None and len(batch) > before:
+                # They have rows already: it is a step that failed, for all.
+                staying = batch.abandon()
             _give_up(staying, error)
-            self._batches = [batch for batch in self._batches if len(batch)]
+            self._batches = [item for item in self._batches if len(item)]
 
     def _batch_of(self, law: ServableLaw) -> RunningBatch:
         for batch in self._batches:

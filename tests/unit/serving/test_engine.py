@@ -243,7 +243,90 @@ def test_a_cancelled_request_ends_early_and_the_next_one_is_answered(
     assert following.reason is FinishReason.LENGTH
 
 
-def test_a_failing_batch_ends_its_jobs_and_never_the_thread(engine: Engine) -> None:
+def turn(engine: Engine) -> None:
+    """Do what the engine's thread does again and again."""
+    engine._admit(engine._take())
+    engine._step()
+
+
+def fail(*_given: object, **_named: object) -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize(
+    ("method", "runs_on", "newcomer"),
+    [
+        # Who is being answered has nothing to do with a prompt that does not fit.
+        ("join", True, FinishReason.ERROR),
+        ("fork", True, FinishReason.ERROR),
+        # Two have ended, and their rows cannot be freed.
+        ("leave", False, FinishReason.LENGTH),
+    ],
+)
+def test_newcomers_that_fail_are_told_once_and_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    newcomer: FinishReason,
+    *,
+    runs_on: bool,
+) -> None:
+    """Two equal questions come while another one is being answered."""
+    engine = Engine(decoding=Decoding(speculation=Speculation.NEVER))
+    running = Requester(prompt=PROMPTS[1])
+    engine.submit(running.job())
+    turn(engine)
+    once = Sampling(maximum_tokens=1)
+    newcomers = [Requester(sampling=once) for _ in range(2)]
+    engine.submit(*(item.job() for item in newcomers))
+    (batch,) = engine._batches
+    with monkeypatch.context() as patch:
+        patch.setattr(batch._models, method, fail)
+        turn(engine)
+    following = Requester()
+    engine.submit(following.job())
+    while engine.waiting or engine.running:
+        turn(engine)
+    reasons = [
+        [event for event in item.events if isinstance(event, FinishReason)]
+        for item in newcomers
+    ]
+    assert reasons == [[newcomer]] * 2
+    assert running.reason is (FinishReason.LENGTH if runs_on else FinishReason.ERROR)
+    if runs_on:
+        ids = byte_tokenizer().text(PROMPTS[1])
+        assert running.tokens == greedy_tokens(LAWS[1], ids, 12)
+    assert following.reason is FinishReason.LENGTH
+
+
+def test_a_step_that_fails_ends_every_answer_of_its_batch_and_of_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = Engine(decoding=Decoding(speculation=Speculation.NEVER))
+    one, two, other = Requester(), Requester(prompt=PROMPTS[1]), Requester(law=LAWS[2])
+    engine.submit(one.job(), two.job(), other.job())
+    turn(engine)
+    turn(engine)
+    concerned, _ = engine._batches
+    with monkeypatch.context() as patch:
+        patch.setattr(concerned._models, "advance", fail)
+        turn(engine)
+    while engine.running:
+        turn(engine)
+    assert [one.reason, two.reason] == [FinishReason.ERROR] * 2
+    assert other.tokens == greedy_tokens(LAWS[2], byte_tokenizer().text("Hello"), 12)
+
+
+def test_an_engine_that_ends_takes_nothing_that_nobody_would_answer() -> None:
+    engine = Engine()
+    engine.start()
+    engine.stop()
+    with pytest.raises(OverloadedError):
+        engine.submit(Requester().job())
+
+
+def test_a_requester_that_fails_once_ends_its_job_and_never_the_thread(
+    engine: Engine,
+) -> None:
     def leave() -> None:
         raise ConnectionError
 
