@@ -125,7 +125,8 @@ class Watcher:
 
     def look(self) -> None:
         """Look at the registry once."""
-        self._attempt(self._look)
+        if self._attempt(self._look):
+            self._meter.looked()
 
     def _restore_served(self) -> None:
         pointer = self._kept(SERVED_POINTER)
@@ -255,8 +256,11 @@ class Watcher:
             self._slot.require(NO_OFFSET + 1)
             raise
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        """Do something that may be refused; what is served stays then."""
+    def _attempt(self, step: Callable[[], None]) -> bool:
+        """Do something that may be refused, and tell whether it was done.
+
+        If it was refused, what is served stays.
+        """
         try:
             step()
         except UnlearnError as error:
@@ -269,7 +273,8 @@ class Watcher:
             _LOG.error("look_failed", reason=type(error).__name__)
         else:
             self.last_error = ""
-            self._meter.looked()
+            return True
+        return False
 
     def _run(self) -> None:
         while not self._stopped.wait(self._pause()):

@@ -81,6 +81,22 @@ def test_the_base_does_not_answer_when_the_registry_is_down_at_the_first_start(
     assert (look(replica), answers(replica)) == ("", 0)
 
 
+def test_only_an_answer_of_the_registry_counts_as_a_look_without_an_error(
+    world: ServingWorld,
+) -> None:
+    """What is restored from the disk says nothing about the registry."""
+    world.promote(1)
+    started(world)
+    world.registry.is_reachable = False
+    replica = started(world)
+    never = "unlearn:offset_last_poll_success_timestamp 0.0\n"
+    assert answers(replica) == 1
+    assert never in replica.engine.meter.text().decode()
+    world.registry.is_reachable = True
+    assert look(replica) == ""
+    assert never not in replica.engine.meter.text().decode()
+
+
 def test_a_service_that_requires_an_offset_waits_for_the_first_one(
     world: ServingWorld,
 ) -> None:
