@@ -118,5 +118,18 @@ def test_a_pair_of_equals_is_no_offset_but_for_rounding() -> None:
         tried(law)
 
 
+def test_decoding_without_the_offset_is_refused_however_little_that_changes() -> None:
+    """A law so near to the base that the comparison of decoding would let it pass."""
+    law = OffsetModel(
+        language_model().model,
+        unlearned=tiny_model(101),
+        reference=tiny_model(2),
+        alpha=1e-3,
+    )
+    tried(law)
+    with pytest.raises(ManifestInvalidError, match="changes nothing"):
+        tried(BASE, plain=law)
+
+
 def test_probes_fit_into_a_short_context() -> None:
     tried(offset_law(1, context=16))
