@@ -83,9 +83,11 @@ class FusedPair:
         self.config = unlearned.config
         self.trunk = _fused_module(_trunk(unlearned), _trunk(reference))
         self._has_one_head = _are_equal(*heads)
-        self._weight_2VH = torch.stack([_weight(head) for head in heads])
-        if self._has_one_head:
-            self._weight_2VH = self._weight_2VH[:1]
+        weights = [_weight(head) for head in heads]
+        # A view of one head is held with the model; what is stacked is held on its own.
+        self._weight_2VH = (
+            weights[0][None] if self._has_one_head else torch.stack(weights)
+        )
         self._bias_2V = _biases(*heads)
         self._check(unlearned, reference)
 
