@@ -90,9 +90,9 @@ class TrainingRecipe:
         repair_steps: How many of the steps, the last, do without the forget objective.
         hold_weight: Weight of what holds earlier erasures where later requests train,
             under ``delta`` with every weight trained (`training.consolidation`).
-        later_requests: Numbers among these fields that are different where a version
-            builds on another: a later request has earlier erasures to hold and earlier
-            losses to repair.
+        later_requests: Numbers among these fields, but for ``alpha``, that are
+            different where a version builds on another: a later request has earlier
+            erasures to hold and earlier losses to repair.
         calibration: Limits under which training ends before its last step, and by
             which the strength is chosen; empty to leave both as they are above.
         recompute: Whether a step keeps less in memory and computes every layer twice;
@@ -185,17 +185,17 @@ class TrainingRecipe:
         """Return the recipe for a version that builds on another.
 
         Raises:
-            InvalidRecipeError: What differs is no number of the recipe, or out of
-                range.
+            InvalidRecipeError: What differs is no number of the recipe, out of range,
+                or the strength, which a later version has from the one before.
         """
         if not self.later_requests:
             return self
         changes: dict[str, float] = {}
         for name, value in self.later_requests.items():
-            present = getattr(self, name, None)
-            if isinstance(present, float):
+            kind = type(getattr(self, name, None))
+            if kind is float and name != "alpha":
                 changes[name] = float(value)
-            elif isinstance(present, int) and float(value).is_integer():
+            elif kind is int and float(value).is_integer():
                 changes[name] = int(value)
             else:
                 raise InvalidRecipeError(value="later_requests")

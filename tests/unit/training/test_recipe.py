@@ -79,6 +79,9 @@ def test_a_value_that_cannot_work_is_refused_by_name(field: str, value: object) 
         ({"retain_focus": 0.5, "scheme": "divergence"}, "retain_focus"),
         ({"later_requests": {"nobody": 1.0}}, "later_requests"),
         ({"later_requests": {"objective": 1.0}}, "later_requests"),
+        ({"later_requests": {"recompute": 1.0}}, "later_requests"),
+        # A later version has the strength of the one before.
+        ({"later_requests": {"alpha": 2.0}}, "later_requests"),
         ({"later_requests": {"steps": 1.5}}, "later_requests"),
         ({"later_requests": {"steps": math.nan}}, "later_requests"),
         ({"later_requests": {"steps": 0.0}}, "steps"),
