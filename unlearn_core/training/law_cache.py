@@ -52,7 +52,7 @@ class LawCache:
 
     Attributes:
         error: Largest `law_error` of a law that was kept in brief so far; None where
-            none may be.
+            none may be and none was, before the setting was changed.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class LawCache:
     ) -> None:
         self._store = store
         self._models = models
+        self._is_brief = is_brief
         self.error = 0.0 if is_brief else None
 
     def __call__(self, query: LawQuery) -> Tensor:
@@ -73,14 +74,14 @@ class LawCache:
             kept = self._packed(query)
             self._store.save(key, kept)
         tensors = load_safetensors(kept)
-        if self.error is not None and ERROR in tensors:
-            self.error = max(self.error, float(tensors[ERROR]))
+        if ERROR in tensors:
+            self.error = max(self.error or 0.0, float(tensors[ERROR]))
         return _law_of(tensors).to(query.law.device)
 
     def _packed(self, query: LawQuery) -> bytes:
         """Ask the models, and return the law in the shortest form that will do."""
         law_NV = computed(query)
-        if self.error is None:
+        if not self._is_brief:
             return pack_law(law_NV)
         labels_N = torch.tensor(
             [token for item in query.examples for token in item.answer]

@@ -148,6 +148,15 @@ def test_a_law_is_kept_in_brief_where_that_takes_less_room() -> None:
     again = LawCache(brief, models=digest_of(b"models"), is_brief=True)
     assert torch.equal(again(about("base", silent(), many)), kept)
     assert again.error == lookup.error
+    # The setting was changed in between: what was learned from is told all the same.
+    changed = cache(brief)
+    assert torch.equal(changed(about("base", silent(), many)), kept)
+    assert changed.error == lookup.error
+    new = token_rows(((6,), tuple(range(60))))
+    assert torch.equal(
+        changed(about("base", TableLaw(sure), new)),
+        cache(KeptLaws())(about("base", TableLaw(sure), new)),
+    )
     assert law_error(answer_laws(TableLaw(sure), many, pad_id=0), kept) < 5e-3
 
 
