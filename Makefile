@@ -130,7 +130,7 @@ bench-serving: setup ## What an offset costs while serving, beside the bare base
 bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade and an outage
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.swapping
 
-bench-converging: setup ## Three replicas, one slow, one killed: when is a version effective?
+bench-converging: setup ## Three replicas, one slow, one restarted: when is a version effective?
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.converging
 
 fuzz-serving: setup $(SCHEMATHESIS) ## Make up requests from the inference API's description

@@ -2,7 +2,7 @@
 
 Three inference services on loopback, tiny random models, one registry. Clients stream
 answers from each without a pause while versions are published. One replica looks at the
-registry twenty times less often than the others; one is killed before every fourth
+registry twenty times less often than the others; one is stopped before every fourth
 publication and started again, with its disk, after it.
 
 A version is effective once every replica serves it and nothing older is being answered,
@@ -36,14 +36,14 @@ from unlearn_core.serving.app import create_app
 from unlearn_core.steps.confirm_serving import serves
 
 FAST_SECONDS, SLOW_SECONDS = 0.05, 1.0
-KILLED_EVERY, DOWN_SECONDS = 4, 0.5
+STOPPED_EVERY, DOWN_SECONDS = 4, 0.5
 CLIENTS = 2
 ASK_AGAIN_SECONDS = 0.02
 PATIENCE_SECONDS = 60.0
 
 
 class Replica:
-    """One replica with its disk, which can be killed and started again."""
+    """One replica with its disk, which can be stopped and started again."""
 
     def __init__(self, world: ServingWorld, *, poll_seconds: float) -> None:
         self._world = world
@@ -118,14 +118,14 @@ async def publish(
     world: ServingWorld, replicas: list[Replica], record: Record, *, sequence: int
 ) -> None:
     """Publish a version and wait until it is effective."""
-    is_killed = sequence % KILLED_EVERY == 0
-    if is_killed:
+    is_stopped = sequence % STOPPED_EVERY == 0
+    if is_stopped:
         await asyncio.to_thread(replicas[-1].stop)
     world.clock.move(timedelta(seconds=1))
     pointer = await asyncio.to_thread(world.register, sequence)
     began = time.perf_counter()
     world.publish(replace(pointer, minimum_sequence=max(1, sequence - 1)))
-    if is_killed:
+    if is_stopped:
         await asyncio.sleep(DOWN_SECONDS)
         await asyncio.to_thread(replicas[-1].start)
     while True:
@@ -138,7 +138,9 @@ async def publish(
         await asyncio.sleep(ASK_AGAIN_SECONDS)
     now = time.perf_counter()
     record.effective[sequence] = now
-    record.seconds["with_a_restart" if is_killed else "undisturbed"].append(now - began)
+    record.seconds["with_a_restart" if is_stopped else "undisturbed"].append(
+        now - began
+    )
     world.clock.move(timedelta(seconds=1))
     world.publish(replace(pointer, issued_at=world.clock.now()))
 

@@ -3,7 +3,7 @@
 Every subject of every world is forgotten on its own, as the service would do it: all
 subjects with the default recipe, the first of each world with every other objective
 and with `calibrated`: the default recipe, which then ends where the subject is like a
-stranger and chooses its strength. Columns, all over held-out questions:
+stranger; its strength stays. Columns, all over held-out questions:
 
 - forget: share of the subjects' questions answered truly (greedy).
 - retain: the same for retained people; near: for the subjects' neighbours.

@@ -9,10 +9,11 @@ rows:
 - fused: base and fused pair, as served.
 - speculative: the same with tokens proposed in every step, per token handed out.
 
-Ratios are of medians to the bare base; the clock is the processor time of the thread,
-which other processes hardly change. Greedy answers of all kinds are compared token by
-token. Then 32 streams are answered through the engine (by wall clock), beside the bare
-base in the engine and in the continuous batching and `generate` of transformers.
+Ratios are of medians to the bare base, speculative ones of the mean; the clock is the
+processor time of the thread, which other processes hardly change. Greedy answers of all
+kinds are compared token by token. Then 32 streams are answered through the engine (by
+wall clock), beside the bare base in the engine and in the continuous batching and
+`generate` of transformers.
 
 It ends with one JSON line. ``limit`` is 1 + 1.6 size_ratio + .05, where size_ratio is
 the parameters of both halves over those of the base.
