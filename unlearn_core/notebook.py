@@ -24,7 +24,8 @@ class OffsetProcessor(LogitsProcessor):
 
     Args:
         law: The served law; its base is the model that generates.
-        pad_id: Id that fills up short prompts on the left; None if there is none.
+        pad_id: Id that fills up short prompts on the left; None if there is none. The
+            pair does not see it there, so no text may begin with it.
     """
 
     # Continuous batching drops processors that do not support it, with no more than
