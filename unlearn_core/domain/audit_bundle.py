@@ -10,17 +10,19 @@ its checks:
 3. every checkpoint was signed by a trusted key, and each begins the latest one;
 4. every entry has the hash that it must have, is what its leaf commits to, and is
    included in the latest checkpoint;
-5. nothing was left out: the entries of a period follow each other without a gap, those
-   of a request are a whole life that the state machine allows;
-6. every certificate passes its own checks, is the one that the ledger names, and
-   speaks of an entry of this bundle; every report is one that the ledger names.
+5. nothing was left out: the entries of a period follow each other without a gap, from
+   the last one before it, or the first of all, to the first one after it, or the last
+   of all; those of a request are in order a life that the state machine allows;
+6. there is a certificate for every entry that names one, and no other; it passes its
+   own checks, is about the entry's request and speaks of an entry of this bundle;
+   every report is one that the ledger names.
 """
 
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -88,7 +90,8 @@ class AuditBundle:
 
     Attributes:
         request_id: The request that the bundle is about; None for a period.
-        period: First and last day, ISO 8601, in UTC; None for a request.
+        period: First and last day, ISO 8601, in UTC; None for a request. The entries
+            next to it are there too.
         exported_at: Moment of export.
         checkpoint: The latest signed checkpoint.
         earlier: Older ones.
@@ -142,9 +145,11 @@ class AuditBundle:
             if document["format"] != FORMAT:
                 raise BundleInvalidError(check=1, problem="format")
             request_id, period = document["request_id"], document["period"]
+            if bool(request_id) == bool(period):
+                raise BundleInvalidError(check=1, problem="scope")
             bundle = cls(
                 request_id=RequestId(UUID(request_id)) if request_id else None,
-                period=(period[0], period[1]) if period else None,
+                period=_days(period) if period else None,
                 exported_at=datetime.fromisoformat(document["exported_at"]),
                 checkpoint=document["checkpoint"].encode(),
                 earlier=tuple(
@@ -200,8 +205,8 @@ def check_bundle(
     checkpoint = _check_checkpoints(bundle, openers)
     for item in bundle.entries:
         _check_entry(item, checkpoint)
-    if bundle.request_id is None:
-        _check_period(bundle)
+    if bundle.period is not None:
+        _check_period(bundle.period, bundle, checkpoint)
     else:
         _check_life(bundle)
     _check_certificates(bundle, files, openers)
@@ -250,9 +255,18 @@ def _check_entry(item: ProvedEntry, checkpoint: Checkpoint) -> None:
         raise BundleInvalidError(check=4, problem="not in the log", at=at)
 
 
-def _check_period(bundle: AuditBundle) -> None:
-    """Do check 5 for a period: each entry follows the one before."""
+def _check_period(
+    period: tuple[str, str], bundle: AuditBundle, checkpoint: Checkpoint
+) -> None:
+    """Do check 5 for a period: no gap in it, nor before or behind what is shown."""
     entries = [item.entry for item in bundle.entries]
+    if not entries:
+        raise BundleInvalidError(check=5, problem="no entry")
+    first, last = entries[0], entries[-1]
+    if first.sequence > 1 and _day(first) >= period[0]:
+        raise BundleInvalidError(check=5, problem="beginning left out")
+    if last.sequence < checkpoint.size and _day(last) <= period[1]:
+        raise BundleInvalidError(check=5, problem="end left out")
     for earlier, later in pairwise(entries):
         is_next = later.sequence == earlier.sequence + 1
         if not is_next or later.previous_hash != earlier.entry_hash:
@@ -262,6 +276,9 @@ def _check_period(bundle: AuditBundle) -> None:
 def _check_life(bundle: AuditBundle) -> None:
     """Do check 5 for a request: its stages are a life from the receipt on."""
     stage: Stage | None = None
+    sequences = [item.entry.sequence for item in bundle.entries]
+    if sequences != sorted(set(sequences)):
+        raise BundleInvalidError(check=5, problem="not in order")
     for item in bundle.entries:
         if item.entry.request_id != bundle.request_id:
             raise BundleInvalidError(
@@ -286,7 +303,11 @@ def _check_certificates(
     """Do check 6."""
     hashes = {item.entry.entry_hash for item in bundle.entries}
     entries = [item.entry for item in bundle.entries]
-    named = {entry.payload.get("digest") for entry in entries}
+    named = {
+        entry.payload.get("digest"): str(entry.request_id)
+        for entry in entries
+        if entry.event == Stage.CERTIFIED
+    }
     reports = {entry.payload.get("report") for entry in entries}
     for name, data in files.items():
         if name.startswith(REPORTS) and digest_of(data) not in reports:
@@ -297,10 +318,12 @@ def _check_certificates(
             certificate = openers.certificate(data)
         except UnlearnError as error:
             raise BundleInvalidError(check=6, problem=error.code) from None
-        if digest_of(data) not in named:
+        if named.pop(digest_of(data), None) != certificate.request_id:
             raise BundleInvalidError(check=6, problem="another certificate")
         if bundle.request_id and certificate.ledger_head not in hashes:
             raise BundleInvalidError(check=6, problem="another ledger")
+    if named:
+        raise BundleInvalidError(check=6, problem="certificate left out")
 
 
 def _entry(item: Mapping[str, Any]) -> ProvedEntry:
@@ -319,6 +342,15 @@ def _entry(item: Mapping[str, Any]) -> ProvedEntry:
         salt=bytes.fromhex(item["salt"]),
         inclusion=_path(item["inclusion"]),
     )
+
+
+def _days(period: list[str]) -> tuple[str, str]:
+    first, last = map(date.fromisoformat, period)
+    return first.isoformat(), last.isoformat()
+
+
+def _day(entry: LedgerEntry) -> str:
+    return entry.recorded_at.astimezone(UTC).date().isoformat()
 
 
 def _text(path: Path) -> list[JsonValue]:

@@ -84,7 +84,7 @@ def export_bundle(
     tree = Tree([leaf.hash for _, leaf in pairs])
     notes = _published(pairs, desk)
     size = max(notes, default=0)
-    chosen = [pair for pair in pairs[:size] if _is_wanted(pair[0], wanted)]
+    chosen = _chosen(pairs[:size], wanted)
     if size == 0:
         raise StorageError(missing="checkpoint")
     if not chosen:
@@ -119,10 +119,17 @@ def _proved(entry: LedgerEntry, leaf: LogLeaf, tree: Tree, size: int) -> ProvedE
     return ProvedEntry(entry=entry, salt=leaf.salt, inclusion=inclusion)
 
 
-def _is_wanted(entry: LedgerEntry, wanted: RequestId | Period) -> bool:
-    if isinstance(wanted, Period):
-        return wanted.holds(entry)
-    return entry.request_id == wanted
+def _chosen(
+    pairs: tuple[tuple[LedgerEntry, LogLeaf], ...], wanted: RequestId | Period
+) -> tuple[tuple[LedgerEntry, LogLeaf], ...]:
+    """Return the entries of a request, or of a period and those next to it."""
+    if not isinstance(wanted, Period):
+        return tuple(pair for pair in pairs if pair[0].request_id == wanted)
+    inside = [at for at, (entry, _) in enumerate(pairs) if wanted.holds(entry)]
+    if not inside:
+        return ()
+    # They show that nothing of the period stands before or behind what is shown.
+    return pairs[max(inside[0] - 1, 0) : inside[-1] + 2]
 
 
 def _published(
@@ -139,7 +146,7 @@ def _published(
 
 
 def _framing(
-    notes: dict[int, bytes], chosen: list[tuple[LedgerEntry, LogLeaf]]
+    notes: dict[int, bytes], chosen: tuple[tuple[LedgerEntry, LogLeaf], ...]
 ) -> list[int]:
     """Return the last checkpoint before the chosen entries, and the first after."""
     first, last = chosen[0][0].sequence, chosen[-1][0].sequence

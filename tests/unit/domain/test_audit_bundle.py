@@ -31,21 +31,23 @@ Change = Callable[[dict[str, Any]], object]
 CERTIFICATE = f"certificates/{request_id(2)}.json"
 
 
-def exported() -> tuple[Files, Files]:
-    """Return the bundle of a request and that of a month."""
+def exported() -> tuple[Files, Files, Files]:
+    """Return the bundle of a request, that of a month and that of its second day."""
     register = memory_register(MemoryKeeper())
     for number in (1, 2, 3):
         register.answer(number)
         publish_checkpoint(register.checkpoints())
         register.move(timedelta(days=1))
     month = Period(first=date(2026, 3, 1), last=date(2026, 3, 31))
+    day = Period(first=date(2026, 3, 3), last=date(2026, 3, 3))
     return (
         export_bundle(request_id(2), desk=register.export()),
         export_bundle(month, desk=register.export()),
+        export_bundle(day, desk=register.export()),
     )
 
 
-REQUEST, MONTH = exported()
+REQUEST, MONTH, DAY = exported()
 
 
 def document(files: Files) -> dict[str, Any]:
@@ -79,7 +81,7 @@ def refused(files: Files) -> int:
 
 
 def test_genuine_bundles_pass() -> None:
-    for files, count in ((REQUEST, 7), (MONTH, 23)):
+    for files, count in ((REQUEST, 7), (MONTH, 23), (DAY, 10)):
         bundle, checkpoint = check_bundle(files, openers=OPENERS)
         assert (len(bundle.entries), checkpoint.size) == (count, 23)
 
@@ -115,6 +117,10 @@ def test_1_no_byte_of_a_document_can_change(place: int, bits: int) -> None:
         lambda it: it["entries"][0].update(note="more"),
         lambda it: it["entries"][0].update(inclusion=["!"]),
         lambda it: it.update(request_id="me"),
+        # A request and a period at once, or neither.
+        lambda it: it.update(period=["2026-03-01", "2026-03-31"]),
+        lambda it: it.update(request_id=None),
+        lambda it: it.update(request_id=None, period=["2026-03-01", "soon"]),
     ],
 )
 def test_1_a_malformed_document_is_refused(change: Change) -> None:
@@ -190,6 +196,28 @@ def test_5_no_entry_within_a_period_is_left_out(left_out: int) -> None:
     assert refused(changed(lambda it: it["entries"].pop(left_out - 1), MONTH)) == 5
 
 
+@pytest.mark.parametrize(
+    ("files", "shown"),
+    [
+        (MONTH, slice(1, None)),
+        (MONTH, slice(None, -1)),
+        (DAY, slice(1, None)),
+        (DAY, slice(None, -1)),
+        (DAY, slice(0)),
+    ],
+)
+def test_5_neither_end_of_a_period_is_left_out(files: Files, shown: slice) -> None:
+    assert (
+        refused(changed(lambda it: it.update(entries=it["entries"][shown]), files)) == 5
+    )
+
+
+def test_5_the_entries_of_a_request_are_in_order() -> None:
+    twice = changed(lambda it: it["entries"].append(it["entries"][-1]))
+    with pytest.raises(BundleInvalidError, match="not in order"):
+        check_bundle(twice, openers=OPENERS)
+
+
 @pytest.mark.parametrize("left_out", range(5))
 def test_5_no_stage_of_a_request_is_left_out(left_out: int) -> None:
     assert refused(changed(lambda it: it["entries"].pop(left_out))) == 5
@@ -218,6 +246,14 @@ def test_6_a_certificate_that_fails_its_own_checks_is_refused() -> None:
 def test_6_the_certificate_of_another_request_is_refused() -> None:
     other = MONTH[f"certificates/{request_id(1)}.json"]
     assert refused(with_file(CERTIFICATE, other)) == 6
+
+
+@pytest.mark.parametrize("files", [REQUEST, MONTH])
+def test_6_no_certificate_is_left_out(files: Files) -> None:
+    opened = document(files)
+    del opened["files"][CERTIFICATE]
+    rest = {name: data for name, data in files.items() if name != CERTIFICATE}
+    assert refused(signed(opened, rest)) == 6
 
 
 def test_6_a_report_that_the_ledger_does_not_name_is_refused() -> None:
