@@ -24,6 +24,8 @@ _DAMAGED = (
     ValueError,
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+"""System that made the file; the library would say which one it runs on."""
 
 
 class ArchiveUnreadableError(IntegrityError):
@@ -39,7 +41,9 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(files):
-            archive.writestr(zipfile.ZipInfo(name, _EPOCH), files[name])
+            row = zipfile.ZipInfo(name, _EPOCH)
+            row.create_system = _UNIX
+            archive.writestr(row, files[name])
     return buffer.getvalue()
 
 

@@ -149,7 +149,7 @@ class Tree:
 
 def is_included(leaf: bytes, index: int, size: int, path: Path, root: bytes) -> bool:
     """Check a proof of inclusion: RFC 9162, 2.1.3.2."""
-    if not 0 <= index < size:
+    if not 0 <= index < size or not _are_hashes(path):
         return False
     position, last, result = index, size - 1, leaf
     for sibling in path:
@@ -177,7 +177,7 @@ def is_consistent(
         before: Root of the smaller tree.
         after: Root of the larger one.
     """
-    if not 0 <= earlier <= later:
+    if not 0 <= earlier <= later or not _are_hashes(path):
         return False
     if earlier == later:
         return not path and before == after
@@ -204,6 +204,11 @@ def _grown(earlier: int, later: int, steps: list[bytes]) -> tuple[bytes, bytes] 
             new = node_hash(new, step)
         position, last = position // 2, last // 2
     return (old, new) if last == 0 else None
+
+
+def _are_hashes(path: Path) -> bool:
+    """Tell whether no step can be mistaken for a part of another."""
+    return all(len(step) == len(EMPTY_ROOT) for step in path)
 
 
 def _split(width: int) -> int:

@@ -1,4 +1,5 @@
 import io
+import sys
 import zipfile
 
 import pytest
@@ -15,6 +16,14 @@ def test_files_come_back_and_the_same_content_gives_the_same_bytes() -> None:
     packed = pack(FILES)
     assert unpack(packed) == FILES
     assert pack(dict(reversed(FILES.items()))) == packed
+
+
+def test_the_bytes_do_not_depend_on_the_auditors_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    packed = pack(FILES)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert unpack(packed) == FILES
 
 
 @given(st.binary(max_size=200))

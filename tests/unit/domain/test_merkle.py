@@ -212,3 +212,14 @@ def test_sizes_out_of_order_are_never_consistent() -> None:
     assert not is_consistent(0, 3, (), before=LEAVES[0], after=TREE.root(3))
     assert is_consistent(0, 3, (), before=EMPTY_ROOT, after=TREE.root(3))
     assert not is_consistent(3, 7, (), before=TREE.root(3), after=TREE.root(7))
+
+
+def test_a_step_of_another_length_is_refused() -> None:
+    """One that is cut elsewhere would lead to the same root of the smaller tree."""
+    left, leaf, made_up = TREE.root(2), LEAVES[2], bytes(32)
+    cut, rest = left + leaf[:16], leaf[16:]
+    after = node_hash(cut, node_hash(rest, made_up))
+    assert node_hash(cut, rest) == TREE.root(3)
+    assert not is_consistent(
+        3, 4, (rest, made_up, cut), before=TREE.root(3), after=after
+    )
