@@ -36,6 +36,7 @@ TIMEOUT_SECONDS = 10.0
 ATTEMPTS = 3
 
 _SIZE_TYPE = "text/x.tlog.size"
+_SIZE_DIGITS = 20
 
 
 class FolderKeeper:
@@ -218,7 +219,9 @@ def file_name(note: bytes) -> str:
 
 
 def _joined(note: bytes, lines: bytes) -> bytes:
-    """Put a witness's signature lines under a checkpoint."""
+    """Put a witness's signature lines, at least one, under a checkpoint."""
+    if not lines:
+        raise StorageError(place="witness", problem="not signatures")
     try:
         read_note(note + lines)
     except CheckpointInvalidError:
@@ -228,10 +231,10 @@ def _joined(note: bytes, lines: bytes) -> bytes:
 
 def _size(answer: httpx.Response) -> int:
     """Read the size that a witness names."""
-    try:
-        return int(answer.text)
-    except ValueError:
-        raise StorageError(place="witness", problem="not a size") from None
+    text = answer.text.strip()
+    if not (text.isascii() and text.isdecimal() and len(text) <= _SIZE_DIGITS):
+        raise StorageError(place="witness", problem="not a size")
+    return int(text)
 
 
 def _base64(step: bytes) -> str:

@@ -91,7 +91,9 @@ def test_a_witness_adds_its_signature_and_is_asked_twice_at_most() -> None:
         ((404, "text/plain", b""), "status=404"),
         ((500, "text/plain", b""), "status=500"),
         ((200, "text/plain", b"welcome"), "not signatures"),
+        ((200, "text/plain", b""), "not signatures"),
         ((409, "text/x.tlog.size", b"many"), "not a size"),
+        ((409, "text/x.tlog.size", b"-1"), "not a size"),
         ((409, "text/x.tlog.size", b"2"), "keeps changing its mind"),
     ],
 )
