@@ -13,7 +13,7 @@ from unlearn_core.domain.checkpoints import Checkpoint, LogForkedError
 from unlearn_core.domain.ledger import LedgerEntry, verify_chain
 from unlearn_core.domain.merkle import Tree
 from unlearn_core.domain.transparency import matched
-from unlearn_core.errors import LeaseBusyError, StorageError
+from unlearn_core.errors import LeaseBusyError, LedgerBrokenError, StorageError
 from unlearn_core.observability import EventLog
 
 CHECKPOINT_PUBLISHED = "checkpoint_published"
@@ -67,7 +67,11 @@ def publish_checkpoint(desk: CheckpointDesk) -> Checkpoint | None:
         entries = tuple(desk.ledger.entries())
         if not any(entry.event != CHECKPOINT_PUBLISHED for entry in _new(entries)):
             return None
-        checkpoint, note, places = _kept(desk, entries)
+        try:
+            checkpoint, note, places = _kept(desk, entries)
+        except (LedgerBrokenError, LogForkedError) as error:
+            _LOG.error("checkpoint_refused", code=error.code)
+            raise
         desk.evidence.put(checkpoint_name(checkpoint.size), note)
         desk.ledger.note(
             CHECKPOINT_PUBLISHED,
@@ -86,7 +90,12 @@ def publish_checkpoint(desk: CheckpointDesk) -> Checkpoint | None:
 
 def _new(entries: tuple[LedgerEntry, ...]) -> tuple[LedgerEntry, ...]:
     """Return the entries that no published checkpoint speaks for."""
-    sizes = [_size(entry) for entry in entries if entry.event == CHECKPOINT_PUBLISHED]
+    sizes = [
+        _size(entry)
+        for entry in entries
+        # One that names entries behind it is forged, and must not silence us.
+        if entry.event == CHECKPOINT_PUBLISHED and _size(entry) < entry.sequence
+    ]
     return entries[max(sizes, default=0) :]
 
 

@@ -103,20 +103,24 @@ def test_without_any_place_that_answers_nothing_counts_as_published(
 
 
 def test_a_place_that_keeps_another_history_stops_it(
-    register: Register, keepers: list[MemoryKeeper]
+    register: Register,
+    keepers: list[MemoryKeeper],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     register.answer(1)
     keepers[1].publish(note(5), prove=lambda _: ())
     with pytest.raises(LogForkedError, match="problem=rewritten"):
         publish_checkpoint(register.checkpoints())
+    assert "checkpoint_refused" in caplog.text
     assert list(register.ledger.entries(event=CHECKPOINT_PUBLISHED)) == []
 
 
+@pytest.mark.parametrize("size", [7, 999])
 def test_a_ledger_that_contradicts_its_own_roots_is_not_signed(
-    register: Register,
+    register: Register, size: int
 ) -> None:
     register.answer(1)
-    register.ledger.note(CHECKPOINT_PUBLISHED, {"size": 7, "root": "00" * 32})
+    register.ledger.note(CHECKPOINT_PUBLISHED, {"size": size, "root": "00" * 32})
     register.answer(2)
     with pytest.raises(LogForkedError):
         publish_checkpoint(register.checkpoints())
