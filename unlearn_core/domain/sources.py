@@ -31,7 +31,11 @@ class Passage:
 
 
 class Spelling(StrEnum):
-    """How an identifier is written where it was found."""
+    """How an identifier is written where it was found.
+
+    `TURNED` is a surname before the given name among other words, as in a list of
+    several people; `WORD` is what may be an ordinary word.
+    """
 
     AS_WRITTEN = "as_written"
     CANONICAL = "canonical"
@@ -39,6 +43,8 @@ class Spelling(StrEnum):
     TRANSLITERATED = "transliterated"
     SHORTENED = "shortened"
     INITIALS = "initials"
+    TURNED = "turned"
+    WORD = "word"
     QUOTED = "quoted"
 
 

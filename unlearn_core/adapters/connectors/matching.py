@@ -4,8 +4,9 @@
 - Everywhere else, text is searched for identifiers as whole words, in every spelling
   that `spelling` knows.
 - A name is shared by namesakes. Alone it is *uncertain* if the row's other identifiers
-  belong to somebody else, if it is shortened, or if the source says that names alone
-  tell nobody apart. What is uncertain is never erased before a person has decided.
+  belong to somebody else, if it is shortened, if it is turned among other words, or if
+  the source says that names alone tell nobody apart. So is a handle or a number that
+  may be an ordinary word. What is uncertain is never erased by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,9 @@ from unlearn_core.domain.sources import Hit, SearchResult, SourceRecord, Spellin
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
 TEXT = "text"
-_WEAK = frozenset({Spelling.SHORTENED, Spelling.INITIALS})
+_WEAK = frozenset(
+    {Spelling.SHORTENED, Spelling.INITIALS, Spelling.TURNED, Spelling.WORD}
+)
 
 Sifted = Row | int | None
 """A row, a number of rows that concern nobody, or a row that could not be read."""
@@ -30,7 +33,7 @@ class Match:
 
     Attributes:
         hits: Why it matches, sorted; empty if it does not.
-        is_certain: False for a name that may be somebody else's.
+        is_certain: False for what may be somebody else's, or an ordinary word.
     """
 
     hits: tuple[Hit, ...] = ()
@@ -95,9 +98,10 @@ class PeopleMatcher:
         }
 
     def _is_certain(self, row: Row, person: int, why: set[Hit]) -> bool:
-        if {hit.kind for hit in why} != {IdentifierKind.NAME}:
+        strong = {hit.kind for hit in why if hit.spelling not in _WEAK}
+        if strong - {IdentifierKind.NAME}:
             return True
-        if self._spec.reviews_names or all(hit.spelling in _WEAK for hit in why):
+        if self._spec.reviews_names or not strong:
             return False
         agreed = {hit.place for hit in why}
         return not any(

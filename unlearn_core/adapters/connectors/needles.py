@@ -18,9 +18,11 @@ from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
 REGION, REGION_CODE = "DE", "49"
 FEWEST_SIGNS_OF_A_BARE_HANDLE = 6
+FEWEST_SIGNS_OF_A_NUMBER = 4
 SHORT = 5
 """Letters; shorter surnames are parts of too many words."""
 
+_AROUND = "<>()[]{},;:.'\"!?"
 _HANDLE = re.compile(r"@?\w[\w.\-]*")
 _PLAIN = frozenset((string.ascii_lowercase + string.digits).encode())
 _NO_LETTER = re.compile(rb"[^a-z0-9\x80-\xff]+")
@@ -89,19 +91,12 @@ class Needles:
         for run in spelling.runs(plain):
             yield from self._in_words(run)
         if "@" in plain:
-            for address in spelling.addresses(plain):
-                yield from self._found(IdentifierKind.EMAIL, (address,))
+            yield from self._in_addresses(plain)
         if self._owners[IdentifierKind.PHONE]:
             for number in spelling.numbers(plain):
                 yield from self._found(IdentifierKind.PHONE, (number,))
         if self._owners[IdentifierKind.HANDLE]:
-            for token in _HANDLE.findall(plain):
-                handle = token.lstrip("@").rstrip(".-")
-                if (
-                    token.startswith("@")
-                    or len(handle) >= FEWEST_SIGNS_OF_A_BARE_HANDLE
-                ):
-                    yield from self._found(IdentifierKind.HANDLE, (handle,))
+            yield from self._in_handles(plain)
 
     def in_parts(self, values: Sequence[str]) -> Iterator[Found]:
         """Find names whose parts are the whole values of two columns side by side."""
@@ -122,13 +117,13 @@ class Needles:
             if not _is_told(number):
                 yield Probe(_spaced(number))
         for (address,) in self._owners[IdentifierKind.EMAIL]:
-            local, _, domain = address.partition("@")
+            local, _, domain = spelling.as_sifted(address).rpartition("@")
             if domain == spelling.FREE_MAIL:
                 yield Probe(b"\\.?".join(map(_literal, local)))
             else:
                 yield _word(local)
         for (handle,) in self._owners[IdentifierKind.HANDLE]:
-            yield _word(handle)
+            yield _word(spelling.as_sifted(handle))
 
     def numbers(self) -> set[str]:
         """Return numbers to look for, whatever is between their signs."""
@@ -163,6 +158,8 @@ class Needles:
             )
 
     def _add(self, person: int, kind: IdentifierKind, value: str) -> None:
+        # However far apart its words were typed, they are one identifier.
+        value = " ".join(value.split())
         if kind is IdentifierKind.NAME:
             self._families |= spelling.surnames(value)
         for form, how in self._written(kind, value).items():
@@ -178,6 +175,11 @@ class Needles:
             case IdentifierKind.PHONE:
                 forms = spelling.phone_forms(value, region=self._region)
                 return {(form,): Spelling.CANONICAL for form in forms}
+            case IdentifierKind.EMAIL:
+                # As a whole: a part of an odd one is somebody else's mailbox.
+                address = spelling.canonical_email(value)
+                is_one = not address.startswith("@")
+                return {(address,): Spelling.CANONICAL} if is_one else {}
             case _:
                 return dict.fromkeys(_read(kind, value), Spelling.CANONICAL)
 
@@ -185,12 +187,44 @@ class Needles:
         for person, how in self._owners[kind].get(form, {}).items():
             yield person, kind, how
 
+    def _in_addresses(self, plain: str) -> Iterator[Found]:
+        whole = (word.strip(_AROUND) for word in plain.split() if "@" in word)
+        odd = map(spelling.canonical_email, whole)
+        for address in {*spelling.addresses(plain), *odd}:
+            yield from self._found(IdentifierKind.EMAIL, (address,))
+
+    def _in_handles(self, plain: str) -> Iterator[Found]:
+        for token in _HANDLE.findall(plain):
+            handle = token.lstrip("@").rstrip(".-")
+            is_marked = token.startswith("@")
+            if is_marked or len(handle) >= FEWEST_SIGNS_OF_A_BARE_HANDLE:
+                is_word = handle.isalpha() and not is_marked
+                for person, kind, how in self._found(IdentifierKind.HANDLE, (handle,)):
+                    yield person, kind, Spelling.WORD if is_word else how
+
     def _in_words(self, run: list[str]) -> Iterator[Found]:
         for begin, word in enumerate(run):
             for length in self._lengths.get(word, ()):
                 form = tuple(run[begin : begin + length])
+                is_all = len(form) == len(run)
                 for kind in _OF_WORDS:
-                    yield from self._found(kind, form)
+                    for person, _, how in self._found(kind, form):
+                        yield person, kind, _in_prose(form, kind, how, is_all=is_all)
+
+
+def _in_prose(
+    form: Form, kind: IdentifierKind, how: Spelling, *, is_all: bool
+) -> Spelling:
+    """Return what a spelling is worth where other words may stand beside it.
+
+    In "Ada Muster, Ben Example" nobody is called Ben Muster.
+    """
+    if kind is IdentifierKind.CUSTOMER_NUMBER:
+        signs = "".join(form)
+        is_number = any(map(str.isdigit, signs))
+        is_told = is_number and len(signs) >= FEWEST_SIGNS_OF_A_NUMBER
+        return how if is_told else Spelling.WORD
+    return Spelling.TURNED if how is Spelling.ORDER and not is_all else how
 
 
 def _read(kind: IdentifierKind, value: str) -> Collection[Form]:
@@ -205,7 +239,7 @@ def _read(kind: IdentifierKind, value: str) -> Collection[Form]:
         case IdentifierKind.EMAIL:
             plain = spelling.skeleton(value)
             found = {(form,) for form in spelling.addresses(plain)}
-            return found or {(spelling.canonical_email(value.strip()),)}
+            return found | {(spelling.canonical_email(value.strip()),)}
         case IdentifierKind.HANDLE:
             return ((spelling.skeleton(value).strip().lstrip("@").rstrip(".-"),),)
 

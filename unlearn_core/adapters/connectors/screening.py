@@ -135,9 +135,7 @@ def _candidates(kind: IdentifierKind, text: str) -> Iterator[Candidate]:
 
 def _names(text: str) -> Iterator[str]:
     """Yield runs of words, and two words turned if a comma is between them."""
-    words = [
-        word.strip(_AROUND.replace(".", "").replace(",", "")) for word in text.split()
-    ]
+    words = [word.strip(_BRACKETS) for word in text.split()]
     for begin, word in enumerate(words):
         for end in range(begin + 2, min(begin + LONGEST_NAME, len(words)) + 1):
             run = words[begin:end]

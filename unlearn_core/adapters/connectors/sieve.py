@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from unlearn_core.adapters.connectors.digits import Numbers, is_in
 from unlearn_core.adapters.connectors.needles import Needles, Probe
-from unlearn_core.adapters.connectors.spelling import skeleton
+from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
 
 CHUNK_BYTES = 1 << 19
 LONGEST_LINE = 32 << 20
@@ -182,7 +182,6 @@ def _plain(run: bytes) -> bytes:
     """Return what a run of escapes and bytes beyond ASCII says, as a skeleton."""
     try:
         said = skeleton(json.loads(b'"' + run + b'"', strict=False))
-        apart = (sign if sign.isascii() or sign.isalnum() else " " for sign in said)
-        return "".join(apart).replace("\n", " ").encode()
+        return as_sifted(said).replace("\n", " ").encode()
     except (ValueError, UnicodeEncodeError):
         return _UNTOLD

@@ -45,6 +45,7 @@ _CONTRACTED = re.compile(r"([aou])e(?!l?\b)")  # Joel and Samuel have no umlaut
 _EMAIL = re.compile(r"[\w.+\-']+@[\w\-]+(?:\.[\w\-]+)+")
 _DIGITS = re.compile(r"[0-9](?:[^\w\n]{0,3}[0-9]){5,}")
 _ALIKE = re.compile("[0-9]+|[^0-9]+")
+_WHOLE = frozenset({Spelling.AS_WRITTEN, Spelling.TRANSLITERATED})
 _INVISIBLE = frozenset({"Mn", "Me", "Cf"})
 _MOST_DIGITS = 15
 _FEWEST_DIGITS = 6
@@ -61,6 +62,14 @@ def skeleton(text: str) -> str:
         if letter.isascii() or unicodedata.category(letter) not in _INVISIBLE
     )
     return "".join(kept).translate(_LETTERS)
+
+
+def as_sifted(plain: str) -> str:
+    """Return a skeleton as the sieve compares it.
+
+    A sign beyond ASCII that is neither letter nor digit is a space there.
+    """
+    return "".join(sign if sign.isascii() or sign.isalnum() else " " for sign in plain)
 
 
 def words(text: str) -> Words:
@@ -90,7 +99,9 @@ def runs(text: str) -> Iterator[list[str]]:
 
 
 def name_forms(name: str) -> Mapping[Words, Spelling]:
-    """Return the ways to write a name of at least two words, the surest first.
+    """Return the ways to write a name, the surest first.
+
+    One word, or letters alone, are no more than a part of a name.
 
     >>> {" ".join(form): how.value for form, how in name_forms("Zoë Muster").items()}
     ... # doctest: +NORMALIZE_WHITESPACE
@@ -98,13 +109,15 @@ def name_forms(name: str) -> Mapping[Words, Spelling]:
      'muster z': 'initials'}
     """
     forms: dict[Words, Spelling] = {}
-    for written in _writings(name):
-        *given, family = words(written)
-        is_own = words(written) == words(name)
+    for written in map(words, _writings(name)):
+        *given, family = written
+        is_own = written == words(name)
         whole = Spelling.AS_WRITTEN if is_own else Spelling.TRANSLITERATED
+        if not given or all(word.isascii() and len(word) == 1 for word in written):
+            whole = Spelling.SHORTENED
         forms.setdefault((*given, family), whole)
         if given:
-            turned = Spelling.ORDER if is_own else whole
+            turned = Spelling.ORDER if whole in _WHOLE else whole
             forms.setdefault((family, *given), turned)
             for shorter, how in _shorter(tuple(given)):
                 forms.setdefault((*shorter, family), how)
@@ -137,12 +150,12 @@ def canonical_email(address: str) -> str:
     """Return the mailbox that an address leads to.
 
     Letter case and a tag after ``+`` do not matter, nor do dots where the provider
-    says so.
+    says so, unless nothing else is there.
     """
     local, _, domain = skeleton(address).rpartition("@")
-    local = local.partition("+")[0]
+    local = local.partition("+")[0] or local
     if domain in {FREE_MAIL, "googlemail.com"}:
-        local, domain = local.replace(".", ""), FREE_MAIL
+        local, domain = local.replace(".", "") or local, FREE_MAIL
     return f"{local}@{domain}"
 
 

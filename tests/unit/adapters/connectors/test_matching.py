@@ -68,6 +68,8 @@ DOUBTFUL: tuple[Mapping[str, object], ...] = (
     {"name": "Ben Muster", "note": "a friend of Ada Example"},
     {"note": "Yours, A. Example"},
     {"name": "Example, A."},
+    # Nobody here is called Ada Example.
+    {"note": "present: Ben Example, Ada Muster"},
 )
 
 ADA = subject(
@@ -100,6 +102,40 @@ def test_a_row_about_somebody_else_does_not_match(row: Row) -> None:
 def test_a_name_that_other_identifiers_contradict_is_uncertain(row: Row) -> None:
     found = match(ADA, row)
     assert (found.kinds, found.is_certain) == ((NAME,), False)
+
+
+@pytest.mark.parametrize(
+    ("identifiers", "said"),
+    [
+        ({"handle": "sunshine"}, "What a sunshine!"),
+        ({"customer_number": "BERLIN"}, "Berlin is far"),
+        ({"customer_number": "A---"}, "such a day"),
+        ({"name": "Muster -", "handle": "@m_"}, "The Muster is clear."),
+        ({"name": "A I", "handle": "@m_"}, "what a. I do not know"),
+    ],
+)
+def test_what_may_be_an_ordinary_word_is_uncertain(
+    identifiers: dict[str, object], said: str
+) -> None:
+    person = subject(**({"name": "Ben Probe"} | identifiers))
+    found = match(person, {"note": said})
+    assert (bool(found.hits), found.is_certain) == (True, False)
+
+
+def test_a_marked_handle_and_an_odd_one_are_no_ordinary_words() -> None:
+    for handle, said in (("sunshine", "by @sunshine"), ("sun_shine", "by sun_shine")):
+        person = subject(name="Ben Probe", handle=handle)
+        assert match(person, {"note": said}).is_certain
+
+
+def test_an_ordinary_word_does_not_weaken_a_name() -> None:
+    person = subject(name="Ben Probe", handle="sunshine")
+    assert match(person, {"note": "Ben Probe likes sunshine"}).is_certain
+
+
+def test_a_name_that_was_typed_with_many_spaces_is_one() -> None:
+    person = subject(name="Ada" + " " * 20 + "Example", customer_number="C-1001")
+    assert match(person, {"note": "It was Ada Example."}).kinds == (NAME,)
 
 
 def test_a_mail_address_in_text_outweighs_a_foreign_number() -> None:

@@ -40,6 +40,12 @@ def test_a_column_is_compared_by_its_kind() -> None:
     assert not kinds(NEEDLES.in_column(KIND.NAME, "C-1001"))
 
 
+def test_a_part_of_an_odd_address_is_somebody_elses_mailbox() -> None:
+    assert kinds(NEEDLES.in_text("mail (o/x@y.example)!")) == {(2, KIND.EMAIL)}
+    assert not kinds(NEEDLES.in_text("mail x@y.example"))
+    assert not kinds(NEEDLES.in_column(KIND.EMAIL, "x@y.example"))
+
+
 def test_a_short_handle_is_found_in_text_behind_its_sign_only() -> None:
     assert kinds(NEEDLES.in_text("hello @ada.")) == {(2, KIND.HANDLE)}
     assert not kinds(NEEDLES.in_text("hello ada."))

@@ -84,6 +84,24 @@ def test_lines_that_may_concern_somebody_pass(line: bytes) -> None:
     assert sifted(other * 3 + line) == [3, line]
 
 
+@pytest.mark.parametrize(
+    "address", ["+x@y.example", "...@gmail.com", "\u200b@y.example", "a*(b@y.example"]
+)
+def test_an_odd_address_stops_no_search(address: str) -> None:
+    odd = Sieve(Needles([subject(name="Ada Example", email=address)]))
+    line = json.dumps({"email": address}).encode() + b"\n"
+    hit, other = b'{"name": "Ada Example"}\n', b'{"name": "Ben Probe"}\n'
+    is_mailbox = address != "\u200b@y.example"
+    assert sifted(other + line + hit, odd) == [*([1, line] if is_mailbox else [2]), hit]
+
+
+def test_a_sign_that_is_no_letter_is_found_however_it_is_escaped() -> None:
+    fox = Sieve(Needles([subject(name="Ada Example", handle="@zo\U0001f98ax")]))
+    for is_ascii in (True, False):
+        row = json.dumps({"handle": "zo\U0001f98ax"}, ensure_ascii=is_ascii)
+        assert sifted(row.encode() + b"\n", fox) == [row.encode() + b"\n"]
+
+
 def test_others_are_counted_and_never_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     line = b'{"note": "Zeno Muster, K-4712, 030 1234568", broken}\n'
     assert sifted(line * 1000) == [1000]
