@@ -7,7 +7,8 @@
 3. `distrust`: a public key leaves ``trust.json``, and with it everything it signed;
    only for a key that is in wrong hands.
 
-Every step may be repeated, and a crash in between leaves keys that work.
+A step that was done already is refused or changes nothing, and a crash in between
+leaves keys that work.
 """
 
 import json
