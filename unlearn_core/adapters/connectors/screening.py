@@ -33,6 +33,7 @@ _NUMBER = re.compile(r"[0-9A-Z][0-9A-Z\-]{3,}")
 _AROUND = ".,;:!?()[]{}<>\"'"
 _BRACKETS = _AROUND.replace(".", "").replace(",", "")
 _LONGEST_PREFIX = 4
+_TWO = 2
 
 Candidate = tuple[IdentifierKind, str]
 
@@ -62,13 +63,17 @@ class Fingerprints:
 
     def in_column(self, kind: IdentifierKind, value: str) -> Iterator[Found]:
         """Find who is identified by the value of an identifier column."""
-        yield from self._found({(kind, value), *_candidates(kind, value)})
+        turned = _turned(value) if kind is IdentifierKind.NAME else ()
+        yield from self._found({(kind, value), *_candidates(kind, value), *turned})
 
     def in_text(self, text: str) -> Iterator[Found]:
         """Find who is identified by something in a text."""
         yield from self._found(
             {found for kind in IdentifierKind for found in _candidates(kind, text)}
         )
+        is_all = len(text.split()) == _TWO
+        how = Spelling.CANONICAL if is_all else Spelling.TURNED
+        yield from self._found(set(_turned(text)), how)
 
     def in_parts(self, values: Sequence[str]) -> Iterator[Found]:
         """Find names whose parts are the values of two columns side by side."""
@@ -84,10 +89,12 @@ class Fingerprints:
             }
         )
 
-    def _found(self, candidates: Collection[Candidate]) -> Iterator[Found]:
+    def _found(
+        self, candidates: Collection[Candidate], how: Spelling = Spelling.CANONICAL
+    ) -> Iterator[Found]:
         for kind, value in candidates:
             for person in self._known(kind, normalise(kind, value)):
-                yield person, kind, Spelling.CANONICAL
+                yield person, kind, how
 
     def _look_up(self, kind: IdentifierKind, value: str) -> tuple[int, ...]:
         purpose, personal = f"subject:{kind}", Personal(value)
@@ -134,14 +141,20 @@ def _candidates(kind: IdentifierKind, text: str) -> Iterator[Candidate]:
 
 
 def _names(text: str) -> Iterator[str]:
-    """Yield runs of words, and two words turned if a comma is between them."""
+    """Yield runs of words."""
     words = [word.strip(_BRACKETS) for word in text.split()]
-    for begin, word in enumerate(words):
+    for begin in range(len(words)):
         for end in range(begin + 2, min(begin + LONGEST_NAME, len(words)) + 1):
             run = words[begin:end]
             yield " ".join((*run[:-1], run[-1].rstrip(_AROUND)))
-        if word.endswith(",") and begin + 1 < len(words):
-            yield f"{words[begin + 1].rstrip(_AROUND)} {word.rstrip(_AROUND)}"
+
+
+def _turned(text: str) -> Iterator[Candidate]:
+    """Yield two words turned if a comma is between them."""
+    for word, behind in pairwise(text.split()):
+        family, given = word.strip(_BRACKETS), behind.strip(_AROUND)
+        if family.endswith(","):
+            yield IdentifierKind.NAME, f"{given} {family.rstrip(_AROUND)}"
 
 
 def _addresses(text: str) -> Iterator[str]:

@@ -33,7 +33,8 @@ def screened(row: Row, *people: DataSubject, key: Pseudonymiser = KEY) -> Match:
         ({"name": "ADA  example"}, {KIND.NAME}),
         ({"customer": "c-1001", "name": "A. Married"}, {KIND.CUSTOMER_NUMBER}),
         ({"note": "It was Ada Example."}, {KIND.NAME}),
-        ({"note": "present: Example, Ada (late)"}, {KIND.NAME}),
+        ({"note": "Example, Ada"}, {KIND.NAME}),
+        ({"name": "Example, Ada"}, {KIND.NAME}),
         ({"first": "Ada", "last": "Example"}, {KIND.NAME}),
         ({"note": "<ada+news@example.ORG>"}, {KIND.EMAIL}),
         ({"note": "account C 1001, or c-1001!"}, {KIND.CUSTOMER_NUMBER}),
@@ -62,8 +63,16 @@ def test_others_are_not(row: Row) -> None:
     assert screened(row) == Match()
 
 
-def test_a_namesake_is_uncertain() -> None:
-    match = screened({"name": "Ada Example", "customer": "C-9999"})
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"name": "Ada Example", "customer": "C-9999"},
+        {"note": "present: Example, Ada (late)"},
+        {"note": "present: Ben Example, Ada Muster"},
+    ],
+)
+def test_a_possible_namesake_is_uncertain(row: Row) -> None:
+    match = screened(row)
     assert (set(match.kinds), match.is_certain) == ({KIND.NAME}, False)
 
 
