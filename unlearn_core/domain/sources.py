@@ -34,7 +34,7 @@ class Spelling(StrEnum):
     """How an identifier is written where it was found.
 
     `TURNED` is a surname before the given name among other words, as in a list of
-    several people; `WORD` is what may be an ordinary word.
+    several people; `WORD` is what may be an ordinary word or number.
     """
 
     AS_WRITTEN = "as_written"

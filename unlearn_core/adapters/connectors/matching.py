@@ -6,7 +6,7 @@
 - A name is shared by namesakes. Alone it is *uncertain* if the row's other identifiers
   belong to somebody else, if it is shortened, if it is turned among other words, or if
   the source says that names alone tell nobody apart. So is a handle or a number that
-  may be an ordinary word. What is uncertain is never erased by itself.
+  may be an ordinary one. What is uncertain is never erased by itself.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

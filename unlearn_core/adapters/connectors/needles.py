@@ -19,6 +19,9 @@ from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 REGION, REGION_CODE = "DE", "49"
 FEWEST_SIGNS_OF_A_BARE_HANDLE = 6
 FEWEST_SIGNS_OF_A_NUMBER = 4
+FEWEST_DIGITS_OF_A_PHONE = 8
+"""Shorter ones may be any number."""
+
 SHORT = 5
 """Letters; shorter surnames are parts of too many words."""
 
@@ -93,8 +96,7 @@ class Needles:
         if "@" in plain:
             yield from self._in_addresses(plain)
         if self._owners[IdentifierKind.PHONE]:
-            for number in spelling.numbers(plain):
-                yield from self._found(IdentifierKind.PHONE, (number,))
+            yield from self._in_numbers(plain)
         if self._owners[IdentifierKind.HANDLE]:
             yield from self._in_handles(plain)
 
@@ -192,6 +194,12 @@ class Needles:
         odd = map(spelling.canonical_email, whole)
         for address in {*spelling.addresses(plain), *odd}:
             yield from self._found(IdentifierKind.EMAIL, (address,))
+
+    def _in_numbers(self, plain: str) -> Iterator[Found]:
+        for number in spelling.numbers(plain):
+            is_long = len(number) >= FEWEST_DIGITS_OF_A_PHONE
+            for person, kind, how in self._found(IdentifierKind.PHONE, (number,)):
+                yield person, kind, how if is_long else Spelling.WORD
 
     def _in_handles(self, plain: str) -> Iterator[Found]:
         for token in _HANDLE.findall(plain):

@@ -110,6 +110,7 @@ def test_a_name_that_other_identifiers_contradict_is_uncertain(row: Row) -> None
         ({"handle": "sunshine"}, "What a sunshine!"),
         ({"customer_number": "BERLIN"}, "Berlin is far"),
         ({"customer_number": "A---"}, "such a day"),
+        ({"phone": "555 010"}, "invoice 555010 is due"),
         ({"name": "Muster -", "handle": "@m_"}, "The Muster is clear."),
         ({"name": "A I", "handle": "@m_"}, "what a. I do not know"),
     ],
