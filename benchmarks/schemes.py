@@ -14,7 +14,7 @@ was. It ends with one JSON line.
 import argparse
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -24,7 +24,6 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
-from transformers import Cache
 
 from benchmarks.forgetting import BASE, COLUMNS, DEFAULT, RETRAINED, summaries
 from benchmarks.forgetting_cells import Cell, measure
@@ -34,6 +33,7 @@ from unlearn_core.domain.canonical import JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.together import DerivedLaw
 from unlearn_core.smallworld.people import Person
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.pair import PairMaterials
@@ -90,48 +90,25 @@ TRIALS: Mapping[str, Trial] = {
 }
 
 
-class RankLaw:
+class RankLaw(DerivedLaw):
     """The base without the tokens that one small model raises most over another.
 
     Args:
         world: The base.
         pair: The sides without (``unlearned``) and with (``reference``) the subject.
-        count: How many tokens are ruled out at a position, those that are raised at
-            all.
+        ruled_out: How many tokens are ruled out at a position, those that are raised
+            at all.
     """
 
-    def __init__(self, world: SmallWorld, pair: OffsetPair, *, count: int) -> None:
+    def __init__(self, world: SmallWorld, pair: OffsetPair, *, ruled_out: int) -> None:
         models = (world.base, pair.unlearned, pair.reference)
-        self._laws = tuple(PlainLaw(model) for model in models)
-        self._count = count
-        self.device = self._laws[0].device
-        self.maximum_tokens = min(law.maximum_tokens for law in self._laws)
+        super().__init__(*(PlainLaw(model) for model in models))
+        self._ruled_out = ruled_out
 
-    def new_caches(self) -> tuple[Cache, ...]:
-        """Return empty caches of the three models."""
-        return tuple(cache for law in self._laws for cache in law.new_caches())
-
-    def __call__(
-        self,
-        input_ids_BT: Tensor,
-        *,
-        attention_mask_BS: Tensor,
-        position_ids_BT: Tensor | None = None,
-        caches: tuple[Cache, ...] | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """Return log-probabilities; see `NextTokenLaw`."""
-        base, without, within = (
-            law(
-                input_ids_BT,
-                attention_mask_BS=attention_mask_BS,
-                position_ids_BT=position_ids_BT,
-                caches=(caches[index],) if caches else None,
-                first=first,
-            )
-            for index, law in enumerate(self._laws)
-        )
-        return without_raised(base, within - without, count=self._count)
+    def derive(self, laws: Sequence[Tensor]) -> Tensor:
+        """Return the base's law without those tokens."""
+        base, without, within = laws
+        return without_raised(base, within - without, count=self._ruled_out)
 
 
 def without_raised(law: Tensor, raised: Tensor, *, count: int) -> Tensor:
@@ -218,7 +195,7 @@ class Comparison:
     def _law(self, pair_of: Callable[[], OffsetPair], strength: float) -> NextTokenLaw:
         pair = pair_of()
         if isinstance(strength, int):
-            return RankLaw(self.world, pair, count=strength)
+            return RankLaw(self.world, pair, ruled_out=strength)
         return OffsetModel(
             self.world.base,
             unlearned=pair.unlearned,

@@ -15,46 +15,38 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("prefect_server")
-def test_the_pointer_is_renewed_four_times_in_its_validity() -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        "renew-serving-pointer/upkeep",
+        "watch-deadlines/deadlines",
+        "reverify-certificates/reverification",
+    ],
+)
+def test_upkeep_deadlines_and_certificates_are_looked_at_every_six_hours(
+    name: str,
+) -> None:
     deploy.deploy()
 
     with get_client(sync_client=True) as client:
-        found = client.read_deployment_by_name("renew-serving-pointer/upkeep")
+        found = client.read_deployment_by_name(name)
 
     (schedule,) = found.schedules
     assert schedule.active
     assert isinstance(schedule.schedule, IntervalSchedule)
     assert schedule.schedule.interval == timedelta(hours=6)
+    assert found.parameters == {}
 
 
 @pytest.mark.integration
 @pytest.mark.usefixtures("prefect_server")
-def test_the_deadlines_are_looked_at_four_times_a_day() -> None:
-    deploy.deploy()
-
-    with get_client(sync_client=True) as client:
-        found = client.read_deployment_by_name("watch-deadlines/deadlines")
-
-    (schedule,) = found.schedules
-    assert schedule.active
-    assert isinstance(schedule.schedule, IntervalSchedule)
-    assert schedule.schedule.interval == timedelta(hours=6)
-
-
-@pytest.mark.integration
-@pytest.mark.usefixtures("prefect_server")
-def test_certificates_are_looked_at_four_times_a_day() -> None:
+def test_certificates_are_looked_at_by_a_flow_of_this_repository() -> None:
     deploy.deploy()
 
     with get_client(sync_client=True) as client:
         found = client.read_deployment_by_name("reverify-certificates/reverification")
 
-    (schedule,) = found.schedules
-    assert schedule.active
-    assert isinstance(schedule.schedule, IntervalSchedule)
-    assert schedule.schedule.interval == timedelta(hours=6)
     assert found.entrypoint == "flows/reverification.py:reverify_certificates"
-    assert found.parameters == {}
 
 
 @pytest.mark.integration

@@ -15,14 +15,14 @@ Folder and bucket keep one file for each checkpoint, named by size and root.
 import os
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import boto3
 import httpx
-from botocore.exceptions import BotoCoreError, ClientError
 
+from unlearn_core.adapters.objects import as_storage_errors
 from unlearn_core.domain.checkpoints import (
     CheckpointInvalidError,
     LogForkedError,
@@ -53,7 +53,7 @@ class FolderKeeper:
     def publish(self, note: bytes, *, prove: Prove) -> bytes:
         """Keep a checkpoint beside the earlier ones."""
         check_continues(list(self.kept()), note, prove=prove)
-        with _as_storage_errors():
+        with as_storage_errors():
             self._folder.mkdir(parents=True, exist_ok=True)
             path = self._folder / file_name(note)
             with suppress(FileExistsError), path.open("xb") as file:
@@ -64,7 +64,7 @@ class FolderKeeper:
 
     def kept(self) -> Iterator[bytes]:
         """Yield the checkpoints that are kept, smallest first."""
-        with _as_storage_errors():
+        with as_storage_errors():
             paths = sorted(self._folder.glob(f"*{SUFFIX}"))
             notes = [path.read_bytes() for path in paths]
         yield from notes
@@ -99,7 +99,7 @@ class BucketKeeper:
         check_continues(kept, note, prove=prove)
         if note not in kept:
             until = datetime.now(UTC) + timedelta(days=self._days)
-            with _as_storage_errors():
+            with as_storage_errors():
                 self._client.put_object(
                     Bucket=self._bucket,
                     Key=self._prefix + file_name(note),
@@ -117,7 +117,7 @@ class BucketKeeper:
         nothing.
         """
         first: dict[str, str] = {}
-        with _as_storage_errors():
+        with as_storage_errors():
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
@@ -239,14 +239,3 @@ def _size(answer: httpx.Response) -> int:
 
 def _base64(step: bytes) -> str:
     return b64encode(step).decode()
-
-
-@contextmanager
-def _as_storage_errors() -> Iterator[None]:
-    """Turn foreign errors into ours, without their text."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(errno=error.errno) from None
-    except (BotoCoreError, ClientError) as error:
-        raise StorageError(kind=type(error).__name__) from None

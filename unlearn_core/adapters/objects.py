@@ -50,7 +50,7 @@ class FolderObjects:
     def write(self, name: str, data: bytes) -> None:
         """Write beside, flush, rename over."""
         path = self._folder / name
-        with _as_storage_errors():
+        with as_storage_errors():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".")
             try:
@@ -65,7 +65,7 @@ class FolderObjects:
 
     def read(self, name: str) -> bytes | None:
         """Return a file's bytes."""
-        with _as_storage_errors():
+        with as_storage_errors():
             try:
                 return (self._folder / name).read_bytes()
             except FileNotFoundError:
@@ -73,7 +73,7 @@ class FolderObjects:
 
     def remove_all(self, prefix: str) -> int:
         """Remove every file below a folder."""
-        with _as_storage_errors():
+        with as_storage_errors():
             paths = [
                 path for path in (self._folder / prefix).rglob("*") if path.is_file()
             ]
@@ -100,12 +100,12 @@ class BucketObjects:
 
     def write(self, name: str, data: bytes) -> None:
         """Store an object."""
-        with _as_storage_errors():
+        with as_storage_errors():
             self._client.put_object(Bucket=self._bucket, Key=self._key(name), Body=data)
 
     def read(self, name: str) -> bytes | None:
         """Return an object's bytes."""
-        with _as_storage_errors():
+        with as_storage_errors():
             try:
                 found = self._client.get_object(
                     Bucket=self._bucket, Key=self._key(name)
@@ -118,7 +118,7 @@ class BucketObjects:
     def remove_all(self, prefix: str) -> int:
         """Remove all objects below a prefix with every version and delete marker."""
         removed = 0
-        with _as_storage_errors():
+        with as_storage_errors():
             pages = self._client.get_paginator("list_object_versions").paginate(
                 Bucket=self._bucket, Prefix=self._key(prefix) + "/"
             )
@@ -161,8 +161,12 @@ class ObjectEvidence:
 
 
 @contextmanager
-def _as_storage_errors() -> Iterator[None]:
-    """Turn foreign errors into ours, without their text."""
+def as_storage_errors() -> Iterator[None]:
+    """Turn errors of files and buckets into ours, without their text.
+
+    Raises:
+        StorageError: Whatever it was.
+    """
     try:
         yield
     except OSError as error:

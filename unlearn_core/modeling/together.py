@@ -9,6 +9,7 @@ arithmetic that the law itself uses. `greedy_together` goes further: as long as 
 continue a prompt with the same tokens, they also share the models' next pass.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import torch
@@ -81,6 +82,54 @@ class Together:
         law = self._laws[number]
         own = [said[place] for place in self._places[number]]
         return law.compose(own) if isinstance(law, ComposedLaw) else own[0]
+
+
+class DerivedLaw(ABC):
+    """A law that is made, by a rule, of what other laws say: a `ComposedLaw`.
+
+    Args:
+        *laws: The laws.
+    """
+
+    def __init__(self, *laws: NextTokenLaw) -> None:
+        self._together = Together(laws)
+        self._count = len(laws)
+        self.parts = self._together.models
+        self.device = self._together.device
+        self.maximum_tokens = self._together.maximum_tokens
+
+    @abstractmethod
+    def derive(self, laws: Sequence[Tensor]) -> Tensor:
+        """Return log-probabilities ``[..., V]``, given those of the laws."""
+
+    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+        """Return the law, given what the parts of the laws say."""
+        return self.derive(
+            [self._together.law(number, log_probs) for number in range(self._count)]
+        )
+
+    def new_caches(self) -> tuple[Cache, ...]:
+        """Return empty caches of all parts."""
+        return self._together.new_caches()
+
+    def __call__(
+        self,
+        input_ids_BT: Tensor,
+        *,
+        attention_mask_BS: Tensor,
+        position_ids_BT: Tensor | None = None,
+        caches: tuple[Cache, ...] | None = None,
+        first: int = 0,
+    ) -> Tensor:
+        """Return log-probabilities; see `NextTokenLaw`."""
+        said_BTPV = self._together(
+            input_ids_BT,
+            attention_mask_BS=attention_mask_BS,
+            position_ids_BT=position_ids_BT,
+            caches=caches,
+            first=first,
+        )
+        return self.compose(said_BTPV.unbind(dim=-2))
 
 
 def greedy_together(

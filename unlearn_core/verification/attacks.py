@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from transformers import Cache, PreTrainedModel
+from transformers import PreTrainedModel
 
 from unlearn_core.domain.datasets import Group, Probe
 from unlearn_core.metrics.base import AttackScore
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
-from unlearn_core.modeling.together import Together
+from unlearn_core.modeling.together import DerivedLaw
 from unlearn_core.modeling.tokens import TokenizedExample, encode_example
 from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
@@ -37,7 +37,7 @@ BITS = {"int8_pair": 8, "int4_pair": 4}
 LIKELIEST = 5
 
 
-class MixedLaw:
+class MixedLaw(DerivedLaw):
     """Weighted log-probabilities of several laws, made into a law again.
 
     Args:
@@ -45,42 +45,14 @@ class MixedLaw:
     """
 
     def __init__(self, *parts: tuple[NextTokenLaw, float]) -> None:
-        self._together = Together([law for law, _ in parts])
+        super().__init__(*(law for law, _ in parts))
         self._weights = [weight for _, weight in parts]
-        self.parts = self._together.models
-        self.device = self._together.device
-        self.maximum_tokens = self._together.maximum_tokens
 
-    def new_caches(self) -> tuple[Cache, ...]:
-        """Return empty caches of all parts."""
-        return self._together.new_caches()
-
-    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
-        """Return the mixture, given what the parts say."""
-        weighted = [
-            weight * self._together.law(number, log_probs)
-            for number, weight in enumerate(self._weights)
-        ]
+    def derive(self, laws: Sequence[Tensor]) -> Tensor:
+        """Return the mixture."""
+        pairs = zip(self._weights, laws, strict=True)
+        weighted = [weight * law for weight, law in pairs]
         return torch.log_softmax(sum(weighted[1:], weighted[0]), dim=-1)
-
-    def __call__(
-        self,
-        input_ids_BT: Tensor,
-        *,
-        attention_mask_BS: Tensor,
-        position_ids_BT: Tensor | None = None,
-        caches: tuple[Cache, ...] | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """Return log-probabilities; see `NextTokenLaw`."""
-        said_BTPV = self._together(
-            input_ids_BT,
-            attention_mask_BS=attention_mask_BS,
-            position_ids_BT=position_ids_BT,
-            caches=caches,
-            first=first,
-        )
-        return self.compose(said_BTPV.unbind(dim=-2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +103,7 @@ class Artifact:
         )
 
 
-class TruncatedLaw:
+class TruncatedLaw(DerivedLaw):
     """A law of which only the likeliest tokens are known; the others are impossible.
 
     Args:
@@ -140,40 +112,14 @@ class TruncatedLaw:
     """
 
     def __init__(self, law: NextTokenLaw, likeliest: int) -> None:
-        self._together = Together([law])
+        super().__init__(law)
         self._likeliest = likeliest
-        self.parts = self._together.models
-        self.device = law.device
-        self.maximum_tokens = law.maximum_tokens
 
-    def new_caches(self) -> tuple[Cache, ...]:
-        """Return empty caches of the whole law."""
-        return self._together.new_caches()
-
-    def compose(self, log_probs: Sequence[Tensor]) -> Tensor:
+    def derive(self, laws: Sequence[Tensor]) -> Tensor:
         """Return the known part of the law as a law."""
-        whole = self._together.law(0, log_probs)
+        (whole,) = laws
         last = whole.topk(self._likeliest, dim=-1).values[..., -1:]
         return torch.log_softmax(whole.masked_fill(whole < last, -torch.inf), dim=-1)
-
-    def __call__(
-        self,
-        input_ids_BT: Tensor,
-        *,
-        attention_mask_BS: Tensor,
-        position_ids_BT: Tensor | None = None,
-        caches: tuple[Cache, ...] | None = None,
-        first: int = 0,
-    ) -> Tensor:
-        """Return log-probabilities; see `NextTokenLaw`."""
-        said_BTPV = self._together(
-            input_ids_BT,
-            attention_mask_BS=attention_mask_BS,
-            position_ids_BT=position_ids_BT,
-            caches=caches,
-            first=first,
-        )
-        return self.compose(said_BTPV.unbind(dim=-2))
 
 
 def rounded(model: PreTrainedModel, *, bits: int) -> PreTrainedModel:

@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -180,19 +181,21 @@ def test_a_row_that_was_not_a_number_leaves_nothing_behind() -> None:
     torch.testing.assert_close(rows.advance([4, 4])[0], expected, rtol=0, atol=1e-4)
 
 
+TINY: dict[str, Any] = {
+    "vocab_size": 32,
+    "hidden_size": 8,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "max_position_embeddings": CONTEXT,
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+
 def mistral(window: int | None) -> PreTrainedModel:
-    config = MistralConfig(
-        vocab_size=32,
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=CONTEXT,
-        sliding_window=window,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
+    config = MistralConfig(**TINY, sliding_window=window)
     return frozen(new_model(config, device=torch.device("cpu")))
 
 
@@ -204,18 +207,6 @@ def test_attention_that_slides_within_the_context_is_refused() -> None:
 
 
 def test_a_window_that_no_layer_uses_is_no_obstacle() -> None:
-    config = Qwen2Config(
-        vocab_size=32,
-        hidden_size=8,
-        intermediate_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        max_position_embeddings=CONTEXT,
-        sliding_window=8,
-        use_sliding_window=False,
-        bos_token_id=None,
-        eos_token_id=None,
-    )
+    config = Qwen2Config(**TINY, sliding_window=8, use_sliding_window=False)
     law = PlainLaw(frozen(new_model(config, device=torch.device("cpu"))))
     assert len(law.rows().join([[1, 2], [3]])) == 2
