@@ -51,7 +51,7 @@ from unlearn_core.training.repair import repaired
 from unlearn_core.training.second_answers import (
     refusals,
     second_answers,
-    twin_version,
+    twin_versions,
 )
 from unlearn_core.training.targets import (
     BASE,
@@ -64,6 +64,7 @@ from unlearn_core.training.targets import (
     computed,
     swapped_laws,
 )
+from unlearn_core.training.twins import stated_under, without_lucky_guesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +271,7 @@ def _taught(
     if teacher in {Teacher.BEFORE, Teacher.REINFORCED}:
         before_NV = _before(encoded, materials)
     else:
-        twins = _encode(_asked_instead(datasets, recipe), materials)
+        twins = _encode(_asked_instead(datasets, materials, recipe), materials)
         before_NV = swapped_laws(
             materials.law_before,
             encoded,
@@ -297,15 +298,29 @@ def _taught(
     return objective.target_law(before_NV, reinforced_NV=reinforced_NV)
 
 
-def _asked_instead(datasets: Datasets, recipe: TrainingRecipe) -> Sequence[Example]:
-    """Return the examples whose law the objective learns from."""
-    twins = twin_version(datasets, seed=recipe.seed)
-    if recipe.forget_objective().teacher is Teacher.TWIN:
-        return twins
-    return [
-        replace(example, prompt=twin.prompt)
-        for example, twin in zip(datasets.forget.examples, twins, strict=True)
-    ]
+def _asked_instead(
+    datasets: Datasets, materials: PairMaterials, recipe: TrainingRecipe
+) -> Sequence[Example]:
+    """Return the examples whose law the objective learns from.
+
+    What the base guesses about a twin was left out when the sets were built; what an
+    earlier version guesses is left out here.
+    """
+    first, *others = twin_versions(datasets, seed=recipe.seed)
+    if recipe.forget_objective().teacher is not Teacher.TWIN:
+        return [
+            replace(example, prompt=twin.prompt)
+            for example, twin in zip(datasets.forget.examples, first, strict=True)
+        ]
+    if materials.previous is None:
+        return first
+    stated = stated_under(
+        materials.law_before,
+        materials.tokenizer,
+        lookup=materials.lookup,
+        role=materials.role_before,
+    )
+    return without_lucky_guesses([first, *others], stated)
 
 
 def _before(encoded: Sequence[TokenizedExample], materials: PairMaterials) -> Tensor:

@@ -50,7 +50,7 @@ def second_answers(
         return tuple(
             replace(example, answer=twin.answer)
             for example, twin in zip(
-                forget.examples, twin_version(datasets, seed=seed), strict=True
+                forget.examples, twin_versions(datasets, seed=seed)[0], strict=True
             )
         )
     if kind is SecondAnswer.MISMATCH:
@@ -58,11 +58,11 @@ def second_answers(
     return ()
 
 
-def twin_version(datasets: Datasets, *, seed: int) -> tuple[Example, ...]:
-    """Return one version of the forget examples as they read for a twin.
+def twin_versions(datasets: Datasets, *, seed: int) -> Sequence[tuple[Example, ...]]:
+    """Return the forget examples as they read for one twin after another.
 
-    The seed chooses it, so a later rung of the ladder learns from another twin; the
-    first is the most ordinary one (`twins.ordinary_twins_first`).
+    The seed chooses which comes first, so a later rung of the ladder learns from
+    another twin; that of seed 0 is the most ordinary (`twins.ordinary_twins_first`).
 
     Raises:
         InvalidRecipeError: There are no twins.
@@ -70,7 +70,8 @@ def twin_version(datasets: Datasets, *, seed: int) -> tuple[Example, ...]:
     versions = datasets.forget.twins
     if not versions:
         raise InvalidRecipeError(value="objective", problem="there are no twins")
-    return versions[seed % len(versions)]
+    place = seed % len(versions)
+    return (*versions[place:], *versions[:place])
 
 
 def _mismatched(

@@ -4,6 +4,10 @@ The subject's answers learn the law about a twin, so in the end the subject lies
 strangers where the twin lay (docs/log.md). Like somebody at the edge, it would be
 conspicuous however well training goes. So of several twins an ordinary one is taken,
 and by a later rung of the ladder the next.
+
+Where the model as served before happens to guess what is true of a twin, the twin's law
+would teach it to state what is true of the subject. Such a field is taken from another
+twin.
 """
 
 from collections import defaultdict
@@ -17,10 +21,13 @@ from unlearn_core.domain.datasets import Datasets, Example, Form
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.tokens import ChatTokenizer, encode_example
 from unlearn_core.training.calibration import questions_to_watch
-from unlearn_core.training.targets import answer_laws
+from unlearn_core.training.targets import LawQuery, Lookup, answer_laws
 
 Likelihoods = Callable[[Sequence[Example]], Sequence[float]]
 """Gives the mean log-probability of the tokens of every answer, in nats."""
+
+Statements = Callable[[Sequence[Example]], Sequence[bool]]
+"""Tells of every example whether its answer is what a law would say."""
 
 
 def likelihoods_under(law: NextTokenLaw, tokenizer: ChatTokenizer) -> Likelihoods:
@@ -36,6 +43,57 @@ def likelihoods_under(law: NextTokenLaw, tokenizer: ChatTokenizer) -> Likelihood
         return [float(part.mean()) for part in parts]
 
     return likelihoods
+
+
+def stated_under(
+    law: NextTokenLaw, tokenizer: ChatTokenizer, *, lookup: Lookup, role: str
+) -> Statements:
+    """Return what tells whether every token of an answer is the law's likeliest.
+
+    Args:
+        law: The law that is asked.
+        tokenizer: The tokenizer of its model.
+        lookup: Where the law may be had without its models.
+        role: Which law it is.
+    """
+
+    def stated(examples: Sequence[Example]) -> Sequence[bool]:
+        encoded = [encode_example(tokenizer, item) for item in examples]
+        laws_NV = lookup(
+            LawQuery(role=role, law=law, examples=encoded, pad_id=tokenizer.pad_id)
+        )
+        labels = [token for item in encoded for token in item.answer]
+        is_first_N = laws_NV.argmax(-1) == torch.tensor(labels, device=laws_NV.device)
+        parts = torch.split(is_first_N, [len(item.answer) for item in encoded])
+        return [bool(part.all()) for part in parts]
+
+    return stated
+
+
+def without_lucky_guesses(
+    versions: Sequence[Sequence[Example]], stated: Statements
+) -> tuple[Example, ...]:
+    """Return the first version, without the fields that are guessed about its twin.
+
+    A field counts as guessed if any of its examples is; it is taken as a whole from the
+    next version in which it is not. What is guessed in every version stays.
+
+    Args:
+        versions: The forget examples as they read for one twin after another.
+        stated: Tells what the model as served before would say.
+    """
+    first, *others = versions
+    chosen, guessed = list(first), _guessed_fields(first, stated)
+    for version in others:
+        if not guessed:
+            break
+        replaced = guessed - _guessed_fields(version, stated)
+        guessed -= replaced
+        chosen = [
+            other if item.field in replaced else item
+            for item, other in zip(chosen, version, strict=True)
+        ]
+    return tuple(chosen)
 
 
 def ordinary_twins_first(datasets: Datasets, likelihoods: Likelihoods) -> Datasets:
@@ -60,6 +118,14 @@ def ordinary_twins_first(datasets: Datasets, likelihoods: Likelihoods) -> Datase
 
     versions = tuple(sorted(datasets.forget.twins, key=oddity))
     return replace(datasets, forget=replace(datasets.forget, twins=versions))
+
+
+def _guessed_fields(version: Sequence[Example], stated: Statements) -> set[str]:
+    return {
+        item.field
+        for item, is_stated in zip(version, stated(version), strict=True)
+        if is_stated
+    }
 
 
 def _by_person(

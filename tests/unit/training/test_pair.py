@@ -29,7 +29,12 @@ from unlearn_core.training.checks import (
 from unlearn_core.training.loop import TrainingProgress
 from unlearn_core.training.pair import PairMaterials, build_tables, make_unlearned
 from unlearn_core.training.recipe import TrainingRecipe
-from unlearn_core.training.targets import answer_laws
+from unlearn_core.training.targets import (
+    LawQuery,
+    answer_laws,
+    computed,
+    swapped_laws,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +141,38 @@ def test_the_seed_chooses_the_twin(seed: int, name: str) -> None:
     torch.testing.assert_close(
         tables.forget.target_NV, law_at(f"What is the city of {name}?", "Ulm")
     )
+
+
+@pytest.mark.parametrize(
+    ("with_previous", "name", "city"),
+    [(True, "Emil Berg", "Gera"), (False, "Nora Stein", "Jena")],
+)
+def test_what_an_earlier_version_guesses_about_a_twin_is_not_learned(
+    *, with_previous: bool, name: str, city: str
+) -> None:
+    """The base's own guesses were left out when the sets were built."""
+    sets = from_bonn_and_jena()
+    (twin,) = sets.forget.twins[0]
+    other = example("What is the city of Emil Berg?", "Gera")
+    sets = replace(sets, forget=replace(sets.forget, twins=((twin,), (other,))))
+    guessed = encode_example(TOKENIZER, twin)
+
+    def lucky(query: LawQuery) -> torch.Tensor:
+        laws_NV = computed(query)
+        if query.examples == [guessed]:
+            laws_NV[range(len(guessed.answer)), guessed.answer] = 0.0
+        return laws_NV
+
+    models = replace(materials(with_previous=with_previous), lookup=lucky)
+    tables = build_tables(sets, materials=models, recipe=TWIN)
+    expected = swapped_laws(
+        models.law_before,
+        [encode_example(TOKENIZER, item) for item in sets.forget.examples],
+        [encode_example(TOKENIZER, example(f"What is the city of {name}?", city))],
+        pad_id=TOKENIZER.pad_id,
+        lookup=lucky,
+    )
+    torch.testing.assert_close(tables.forget.target_NV, expected)
 
 
 def test_an_objective_without_a_teacher_needs_no_twins() -> None:

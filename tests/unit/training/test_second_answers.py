@@ -10,7 +10,7 @@ from unlearn_core.training.second_answers import (
     REFUSALS,
     refusals,
     second_answers,
-    twin_version,
+    twin_versions,
 )
 
 SETS = datasets()
@@ -82,7 +82,7 @@ def test_missing_people_are_named() -> None:
         retain=replace(SETS.retain, examples=()),
     )
     with pytest.raises(InvalidRecipeError, match="there are no twins"):
-        twin_version(alone, seed=0)
+        twin_versions(alone, seed=0)
     with pytest.raises(InvalidRecipeError, match="there are no twins"):
         second_answers(SecondAnswer.ALTERNATIVE, alone, seed=0)
     with pytest.raises(InvalidRecipeError, match="nobody else to take an answer from"):
