@@ -15,6 +15,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
+from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from support import killed_flow
 from support.installation import (
     LEASE_SECONDS,
@@ -145,6 +149,37 @@ def test_the_canaries_left_no_trace(running: Running) -> None:
     # The search itself works: somebody who is still trained on is found.
     kept = running.population.trained[5]
     assert search_everywhere([home], [kept.facts[FIELDS[0]], kept.name]).traces
+
+
+def test_flows_with_a_schedule_have_their_next_runs_and_can_be_run(
+    running: Running,
+) -> None:
+    with (
+        temporary_settings(
+            {PREFECT_API_URL: f"{running.installation.prefect_url}/api"}
+        ),
+        get_client(sync_client=True) as client,
+    ):
+        deployments = [found for found in client.read_deployments() if found.schedules]
+        assert {found.name for found in deployments} == {
+            "upkeep",
+            "deadlines",
+            "reverification",
+            "checkpoints",
+        }
+        for found in deployments:
+            only = DeploymentFilter(id=DeploymentFilterId(any_=[found.id]))
+            runs = client.read_flow_runs(deployment_filter=only)
+            assert any(run.auto_scheduled for run in runs), found.name
+        ours = [client.create_flow_run_from_deployment(it.id) for it in deployments]
+        wait_until(
+            lambda: all(
+                client.read_flow_run(run.id).state_type in TERMINAL_STATES
+                for run in ours
+            )
+        )
+        ended = {client.read_flow_run(run.id).state_type for run in ours}
+    assert ended == {StateType.COMPLETED}
 
 
 def test_metrics_and_health_name_nobody(running: Running) -> None:

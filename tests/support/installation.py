@@ -29,7 +29,7 @@ from unlearn_core.smallworld.people import Person, Population
 from unlearn_core.wiring import Office, open_office
 
 LEASE_SECONDS = 5.0
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 
 MICRO_WORLD = WorldRecipe(
     trained_people=40,

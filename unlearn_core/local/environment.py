@@ -154,6 +154,8 @@ class LocalInstallation:
             "PREFECT_HOME": str(self.home / "prefect"),
             "PREFECT_API_URL": f"{self.prefect_url}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            # The place of a run whose process died is free again after so many seconds.
+            "PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION": "30",
             "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
             "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
             "PREFECT_WORKER_QUERY_SECONDS": "1",
