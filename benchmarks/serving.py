@@ -11,9 +11,10 @@ rows:
 
 Ratios are of medians to the bare base, speculative ones of the mean; the clock is the
 processor time of the thread, which other processes hardly change. Greedy answers of all
-kinds are compared token by token. Then 32 streams are answered through the engine (by
-wall clock), beside the bare base in the engine and in the continuous batching and
-`generate` of transformers.
+kinds are compared token by token. Pairs that were trained by adapters are timed with
+thin matrices and with full ones (`serving_adapters`). Then 32 streams are answered
+through the engine (by wall clock), beside the bare base in the engine and in the
+continuous batching and `generate` of transformers.
 
 It ends with one JSON line. ``limit`` is 1 + 1.6 size_ratio + .05, where size_ratio is
 the parameters of both halves over those of the base.
@@ -34,6 +35,7 @@ from rich.progress import Progress
 from rich.table import Table
 from transformers import ContinuousBatchingConfig, GenerationConfig, PreTrainedModel
 
+from benchmarks.serving_adapters import RANKS, SIZES, time_adapters
 from benchmarks.serving_models import Models, Shapes, Size, build
 from unlearn_core.modeling.generation import Decoder, Sampling
 from unlearn_core.modeling.laws import PlainLaw
@@ -55,6 +57,7 @@ KINDS = ("base", "naive", "fused", "speculative")
 STEPS = 3
 """Steps of one kind before the next kind's turn."""
 
+ADAPTER_STEPS = 24
 PROMPT_TOKENS = 24
 STREAMS, STREAM_TOKENS = 32, 32
 NO_END, PAD = -1, 0
@@ -251,6 +254,7 @@ def line(
     seconds: dict[int, dict[str, float]],
     found: dict[int, dict[str, Any]],
     streams32: dict[str, float],
+    adapters: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return what is printed."""
 
@@ -275,6 +279,7 @@ def line(
             for rows, times in seconds.items()
         },
         "streams32": {name: round(rate, 1) for name, rate in streams32.items()},
+        "adapters": {"ranks": RANKS, "of_full_matrices": list(adapters)},
     }
 
 
@@ -289,7 +294,7 @@ def main() -> None:
     models = build(SHAPES)
     seconds, found = {}, {}
     with Progress(console=console) as progress, torch.inference_mode():
-        total = (len(ROWS) * (options.rounds + 1)) + 1
+        total = (len(ROWS) * (options.rounds + 1)) + 2
         bar = progress.add_task("decoding", total=total)
         for rows in ROWS:
             seconds[rows], found[rows] = time_steps(
@@ -298,9 +303,16 @@ def main() -> None:
                 rounds=options.rounds,
                 progress=lambda: progress.advance(bar),
             )
+        adapters = [
+            time_adapters(
+                size, vocabulary=SHAPES.vocabulary, rows=ROWS, steps=ADAPTER_STEPS
+            )
+            for size in SIZES
+        ]
+        progress.advance(bar)
         streams32 = {} if options.without_streams else streams(models)
         progress.advance(bar)
-    result = line(models.size_ratio, seconds, found, streams32)
+    result = line(models.size_ratio, seconds, found, streams32, adapters)
     console.print(_table(result))
     print(json.dumps(result))
 

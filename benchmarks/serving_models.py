@@ -9,6 +9,7 @@ the base's successors for a given share of tokens and others for the rest; refer
 and unlearned agree about them, and differ in every weight by a little noise.
 """
 
+import copy
 from dataclasses import dataclass
 
 import torch
@@ -119,3 +120,17 @@ def planted(size: Size, successors_V: torch.Tensor, *, seed: int) -> PreTrainedM
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             tensor.mul_(WEAKNESS)
     return model
+
+
+def adapted(model: PreTrainedModel, *, ranks: int, seed: int = 0) -> PreTrainedModel:
+    """Return a copy whose trunk has adapters of so many ranks added in."""
+    generator = torch.Generator().manual_seed(seed)
+    changed = copy.deepcopy(model)
+    for layer in changed.base_model.modules():
+        if isinstance(layer, torch.nn.Linear):
+            outputs, inputs = layer.weight.shape
+            up_OR = torch.randn(outputs, ranks, generator=generator)
+            down_RI = torch.randn(ranks, inputs, generator=generator)
+            spread = NOISE * layer.weight.std() / ranks**0.5
+            layer.weight.add_(up_OR @ down_RI, alpha=float(spread))
+    return changed

@@ -3,10 +3,11 @@
 Legend: B rows, T tokens, H width, V vocabulary.
 
 `FusedPair` runs both halves in one forward pass of 2B rows, unlearned and reference in
-turn. A layer that is the same in both sees all rows; one that differs multiplies them
-by two stacked matrices. One product with the head gives the difference of the logits:
-of the difference of the hidden states if the head is shared, since the head is
-linear, else of both states side by side.
+turn. A layer that is the same in both sees all rows, and so does one that differs by
+few ranks, as adapters do: half of the rows get two thin products more (`low_rank`).
+One that differs otherwise multiplies them by two stacked matrices. One product with
+the head gives the difference of the logits: of the difference of the hidden states if
+the head is shared, since the head is linear, else of both states side by side.
 
 What cannot be fused that way, another architecture or a head with a soft cap, is
 found by trying and runs as `SeparatePair`.
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from unlearn_core.modeling.low_rank import MAXIMUM_RANKS, LowRankLinear, factors_of
 from unlearn_core.modeling.row_cache import Step
 from unlearn_core.modeling.rows import RowModel, base_logits
 from unlearn_core.modeling.weights import output_head
@@ -72,16 +74,25 @@ class FusedPair:
     Args:
         unlearned: The trained small model.
         reference: The frozen small model, of the same shape.
+        maximum_ranks: Most ranks by which matrices may differ that are held once.
 
     `fuse` makes one if the two models run as one, and with the same result.
     """
 
-    def __init__(self, unlearned: PreTrainedModel, reference: PreTrainedModel) -> None:
+    def __init__(
+        self,
+        unlearned: PreTrainedModel,
+        reference: PreTrainedModel,
+        *,
+        maximum_ranks: int = MAXIMUM_RANKS,
+    ) -> None:
         heads = output_head(unlearned), output_head(reference)
         if not all(isinstance(head, nn.Linear) for head in heads):
             raise _NotFusibleError
         self.config = unlearned.config
-        self.trunk = _fused_module(_trunk(unlearned), _trunk(reference))
+        self.trunk = _fused_module(
+            _trunk(unlearned), _trunk(reference), maximum_ranks=maximum_ranks
+        )
         self._has_one_head = _are_equal(*heads)
         weights = [_weight(head) for head in heads]
         # A view of one head is held with the model; what is stacked is held on its own.
@@ -249,14 +260,16 @@ class PairedLayer(nn.Module):
         return torch.stack(parts, dim=1).flatten(0, 1)
 
 
-def _fused_module(unlearned: nn.Module, reference: nn.Module) -> nn.Module:
+def _fused_module(
+    unlearned: nn.Module, reference: nn.Module, *, maximum_ranks: int
+) -> nn.Module:
     """Return one module that runs both, layer by layer."""
     if type(unlearned) is not type(reference):
         raise _NotFusibleError
     if _are_equal(unlearned, reference):
         return unlearned
     if not list(unlearned.children()):
-        return _fused_leaf(unlearned, reference)
+        return _fused_leaf(unlearned, reference, maximum_ranks=maximum_ranks)
     if list(unlearned.parameters(recurse=False)):
         raise _NotFusibleError
     # The structure is copied, the weights are not.
@@ -267,20 +280,36 @@ def _fused_module(unlearned: nn.Module, reference: nn.Module) -> nn.Module:
     for name, child in unlearned.named_children():
         if name not in others:
             raise _NotFusibleError
-        setattr(fused, name, _fused_module(child, others[name]))
+        part = _fused_module(child, others[name], maximum_ranks=maximum_ranks)
+        setattr(fused, name, part)
     return fused
 
 
-def _fused_leaf(unlearned: nn.Module, reference: nn.Module) -> nn.Module:
+def _fused_leaf(
+    unlearned: nn.Module, reference: nn.Module, *, maximum_ranks: int
+) -> nn.Module:
     if _shapes(unlearned) != _shapes(reference):
         raise _NotFusibleError
-    if isinstance(unlearned, nn.Linear):
-        return PairedLinear(unlearned, reference)
+    if isinstance(unlearned, nn.Linear) and isinstance(reference, nn.Linear):
+        return _fused_linear(unlearned, reference, maximum_ranks=maximum_ranks)
     if isinstance(unlearned, nn.Embedding):
         return PairedEmbedding(unlearned, reference)
     if type(unlearned).__name__.endswith("RMSNorm"):
         return PairedNorm(unlearned, reference)
     return PairedLayer(unlearned, reference)
+
+
+def _fused_linear(
+    unlearned: nn.Linear, reference: nn.Linear, *, maximum_ranks: int
+) -> nn.Module:
+    biases_2O = _biases(unlearned, reference)
+    if biases_2O is None or torch.equal(*biases_2O):
+        factors = factors_of(
+            _weight(unlearned), _weight(reference), maximum_ranks=maximum_ranks
+        )
+        if factors is not None:
+            return LowRankLinear(reference, factors)
+    return PairedLinear(unlearned, reference)
 
 
 def _trunk(model: PreTrainedModel) -> nn.Module:

@@ -27,6 +27,13 @@ Compose = Callable[[Tensor, Tensor], Tensor]
 Chooser = Callable[[Tensor, int], list[int]]
 """Chooses a token of every row from ``[B, V]``, so many tokens ahead."""
 
+PASS_SCORES = 2**21
+"""Most pairs of a new token and a column that one pass over prompts looks at: attention
+has a score for each of them in every head, and the mask an entry."""
+
+SHORTEST_PASS = 32
+"""Tokens that are read at once however many columns there are."""
+
 
 class RowModel:
     """A model, or the trunk of one, with the cache of its running rows.
@@ -164,12 +171,31 @@ class Rows:
                 for model in self._models:
                     model.copy_row(source, first + place, length)
         new = [list(ids[start:]) for ids, start in zip(prompts, starts, strict=True)]
-        rows = slice(first, first + len(new))
-        step = step_at(rows, starts, list(map(len, new)), device=self.device)
-        window = step.columns_BT.shape[1]
-        ids_BT = torch.tensor([[0] * (window - len(ids)) + ids for ids in new])
-        law_BV = self._law(ids_BT.to(self.device), step)
+        law_BV = self._prefill(slice(first, first + len(new)), starts, new)
         self.lengths += list(map(len, prompts))
+        return law_BV
+
+    def _prefill(
+        self, rows: slice, starts: Sequence[int], new: Sequence[list[int]]
+    ) -> Tensor:
+        """Read new tokens, piece by piece, and return the law after them."""
+        window = max(map(len, new))
+        padding = [window - len(ids) for ids in new]
+        ids_BT = torch.tensor(
+            [[0] * empty + ids for empty, ids in zip(padding, new, strict=True)]
+        )
+        law_BV = torch.empty(0)
+        for piece in _pieces(window, rows=len(new), columns=max(starts) + window):
+            step = step_at(
+                rows,
+                [
+                    start + max(0, piece.start - empty)
+                    for start, empty in zip(starts, padding, strict=True)
+                ],
+                [max(0, piece.stop - max(piece.start, empty)) for empty in padding],
+                device=self.device,
+            )
+            law_BV = self._law(ids_BT[:, piece].to(self.device), step)
         return law_BV
 
     @torch.inference_mode()
@@ -262,6 +288,13 @@ class Rows:
         pair, compose = self._offset
         difference_BTV = pair.difference(ids_BT, step, first=-1)
         return compose(logits_BTV, difference_BTV)[:, -1]
+
+
+def _pieces(window: int, *, rows: int, columns: int) -> list[slice]:
+    """Cut a window of new tokens into passes of bounded memory, the first shortest."""
+    length = max(SHORTEST_PASS, PASS_SCORES // (rows * columns))
+    stops = reversed(range(window, 0, -length))
+    return [slice(max(0, stop - length), stop) for stop in stops]
 
 
 class ServableLaw(Protocol):

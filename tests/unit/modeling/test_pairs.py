@@ -14,8 +14,11 @@ from transformers import (
     Qwen2Config,
 )
 
-from unlearn_core.modeling.pairs import FusedPair, PairedLayer, fuse
+from unlearn_core.modeling.low_rank import LowRankLinear
+from unlearn_core.modeling.pairs import FusedPair, PairedLayer, PairedLinear, fuse
 from unlearn_core.modeling.weights import frozen, new_model
+from unlearn_core.training.adapters import trainee_of
+from unlearn_core.training.recipe import TrainingRecipe
 
 SHAPE: dict[str, Any] = {
     "vocab_size": 272,
@@ -72,11 +75,56 @@ def test_a_fused_pair_gives_the_difference_of_its_halves(
 def test_layers_that_are_equal_are_held_once() -> None:
     reference = llama(1)
     unlearned = copy.deepcopy(reference)
-    unlearned.get_parameter("model.layers.0.mlp.up_proj.weight").data += 0.1
+    weight = unlearned.get_parameter("model.layers.0.mlp.up_proj.weight")
+    weight.data += torch.rand_like(weight)
     pair = fuse(unlearned, reference)
     assert pair is not None
     one = sum(tensor.numel() for tensor in reference.parameters())
     assert pair.parameters == one + 8 * 16
+
+
+def test_a_pair_that_was_trained_by_adapters_is_one_model_and_thin_matrices() -> None:
+    """The head and what is no linear layer are not adapted, so both halves share them.
+
+    A layer of 8 x 8 has factors of 8 + 8 weights; keys and values are 4 x 8 and too
+    small for factors, so only queries, outputs and the MLP (16 x 8) are adapted.
+    """
+    reference = llama(1)
+    targets = ("q_proj", "o_proj", "up_proj", "gate_proj", "down_proj")
+    recipe = TrainingRecipe(lora_rank=1, lora_targets=targets)
+    trainee = trainee_of(reference, recipe=recipe)
+    for name, tensor in trainee.model.named_parameters():
+        if "lora_B" in name:  # as training would leave it
+            tensor.data.normal_()
+    unlearned = trainee.finish()
+    pair = fuse(unlearned, reference)
+    assert pair is not None
+    one = sum(tensor.numel() for tensor in reference.parameters())
+    assert pair.parameters == one + 2 * (2 * (8 + 8) + 3 * (8 + 16))
+    ids_BT = torch.tensor([[5, 9, 200], [17, 4, 4]])
+    expected = unlearned(input_ids=ids_BT).logits - reference(input_ids=ids_BT).logits
+    found = head_difference(pair, ids_BT)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+
+
+def test_layers_whose_biases_differ_have_full_matrices() -> None:
+    reference = model(Qwen2Config(**SHAPE, num_key_value_heads=1), 1)
+    unlearned = copy.deepcopy(reference)
+    layer = "model.layers.0.self_attn.q_proj"
+    unlearned.get_parameter(f"{layer}.weight").data += torch.outer(
+        torch.randn(8), torch.randn(8)
+    )
+    assert isinstance(fused_layer(unlearned, reference, layer), LowRankLinear)
+    unlearned.get_parameter(f"{layer}.bias").data += 0.1
+    assert isinstance(fused_layer(unlearned, reference, layer), PairedLinear)
+
+
+def fused_layer(
+    unlearned: PreTrainedModel, reference: PreTrainedModel, name: str
+) -> torch.nn.Module:
+    pair = fuse(unlearned, reference)
+    assert pair is not None
+    return pair.trunk.get_submodule(name.removeprefix("model."))
 
 
 def test_what_is_different_everywhere_is_held_twice() -> None:

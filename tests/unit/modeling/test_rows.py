@@ -8,9 +8,10 @@ from torch import Tensor
 from transformers import MistralConfig, PreTrainedModel, Qwen2Config
 
 from unlearn_core.errors import ModelUnavailableError
-from unlearn_core.modeling import weights
+from unlearn_core.modeling import rows, weights
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import FusedOffsetModel, OffsetModel
+from unlearn_core.modeling.row_cache import Step, step_at
 from unlearn_core.modeling.rows import Rows, ServableLaw
 from unlearn_core.modeling.weights import frozen, new_model
 
@@ -22,6 +23,15 @@ def changed_in_one_layer(model: PreTrainedModel) -> PreTrainedModel:
     changed = copy.deepcopy(model)
     weight = changed.get_parameter("model.layers.0.self_attn.q_proj.weight")
     weight.data += 0.3
+    return changed
+
+
+def adapted(model: PreTrainedModel) -> PreTrainedModel:
+    changed = copy.deepcopy(model)
+    for name, tensor in changed.named_parameters():
+        if name.endswith(("q_proj.weight", "up_proj.weight", "down_proj.weight")):
+            outputs, inputs = tensor.shape
+            tensor.data += 0.3 * torch.outer(torch.randn(outputs), torch.randn(inputs))
     return changed
 
 
@@ -39,6 +49,9 @@ def pairs() -> dict[str, OffsetModel]:
             unlearned=changed_in_one_layer(llama(1)),
             reference=llama(1),
             alpha=1.3,
+        ),
+        "adapters": OffsetModel(
+            llama(0), unlearned=adapted(llama(1)), reference=llama(1), alpha=1.3
         ),
     }
 
@@ -134,13 +147,77 @@ def live_through_everything(compared: Compared) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "is_fused"),
-    [("different", False), ("different", True), ("tied", True), ("one layer", True)],
+    [
+        ("different", False),
+        ("different", True),
+        ("tied", True),
+        ("one layer", True),
+        ("adapters", True),
+    ],
 )
 def test_rows_give_the_law_of_their_texts(kind: str, *, is_fused: bool) -> None:
     plain = pairs()[kind]
     law = plain.fused() if is_fused else plain
     assert isinstance(law, FusedOffsetModel) is is_fused
     live_through_everything(Compared(law, plain))
+
+
+@pytest.fixture
+def masks(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """Let prompts be read in small pieces; return the masks of all passes."""
+    monkeypatch.setattr(rows, "PASS_SCORES", 96 * 7)
+    monkeypatch.setattr(rows, "SHORTEST_PASS", 3)
+    made: list[Tensor] = []
+
+    def remembered(*args: Any, **options: Any) -> Step:  # noqa: ANN401 - handed on
+        step = step_at(*args, **options)
+        made.append(step.mask_B1TS)
+        return step
+
+    monkeypatch.setattr(rows, "step_at", remembered)
+    return made
+
+
+def test_a_prompt_that_is_read_in_pieces_gives_the_same_law(
+    masks: list[Tensor],
+) -> None:
+    plain = pairs()["different"]
+    live_through_everything(Compared(plain.fused(), plain))
+    # The prompt of 80 tokens, at 8 tokens a pass, after which one step follows.
+    assert [mask.shape[2] for mask in masks if mask.shape[0] == 1][-10:] == [8] * 10
+
+
+def test_prompts_of_unlike_lengths_are_read_in_pieces_together(
+    masks: list[Tensor],
+) -> None:
+    """96 x 7 scores for two rows of 90 columns are three tokens a pass."""
+    plain = pairs()["different"]
+    compared = Compared(plain.fused(), plain)
+    long, short = [place * 3 % 250 for place in range(90)], list(range(7))
+    compared.join(long, short, known=[(0, 0)] * 2)
+    assert [mask.shape[2] for mask in masks] == [3] * 30
+    # Of both, one goes on where a running row has been, the other begins anew.
+    compared.join([*long[:20], *long[:40]], short, known=[(0, 20), (0, 0)])
+    compared.advance(1, 2, 3, 4)
+
+
+def test_a_prompt_of_the_whole_context_takes_bounded_memory(
+    masks: list[Tensor],
+) -> None:
+    plain = pairs()["different"]
+    compared = Compared(plain.fused(), plain)
+    compared.join([place * 5 % 250 for place in range(CONTEXT)], known=[(0, 0)])
+    assert max(mask.numel() for mask in masks) <= 96 * 7
+    assert sum(mask.shape[2] for mask in masks) == CONTEXT
+
+
+def test_a_pass_has_a_few_tokens_however_long_the_text(
+    monkeypatch: pytest.MonkeyPatch, masks: list[Tensor]
+) -> None:
+    monkeypatch.setattr(rows, "PASS_SCORES", 1)
+    plain = pairs()["different"]
+    Compared(plain.fused(), plain).join([1, 2, 3, 4, 5, 6, 7, 8], known=[(0, 0)])
+    assert [mask.shape[2] for mask in masks] == [2, 3, 3]
 
 
 def test_rows_of_the_base_alone_give_its_law() -> None:
@@ -170,15 +247,15 @@ def test_a_row_that_was_not_a_number_leaves_nothing_behind() -> None:
     spoiled = llama(2)
     spoiled.get_parameter("model.embed_tokens.weight").data[9] = float("nan")
     plain = OffsetModel(llama(0), unlearned=spoiled, reference=llama(1), alpha=1.0)
-    rows = plain.fused().rows()
-    laws_BV = rows.join([[7, 19, 9, 9, 9, 9], [7, 19]])
+    running = plain.fused().rows()
+    laws_BV = running.join([[7, 19, 9, 9, 9, 9], [7, 19]])
     assert laws_BV.isnan().any(dim=-1).tolist() == [True, False]
-    rows.leave(0)
+    running.leave(0)
     ids_BT = torch.tensor([[7, 19, 4, 4]])
     expected = plain(ids_BT, attention_mask_BS=torch.ones_like(ids_BT))[0, -1]
-    rows.advance([4])
-    rows.join([[31] * 12])
-    torch.testing.assert_close(rows.advance([4, 4])[0], expected, rtol=0, atol=1e-4)
+    running.advance([4])
+    running.join([[31] * 12])
+    torch.testing.assert_close(running.advance([4, 4])[0], expected, rtol=0, atol=1e-4)
 
 
 TINY: dict[str, Any] = {
