@@ -14,7 +14,7 @@ A later training needs it, so it outlives the sets that it was computed from
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.observability import EventLog
 from unlearn_core.steps import scopes
-from unlearn_core.steps.lineage import Lineage
+from unlearn_core.steps.lineage import Lineage, is_in_service
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.consolidation import (
     Importance,
@@ -113,9 +113,18 @@ def let_go_of_superseded(
 
 
 def let_go_unless_promoted(request_id: RequestId, *, bench: Workbench) -> None:
-    """Destroy what a promotion left that was begun and then overtaken."""
+    """Destroy what a promotion left that was begun and then overtaken.
+
+    If it set the alias before it was cut off, its version is the one that is built on,
+    and what is held for that stays until the next promotion.
+
+    Raises:
+        RegistryUnavailableError: The registry does not answer.
+        IntegrityError: The manifest of the version in service is not one.
+    """
     events = {entry.event for entry in bench.ledger.entries(request_id)}
-    if Stage.REGISTERED in events and Stage.PROMOTED not in events:
+    was_begun = Stage.REGISTERED in events and Stage.PROMOTED not in events
+    if was_begun and not is_in_service(request_id, bench=bench):
         _destroy(str(request_id), bench=bench)
 
 

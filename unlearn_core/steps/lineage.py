@@ -11,7 +11,7 @@ from unlearn_core.errors import (
     DowngradeRefusedError,
     LineageConflictError,
 )
-from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
+from unlearn_core.modeling.bundles import OpenedBundle, open_bundle, read_manifest
 from unlearn_core.steps.results import Trained
 from unlearn_core.steps.standing import latest_promotion
 from unlearn_core.steps.workbench import Workbench
@@ -93,6 +93,25 @@ def read_lineage(*, bench: Workbench) -> Lineage:
         ),
         latest=latest,
     )
+
+
+def is_in_service(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Tell whether the version to be served at present was made for a request.
+
+    The registry is asked, not the ledger: a worker may die between the two.
+
+    Raises:
+        RegistryUnavailableError: The registry does not answer.
+        IntegrityError: The version's manifest is not one.
+    """
+    base_model = bench.terms.base_model
+    version = bench.registry.alias(base_model, SERVING)
+    if version is None:
+        return False
+    with TemporaryDirectory() as folder:
+        bench.registry.download(base_model, version, Path(folder))
+        manifest, _ = read_manifest(Path(folder), opener=bench.envelopes)
+    return manifest.erasures[-1].request_id == str(request_id)
 
 
 def check_not_behind(

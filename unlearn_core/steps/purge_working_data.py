@@ -13,6 +13,11 @@ def purge_working_data(request_id: RequestId, *, bench: Workbench) -> Purged:
 
     Afterwards nobody can read them, this service and its backups included. What stays
     of a promoted request is its part of the pair and of what `holding` keeps.
+
+    Raises:
+        RegistryUnavailableError: A promotion was cut off, and the registry does not
+            tell whether its version is in service.
+        IntegrityError: Neither does the version that is.
     """
     holding.let_go_unless_promoted(request_id, bench=bench)
     bench.custody.shred(scopes.evidence(request_id))

@@ -206,6 +206,27 @@ def test_what_an_overtaken_promotion_left_goes_with_the_working_data(
     assert kept(controller, other) > 0
 
 
+@pytest.mark.parametrize("place", ["publish_pointer", "advance"])
+def test_what_is_held_for_the_version_in_service_outlives_a_purge_for_good(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """The alias was set, `promoted` was not recorded; the next version builds on it."""
+    request_id, bench = worked(controller, 0, until=Stage.REGISTERED)
+    owner = controller.store if place == "advance" else controller.registry
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, place, die)
+        with pytest.raises(KeyboardInterrupt):
+            promote_version.promote_version(request_id, bench=bench)
+    assert not controller.entries(request_id, Stage.PROMOTED)
+
+    holding.let_go_unless_promoted(request_id, bench=bench)
+
+    assert kept(controller, request_id) > 0
+    other, _ = worked(controller, 1, until=Stage.PURGED)
+    assert kept(controller, other) > 0
+    assert state_of(controller, request_id) == "destroyed"
+
+
 @pytest.mark.parametrize("hold_weight", [0.0, 100.0])
 def test_a_version_without_it_is_built_on_with_a_warning(
     controller: Controller,
