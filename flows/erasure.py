@@ -22,6 +22,8 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
             return decline(request_id)
         if not tasks.locate_personal_data(request_id).has_records:
             return conclude(request_id)
+        if tasks.waits_for_review(request_id):
+            return None
         if not tasks.refer_to_controller(request_id):
             return None
         tasks.erase_source_records(request_id)

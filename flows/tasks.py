@@ -70,6 +70,7 @@ from unlearn_core.steps.verify_identity import verify_identity as _verify_identi
 from unlearn_core.steps.verify_unlearning import (
     verify_unlearning as _verify_unlearning,
 )
+from unlearn_core.steps.waits_for_review import waits_for_review as _waits_for_review
 from unlearn_core.steps.was_called_off import was_called_off as _was_called_off
 from unlearn_core.steps.was_given_up import was_given_up as _was_given_up
 
@@ -133,6 +134,12 @@ def verify_identity(request_id: UUID) -> results.IdentityChecked:
 def locate_personal_data(request_id: UUID) -> results.Located:
     """Search every training source."""
     return _guarded(_locate_personal_data, request_id)
+
+
+@task(name="waits for review", **_options)
+def waits_for_review(request_id: UUID) -> bool:
+    """Tell whether somebody has to decide about uncertain records first."""
+    return _guarded(_waits_for_review, request_id)
 
 
 @task(name="refer to controller", **_options)

@@ -34,6 +34,7 @@ from unlearn_core.steps.export_bundle import ExportDesk
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
+from unlearn_core.steps.review_records import ReviewDesk
 from unlearn_core.steps.standing import CertificateDesk
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 
@@ -112,6 +113,17 @@ class Office:
             custody=self.custody,
             notifier=self.notifier,
             clock=self.clock,
+        )
+
+    def review(self, *, holder: str) -> ReviewDesk:
+        """Return what deciding about uncertain records needs."""
+        return ReviewDesk(
+            holder=holder,
+            officers=self.settings.legal.officers,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
         )
 
     def checkpoints(self, *, holder: str) -> CheckpointDesk:

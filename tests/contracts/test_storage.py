@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +13,15 @@ from support.buckets import empty_bucket, endpoint, fresh_bucket, open_bucket
 from support.databases import KINDS, open_sqlite, postgres_schema
 from support.file_sources import FILES, take_away, write_objects
 from support.folders import put_in_the_way
-from support.sources import PEOPLE, source_spec, subject, write_table
+from support.sources import (
+    COLUMNS,
+    PEOPLE,
+    source_spec,
+    subject,
+    write_jsonl,
+    write_parquet,
+    write_table,
+)
 
 from unlearn_core import ports
 from unlearn_core.adapters.connectors import CONNECTORS
@@ -386,6 +394,40 @@ def test_absence_is_read_back_from_the_source(source: Source) -> None:
     source.connector.erase(["r-1"], dry_run=False)
     assert source.connector.confirm_absent(["r-1", "r-9"])
     assert not source.connector.confirm_absent(["r-1", "r-2"])
+
+
+def _holding(kind: str, path: Path) -> ports.SourceConnector:
+    """Return a source in which r-3 is on hold and the others say so or say nothing."""
+    said = {"r-1": None, "r-2": "", "r-3": "Litigation 7", "r-4": "false", "r-5": "0"}
+    rows = [{**row, "hold": said[row["id"]]} for row in PEOPLE]
+    location = f"sqlite:///{path}" if kind == "sql" else path
+    spec = replace(source_spec(kind, location, table="customers"), held="hold")
+    match kind:
+        case "memory":
+            return MemoryConnector(spec, rows)
+        case "jsonl":
+            write_jsonl(path, rows)
+        case "parquet":
+            write_parquet(path, rows)
+        case _:
+            write_table(str(location), rows, columns=(*COLUMNS, "hold"))
+    return CONNECTORS.get(kind)(spec)
+
+
+@pytest.mark.parametrize("kind", ["memory", "jsonl", "parquet", "sql"])
+def test_what_is_on_hold_is_not_erased_and_named(kind: str, tmp_path: Path) -> None:
+    connector = _holding(kind, tmp_path / "customers")
+    assert isinstance(connector, ports.KeepsHolds)
+    assert [item.is_held for item in connector.locate(subject()).records] == [
+        False,
+        True,
+    ]
+    assert connector.erase(["r-1", "r-3"], dry_run=True) == 1
+    assert connector.erase(["r-1", "r-3"], dry_run=False) == 1
+    assert connector.confirm_absent(["r-1", "r-3"])
+    assert connector.held(["r-1", "r-2", "r-3"]) == {"r-3"}
+    ids = [record.record_id for record in connector.read()]
+    assert ids == ["r-2", "r-3", "r-4", "r-5"]
 
 
 def test_an_unreadable_source_says_so_whatever_is_asked(source: Source) -> None:

@@ -18,6 +18,7 @@ BEGINNING = [
     "acknowledge_request",
     "verify_identity",
     "locate_personal_data",
+    "waits_for_review",
     "refer_to_controller",
     "erase_source_records",
     "build_datasets",
@@ -54,6 +55,7 @@ class Told:
         self._said = {
             "was_called_off": False,
             "was_given_up": False,
+            "waits_for_review": False,
             "refer_to_controller": True,
         } | said
 
@@ -142,9 +144,15 @@ def test_a_request_that_needs_approval_waits_with_everything_in_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert _tell(monkeypatch, Told(refer_to_controller=False)) == [
-        *BEGINNING[:7],
+        *BEGINNING[:8],
         "end",
     ]
+
+
+def test_a_request_with_uncertain_records_waits_before_anything_is_erased(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _tell(monkeypatch, Told(waits_for_review=True)) == [*BEGINNING[:7], "end"]
 
 
 def test_nothing_is_trained_when_nothing_is_found(

@@ -35,11 +35,13 @@ NOT_OF_THE_FLOW = {
     "decide_request",
     "publish_checkpoint",
     "audit_ledger",
+    "review_records",
     "export_bundle",
 }
 ANSWER_YES_OR_NO = {
     "catch_up",
     "refer_to_controller",
+    "waits_for_review",
     "was_called_off",
     "was_given_up",
 }

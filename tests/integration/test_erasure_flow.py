@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from support.reviews import decision, plant_namesakes, review_desk
 from support.stations import MemoryStation
 from support.steps import open_controller
 
@@ -15,6 +16,7 @@ from flows.erasure import fulfil_erasure_request
 from unlearn_core.domain.requests import Outcome, RequestId, RequestStatus, Stage
 from unlearn_core.errors import RegistryUnavailableError, UnexpectedError
 from unlearn_core.ports import SourceConnector
+from unlearn_core.steps.review_records import review_records
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("prefect_server")]
 
@@ -172,3 +174,32 @@ def test_the_run_has_the_request_id_as_its_only_parameter(
             flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run_id]))
         )
     assert run.parameters == {"request_id": str(request_id)}
+
+
+def test_a_run_stops_before_uncertain_records_and_goes_on_after_the_decision(
+    station: MemoryStation,
+) -> None:
+    controller = station.controller
+    plant_namesakes(controller)
+    request_id = controller.receive()
+
+    fulfil_erasure_request(request_id)
+
+    waiting = controller.store.get(request_id)
+    assert (waiting.stage, waiting.status) == (
+        Stage.UNDER_REVIEW,
+        RequestStatus.IN_PROGRESS,
+    )
+    assert controller.entries(request_id, "source_erasure_announced") == []
+    desk = review_desk(controller)
+    same = decision(1, ruling="erase", reason="same_person")
+    review_records(request_id, same, desk=desk)
+    review_records(request_id, decision(2), desk=desk)
+
+    fulfil_erasure_request(request_id)
+
+    certificate = controller.certificate(request_id)
+    assert certificate.outcome is Outcome.SUPPRESSED_AT_OUTPUT
+    assert certificate.sources["corpus"] == {"found": 17, "erased": 17}
+    left = controller.paths.corpus.read_text()
+    assert ('"n-0"' in left, '"n-1"' in left) == (False, True)

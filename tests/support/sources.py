@@ -79,11 +79,13 @@ def write_parquet(path: Path, rows: Sequence[Row] = PEOPLE) -> Path:
     return path
 
 
-def write_table(url: str, rows: Sequence[Row] = PEOPLE) -> str:
+def write_table(
+    url: str, rows: Sequence[Row] = PEOPLE, *, columns: Sequence[str] = COLUMNS
+) -> str:
     """Write rows into the table ``customers`` of a database."""
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     table = sa.Table(
-        "customers", sa.MetaData(), *(sa.Column(name, sa.String) for name in COLUMNS)
+        "customers", sa.MetaData(), *(sa.Column(name, sa.String) for name in columns)
     )
     with engine.begin() as connection:
         table.create(connection)

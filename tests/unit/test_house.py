@@ -34,6 +34,7 @@ MAY_REVEAL = {
     "unlearn_core/adapters/connectors/needles.py": "compares identifiers with records",
     "unlearn_core/adapters/identity_policies.py": "checks evidence of identity",
     "unlearn_core/cli/playground.py": "submits the playing subject's token",
+    "unlearn_core/cli/reviews.py": "shows uncertain records to whoever decides",
     "unlearn_core/demo/visitor.py": "submits the invented subject's token",
     "unlearn_core/domain/curation.py": "rewrites examples for twins and strangers",
     "unlearn_core/domain/datasets.py": "serialises sets that are sealed at once",

@@ -18,6 +18,7 @@ from unlearn_core.cli import (
     installation,
     ledger,
     requests,
+    reviews,
     sources,
     verifications,
 )
@@ -38,6 +39,7 @@ app.add_typer(certificates.app, name="certificate")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
 app.add_typer(verifications.app, name="verification")
+app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(installation.keys, name="keys")

@@ -8,6 +8,8 @@ STAGE_WORDS: Mapping[str, str] = {
     "identity_verified": "identity verified by a signed token",
     "refused": "identity not verified: refused",
     "joined": "joined to an earlier request of the same person",
+    "under_review": "uncertain records wait for a decision",
+    "reviewed": "every uncertain record was decided about",
     "located": "personal data located in the sources",
     "not_found": "nothing found in the sources",
     "referred": "laid before the officers: two have to decide",

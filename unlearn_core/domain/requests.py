@@ -60,6 +60,8 @@ class Stage(StrEnum):
     IDENTITY_VERIFIED = "identity_verified"
     REFUSED = "refused"
     JOINED = "joined"
+    UNDER_REVIEW = "under_review"
+    REVIEWED = "reviewed"
     LOCATED = "located"
     NOT_FOUND = "not_found"
     REFERRED = "referred"
@@ -91,6 +93,9 @@ _CALLED_OFF = frozenset({Stage.DECLINED, Stage.WITHDRAWN})
 _STOPPED = _CALLED_OFF | {Stage.ON_HOLD}
 """What may stop the work once it is known who the subject is."""
 
+_SEARCHED = frozenset({Stage.LOCATED, Stage.NOT_FOUND, Stage.UNDER_REVIEW})
+"""What a search may come to."""
+
 TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     None: frozenset({Stage.RECEIVED}),
     Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}) | _CALLED_OFF,
@@ -98,12 +103,14 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
         {Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED}
     )
     | _CALLED_OFF,
-    Stage.IDENTITY_VERIFIED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
+    Stage.IDENTITY_VERIFIED: _SEARCHED | _STOPPED,
+    Stage.UNDER_REVIEW: frozenset({Stage.REVIEWED}) | _STOPPED,
+    Stage.REVIEWED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
     Stage.LOCATED: frozenset({Stage.REFERRED, Stage.SOURCES_ERASED}) | _STOPPED,
     Stage.REFERRED: frozenset({Stage.APPROVED}) | _STOPPED,
     Stage.APPROVED: frozenset({Stage.SOURCES_ERASED}) | _STOPPED,
     Stage.ON_HOLD: frozenset({Stage.RELEASED}) | _CALLED_OFF,
-    Stage.RELEASED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
+    Stage.RELEASED: _SEARCHED | _STOPPED,
     Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
     Stage.DATASETS_BUILT: frozenset({Stage.TRAINED, Stage.ESCALATED}),
     Stage.TRAINED: frozenset(
@@ -131,7 +138,7 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
 }
 
 WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset(
-    {Stage.REFERRED, Stage.ON_HOLD, Stage.ESCALATED}
+    {Stage.UNDER_REVIEW, Stage.REFERRED, Stage.ON_HOLD, Stage.ESCALATED}
 )
 
 

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.datasets import Form
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.privacy import Personal
+
+LONGEST_TEXT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,9 @@ class SourceRecord:
         fields: Values of the data map's fields.
         passages: What a model was trained on.
         why: Why it matched, as `Hit` says it; empty for sampled records.
+        texts: Column to what a record that matched says there, for whoever has to
+            decide about it; cut off after `LONGEST_TEXT` signs.
+        is_held: Whether it must stay where it is: legal hold, or an exemption.
     """
 
     source: str
@@ -88,6 +93,8 @@ class SourceRecord:
     fields: Mapping[str, Personal[str]]
     passages: tuple[Passage, ...]
     why: tuple[str, ...] = ()
+    texts: Mapping[str, Personal[str]] = field(default_factory=dict)
+    is_held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +136,14 @@ class SourceDescription:
         name: Name in the data map.
         kind: Kind of connector.
         is_erasable: Whether records may be deleted there.
+        waits_for_review: Whether a request waits until somebody has decided about
+            every uncertain record there; otherwise they make the outcome partial.
     """
 
     name: str
     kind: str
     is_erasable: bool
+    waits_for_review: bool = True
 
 
 def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
@@ -145,8 +155,10 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                 "record_id": record.record_id,
                 "matched": [kind.value for kind in record.matched],
                 **({"why": list(record.why)} if record.why else {}),
+                **({"texts": _revealed(record.texts)} if record.texts else {}),
+                **({"is_held": True} if record.is_held else {}),
                 "name": record.name.reveal() if record.name else None,
-                "fields": {key: value.reveal() for key, value in record.fields.items()},
+                "fields": _revealed(record.fields),
                 "passages": [
                     {
                         "field": passage.field,
@@ -171,6 +183,8 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
             record_id=raw["record_id"],
             matched=tuple(IdentifierKind(kind) for kind in raw["matched"]),
             why=tuple(raw.get("why", ())),
+            texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
+            is_held=raw.get("is_held", False),
             name=Personal(raw["name"]) if raw["name"] else None,
             fields={key: Personal(value) for key, value in raw["fields"].items()},
             passages=tuple(
@@ -186,3 +200,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
         )
         for raw in json.loads(data)
     )
+
+
+def _revealed(values: Mapping[str, Personal[str]]) -> dict[str, JsonValue]:
+    return {key: value.reveal() for key, value in values.items()}

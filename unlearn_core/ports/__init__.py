@@ -33,6 +33,7 @@ from unlearn_core.ports.signing import (
 from unlearn_core.ports.storage import (
     Custody,
     EvidenceStore,
+    KeepsHolds,
     KeyDestruction,
     SourceConnector,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "EvidenceStore",
     "IdentityDecision",
     "IdentityPolicy",
+    "KeepsHolds",
     "KeyDestruction",
     "LeafStore",
     "LeaseStore",

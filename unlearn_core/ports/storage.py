@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
@@ -117,7 +117,23 @@ class SourceConnector(Protocol):
         ...
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
-        """Read back and tell whether none of the records is left.
+        """Read back and tell whether none of the records is left that may be erased.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+
+@runtime_checkable
+class KeepsHolds(Protocol):
+    """A source that says itself which of its records have to stay.
+
+    Such a source never erases them, whatever was said when it was searched.
+    """
+
+    def held(self, record_ids: Collection[str]) -> frozenset[str]:
+        """Return which of the records are on hold.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

@@ -2,8 +2,9 @@
 
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import records_from_bytes
+from unlearn_core.domain.sources import SourceRecord, records_from_bytes
 from unlearn_core.errors import SourceUnreadableError
+from unlearn_core.ports import KeepsHolds
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.results import SourcesErased
@@ -15,31 +16,38 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     """Erase the located records in every source that allows it.
 
     The intention is in the ledger before anything is destroyed, and the count that is
-    recorded as erased is the count that was located and read back as absent.
+    recorded as erased is the count that was located and read back as absent. A record
+    on hold stays, whether the search, a person or the source itself says so.
 
     Raises:
         SourceUnreadableError: A source cannot be written, or records are still there
             afterwards.
     """
     sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
-    ids: dict[str, list[str]] = {}
+    located: dict[str, list[SourceRecord]] = {}
     for record in records_from_bytes(sealed):
-        ids.setdefault(record.source, []).append(record.record_id)
+        located.setdefault(record.source, []).append(record)
     erased: dict[str, int] = {}
+    held: dict[str, int] = {}
     kept: list[str] = []
-    for name, record_ids in ids.items():
+    for name, records in located.items():
         source = bench.sources[name]
         if not source.describe().is_erasable:
             kept.append(name)
             continue
+        wanted = {item.record_id for item in records if not item.is_held}
         bench.ledger.note(
             ERASURE_ANNOUNCED,
-            {"source": name, "records": len(record_ids)},
+            {"source": name, "records": len(wanted)},
             request_id=request_id,
             lease=bench.lease,
         )
-        source.erase(record_ids, dry_run=False)
-        if not source.confirm_absent(record_ids):
+        source.erase(wanted, dry_run=False)
+        if not source.confirm_absent(wanted):
             raise SourceUnreadableError(source=name, problem="records are still there")
-        erased[name] = len(record_ids)
-    return SourcesErased(erased=erased, kept=kept)
+        if isinstance(source, KeepsHolds):
+            wanted -= source.held(wanted)
+        erased[name] = sum(item.record_id in wanted for item in records)
+        if len(records) > erased[name]:
+            held[name] = len(records) - erased[name]
+    return SourcesErased(erased=erased, kept=kept, held=held)

@@ -138,6 +138,8 @@ _BEFORE_SEARCH = frozenset(
 _BEFORE_TRAINING = _BEFORE_SEARCH | {
     Stage.LOCATED,
     Stage.NOT_FOUND,
+    Stage.UNDER_REVIEW,
+    Stage.REVIEWED,
     Stage.REFERRED,
     Stage.APPROVED,
     Stage.SOURCES_ERASED,

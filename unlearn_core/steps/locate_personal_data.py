@@ -1,12 +1,25 @@
-"""Locate: search every source; what could not be searched is never forgotten."""
+"""Locate: search every source; what could not be searched is never forgotten.
+
+What may concern a namesake is decided about by a person. Until then the request is
+under review, and nothing is erased.
+"""
+
+from dataclasses import dataclass, field
 
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
-from unlearn_core.domain.sources import SourceRecord, records_to_bytes
+from unlearn_core.domain.reviews import concerning_subject, read_rulings
+from unlearn_core.domain.sources import (
+    SearchResult,
+    SourceRecord,
+    records_from_bytes,
+    records_to_bytes,
+)
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
+from unlearn_core.observability import EventLog
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
-from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import Located
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
@@ -14,46 +27,118 @@ from unlearn_core.steps.workbench import Workbench
 SEARCH_FAILED = "source_search_failed"
 SEARCHED = "source_searched"
 
+_LOG = EventLog("worker")
 
-@recorded(Stage.LOCATED, Stage.NOT_FOUND, result=Located)
+
+@dataclass(slots=True)
+class _Finds:
+    """What the sources have given so far."""
+
+    records: list[SourceRecord] = field(default_factory=list)
+    uncertain: list[SourceRecord] = field(default_factory=list)
+    found: dict[str, int] = field(default_factory=dict)
+    unsearched: list[str] = field(default_factory=list)
+
+
 def locate_personal_data(request_id: RequestId, *, bench: Workbench) -> Located:
-    """Search every source and seal what was found.
+    """Search every source and seal what was found, or take in what was decided.
 
     A source that cannot be read is tried again by a later attempt of this step; after
     `Terms.source_attempts` failures it counts as unsearched and the outcome can only
-    be partial.
+    be partial. So do uncertain records of a source whose data map says so; all others
+    go to the review list.
 
     Raises:
         SourceUnreadableError: A source could not be read and may be tried again.
     """
+    if bench.requests.get(request_id).stage is Stage.REVIEWED:
+        return _take_in(request_id, bench=bench)
+    return _search_all(request_id, bench=bench)
+
+
+@recorded(Stage.LOCATED, Stage.NOT_FOUND, Stage.UNDER_REVIEW, result=Located)
+def _search_all(request_id: RequestId, *, bench: Workbench) -> Located:
     subject = read_subject(request_id, bench=bench)
-    found: dict[str, int] = {}
-    records: list[SourceRecord] = []
-    unsearched: list[str] = []
+    finds = _Finds()
     for name, source in bench.sources.items():
-        located, is_complete = _search(
-            request_id, subject, name=name, source=source, bench=bench
-        )
-        records += located
-        found[name] = len(located)
-        if not is_complete:
-            unsearched.append(name)
-    if not records:
-        outcome = Outcome.PARTIAL if unsearched else Outcome.NOT_FOUND
+        result = _search(request_id, subject, name=name, source=source, bench=bench)
+        waits = source.describe().waits_for_review
+        finds.records += result.records if result else ()
+        finds.found[name] = len(result.records) if result else 0
+        finds.uncertain += result.doubtful if result and waits else ()
+        if result is None or result.unreadable or (result.uncertain and not waits):
+            finds.unsearched.append(name)
+    if finds.uncertain:
+        return _lay_before_person(request_id, finds, bench=bench)
+    return _conclude(request_id, finds, bench=bench)
+
+
+def _lay_before_person(
+    request_id: RequestId, finds: _Finds, *, bench: Workbench
+) -> Located:
+    """Seal what is certain and, apart from it, the review list."""
+    scope = scopes.working(request_id)
+    listed = records_to_bytes(finds.uncertain)
+    bench.custody.put(scope, scopes.REVIEW_LIST, listed)
+    located = _conclude(request_id, finds, bench=bench)
+    _LOG.warning("request_under_review", request_id=request_id)
+    return Located(
+        stage=Stage.UNDER_REVIEW,
+        found=located.found,
+        unsearched=located.unsearched,
+        commitment=located.commitment,
+        uncertain={
+            name: count
+            for name in finds.found
+            if (count := sum(record.source == name for record in finds.uncertain))
+        },
+        review_list=bench.custody.commit(scope, listed),
+    )
+
+
+@recorded(Stage.LOCATED, Stage.NOT_FOUND, result=Located)
+def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
+    """Add the uncertain records that are about the subject after all."""
+    searched = read_result(bench, request_id, Stage.UNDER_REVIEW, result=Located)
+    scope = scopes.working(request_id)
+    certain = records_from_bytes(bench.custody.get(scope, scopes.LOCATED))
+    listed = records_from_bytes(bench.custody.get(scope, scopes.REVIEW_LIST))
+    rulings = read_rulings(bench.ledger.entries(request_id))
+    known = {(record.source, record.record_id) for record in certain}
+    added = tuple(
+        record
+        for record in concerning_subject(listed, rulings)
+        if (record.source, record.record_id) not in known
+    )
+    finds = _Finds(
+        records=[*certain, *added],
+        found={
+            name: count + sum(record.source == name for record in added)
+            for name, count in searched.found.items()
+        },
+        unsearched=searched.unsearched,
+    )
+    return _conclude(request_id, finds, bench=bench)
+
+
+def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Located:
+    """Seal what was found; say so if it is nothing."""
+    scope = scopes.working(request_id)
+    data = records_to_bytes(finds.records)
+    bench.custody.put(scope, scopes.LOCATED, data)
+    if not finds.records:
+        outcome = Outcome.PARTIAL if finds.unsearched else Outcome.NOT_FOUND
         return Located(
             stage=Stage.NOT_FOUND,
-            found=found,
-            unsearched=unsearched,
+            found=finds.found,
+            unsearched=finds.unsearched,
             commitment=None,
             outcome=outcome,
         )
-    data = records_to_bytes(records)
-    scope = scopes.working(request_id)
-    bench.custody.put(scope, scopes.LOCATED, data)
     return Located(
         stage=Stage.LOCATED,
-        found=found,
-        unsearched=unsearched,
+        found=finds.found,
+        unsearched=finds.unsearched,
         commitment=bench.custody.commit(scope, data),
     )
 
@@ -65,8 +150,8 @@ def _search(
     name: str,
     source: SourceConnector,
     bench: Workbench,
-) -> tuple[tuple[SourceRecord, ...], bool]:
-    """Search one source; return its records and whether the search was complete."""
+) -> SearchResult | None:
+    """Search one source; return nothing if it is given up."""
     try:
         result = source.locate(subject)
     except SourceUnreadableError:
@@ -75,7 +160,7 @@ def _search(
         )
         if _failures(request_id, name, bench=bench) < bench.terms.source_attempts:
             raise
-        return (), False
+        return None
     bench.ledger.note(
         SEARCHED,
         {
@@ -88,7 +173,7 @@ def _search(
         request_id=request_id,
         lease=bench.lease,
     )
-    return result.records, result.is_complete
+    return result
 
 
 def _failures(request_id: RequestId, name: str, *, bench: Workbench) -> int:

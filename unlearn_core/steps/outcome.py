@@ -9,7 +9,7 @@ def outcome_of(request_id: RequestId, *, bench: Workbench) -> Outcome:
     """Return the honest word for what was achieved.
 
     Suppression counts only after every replica has confirmed. A source that could not
-    be searched, or may not be erased, makes it partial.
+    be searched, or may not be erased, makes it partial, and so does a record on hold.
     """
     early = bench.requests.get(request_id).outcome
     if early is not None:
@@ -18,6 +18,6 @@ def outcome_of(request_id: RequestId, *, bench: Workbench) -> Outcome:
     erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
     if find_entry(bench, request_id, Stage.SERVING_CONFIRMED) is None:
         return Outcome.FAILED
-    if located.get("unsearched") or erased.get("kept"):
+    if located.get("unsearched") or erased.get("kept") or erased.get("held"):
         return Outcome.PARTIAL
     return Outcome.SUPPRESSED_AT_OUTPUT

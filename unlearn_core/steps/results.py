@@ -36,11 +36,14 @@ class Located:
     """The sources were searched.
 
     Attributes:
-        stage: `Stage.LOCATED` or `Stage.NOT_FOUND`.
+        stage: `Stage.LOCATED`, `Stage.NOT_FOUND`, or `Stage.UNDER_REVIEW` as long as
+            somebody has to decide about uncertain records.
         found: Number of records per source.
         unsearched: Sources that could not be searched completely.
         commitment: Keyed commitment to the located records, if any.
         outcome: Set if there is nothing to do.
+        uncertain: Number of records on the review list, per source.
+        review_list: Keyed commitment to the review list, if there is one.
     """
 
     stage: Stage
@@ -48,11 +51,13 @@ class Located:
     unsearched: list[str]
     commitment: str | None
     outcome: Outcome | None = None
+    uncertain: dict[str, int] = field(default_factory=dict)
+    review_list: str | None = None
 
     @property
     def has_records(self) -> bool:
-        """Tell whether anything was found."""
-        return self.stage is Stage.LOCATED
+        """Tell whether anything was found that is, or may be, about the subject."""
+        return self.stage is not Stage.NOT_FOUND
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +79,12 @@ class SourcesErased:
     Attributes:
         erased: Number of records per source that are gone.
         kept: Sources that may not be erased; their records stay.
+        held: Number of records per source that stay by a legal hold or an exemption.
     """
 
     erased: dict[str, int]
     kept: list[str]
+    held: dict[str, int] = field(default_factory=dict)
     stage: Stage = Stage.SOURCES_ERASED
 
 

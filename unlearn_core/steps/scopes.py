@@ -4,6 +4,7 @@ from unlearn_core.domain.requests import RequestId
 
 CONTENT = "content"
 LOCATED = "located-records"
+REVIEW_LIST = "review-list"
 DATASETS = "datasets"
 QUESTIONS = "questions"
 POLICY = "policy"

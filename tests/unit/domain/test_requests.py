@@ -26,6 +26,17 @@ LEGAL = {
     ("acknowledged", "declined"),
     ("identity_verified", "located"),
     ("identity_verified", "not_found"),
+    ("identity_verified", "under_review"),
+    ("under_review", "reviewed"),
+    ("under_review", "on_hold"),
+    ("under_review", "declined"),
+    ("under_review", "withdrawn"),
+    ("reviewed", "located"),
+    ("reviewed", "not_found"),
+    ("reviewed", "on_hold"),
+    ("reviewed", "declined"),
+    ("reviewed", "withdrawn"),
+    ("released", "under_review"),
     ("identity_verified", "on_hold"),
     ("identity_verified", "declined"),
     ("identity_verified", "withdrawn"),
@@ -118,6 +129,7 @@ NEEDS = [
     (Stage.RETRIED, Stage.ESCALATED),
     (Stage.GIVEN_UP, Stage.ESCALATED),
     (Stage.APPROVED, Stage.REFERRED),
+    (Stage.REVIEWED, Stage.UNDER_REVIEW),
     (Stage.RELEASED, Stage.ON_HOLD),
     (Stage.ON_HOLD, Stage.IDENTITY_VERIFIED),
 ]
@@ -171,6 +183,7 @@ def test_only_the_answer_to_the_subject_closes_a_request() -> None:
         Stage.NOTIFIED
     ]
     assert set(WAITS_FOR_A_PERSON) == {
+        Stage.UNDER_REVIEW,
         Stage.REFERRED,
         Stage.ON_HOLD,
         Stage.ESCALATED,
@@ -278,6 +291,18 @@ class Lives(RuleBasedStateMachine):
                 Stage.LOCATED
                 in self.history[last : self.history.index(Stage.SOURCES_ERASED)]
             )
+
+    @invariant()
+    def what_is_uncertain_is_not_erased_without_a_decision(self) -> None:
+        """Once there is a review list, nothing goes on before it is decided."""
+        for place, stage in enumerate(self.history[:-1]):
+            if stage is Stage.UNDER_REVIEW:
+                assert self.history[place + 1] in {
+                    Stage.REVIEWED,
+                    Stage.ON_HOLD,
+                    Stage.DECLINED,
+                    Stage.WITHDRAWN,
+                }
 
     @invariant()
     def what_was_referred_is_not_erased_without_approval(self) -> None:

@@ -33,7 +33,13 @@ def full_record() -> SourceRecord:
 
 
 def test_records_are_the_same_after_writing_and_reading() -> None:
-    records = (full_record(), record("r-2", name=None))
+    matched = replace(
+        full_record(),
+        why=("name as_written in text",),
+        texts={"text": Personal("We met Ada Example.")},
+        is_held=True,
+    )
+    records = (full_record(), record("r-2", name=None), matched)
     assert records_from_bytes(records_to_bytes(records)) == records
     assert records_from_bytes(records_to_bytes([])) == ()
 

@@ -128,6 +128,8 @@ class _SourceFile(BaseModel):
     passages: list[_PassageFile] = []
     erasable: bool = True
     name_alone: Literal["decides", "is_reviewed"] = "decides"
+    uncertain: Literal["waits", "partial"] = "waits"
+    held: str | None = None
 
     def spec(self) -> SourceSpec:
         location = self.path or self.url
@@ -146,6 +148,8 @@ class _SourceFile(BaseModel):
             passages=tuple(passage.spec() for passage in self.passages),
             is_erasable=self.erasable,
             reviews_names=self.name_alone == "is_reviewed",
+            waits_for_review=self.uncertain == "waits",
+            held=self.held,
         )
 
 

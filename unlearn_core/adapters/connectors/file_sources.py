@@ -91,11 +91,7 @@ class FilesConnector:
 
     def describe(self) -> SourceDescription:
         """Say what the source is."""
-        return SourceDescription(
-            name=self._spec.name,
-            kind=self._spec.kind,
-            is_erasable=self._spec.is_erasable,
-        )
+        return self._spec.describe()
 
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
@@ -142,6 +138,13 @@ class FilesConnector:
         names = [*self._files.names(), *self._files.former()]
         return not self._count(names, wanted) and not self._files.leftovers()
 
+    def held(self, record_ids: Collection[str]) -> frozenset[str]:
+        """Return which of the records are on hold, here or in a former version."""
+        if self._spec.held is None:
+            return frozenset()
+        names = [*self._files.names(), *self._files.former()]
+        return self._spec.held_among(self._rows(names), set(record_ids))
+
     def _erase(self, name: str, wanted: set[str]) -> None:
         form = self._form_of(name)
         if form is None or form.is_one_record:
@@ -150,7 +153,7 @@ class FilesConnector:
         self._files.rewrite(
             name,
             lambda file, target: form.copy(
-                file, target, lambda row: self._is_one_of(row, wanted)
+                file, target, lambda row: self._spec.may_erase(row, wanted)
             ),
         )
 
@@ -159,7 +162,7 @@ class FilesConnector:
             name
             for name in names
             for row in self._rows_of(name)
-            if row is not None and self._is_one_of(row, wanted)
+            if self._spec.may_erase(row, wanted)
         )
 
     def _sifted(self, names: list[str], sieve: Sieve) -> Iterator[Sifted]:
@@ -182,9 +185,6 @@ class FilesConnector:
             return
         with self._files.open(name) as file:
             yield from form.rows(file)
-
-    def _is_one_of(self, row: Row, wanted: set[str]) -> bool:
-        return str(row[self._spec.record_id]) in wanted
 
 
 def _with_former(present: SearchResult, earlier: SearchResult) -> SearchResult:

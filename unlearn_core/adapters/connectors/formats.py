@@ -158,13 +158,15 @@ class TableFormat(ABC):
 
     def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
         """Write the tables without the rows that are gone."""
-        name = self._spec.record_id
+        names = [name for name in (self._spec.record_id, self._spec.held) if name]
         tables = self._guarded(file)
         first = next(tables)
         with self.writer(target, first.schema) as writer:
             for table in (first, *tables):
-                ids = table[name].to_pylist()
-                keep = pa.array([not is_gone({name: value}) for value in ids])
+                rows = table.select(
+                    [name for name in names if name in table.schema.names]
+                ).to_pylist()
+                keep = pa.array([not is_gone(row) for row in rows])
                 writer.write_table(table.filter(keep.cast(pa.bool_())))
 
     def _guarded(self, file: IO[bytes]) -> Iterator[pa.Table]:

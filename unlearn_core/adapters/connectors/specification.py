@@ -1,12 +1,17 @@
 """How the rows of a source become records: the specification from the data map."""
 
 import string
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from unlearn_core.domain.datasets import Form
-from unlearn_core.domain.sources import Passage, SourceRecord
+from unlearn_core.domain.sources import (
+    LONGEST_TEXT,
+    Passage,
+    SourceDescription,
+    SourceRecord,
+)
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.privacy import Personal
 
@@ -75,6 +80,8 @@ class SourceSpec:
         passages: What a model was trained on.
         is_erasable: Whether records may be deleted there.
         reviews_names: A name alone tells nobody apart there; a person decides.
+        waits_for_review: Whether a request waits for decisions about uncertain records.
+        held: Column that says that a record must be kept, if it says anything.
     """
 
     name: str
@@ -87,6 +94,17 @@ class SourceSpec:
     passages: tuple[PassageSpec, ...]
     is_erasable: bool
     reviews_names: bool = False
+    waits_for_review: bool = True
+    held: str | None = None
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is, for people."""
+        return SourceDescription(
+            name=self.name,
+            kind=self.kind,
+            is_erasable=self.is_erasable,
+            waits_for_review=self.waits_for_review,
+        )
 
     def can_read(self, row: Row) -> bool:
         """Tell whether a row has the form that the data map declares."""
@@ -103,13 +121,15 @@ class SourceSpec:
         matched: tuple[IdentifierKind, ...] = (),
         why: Iterable[str] = (),
     ) -> SourceRecord:
-        """Turn a readable row into a record."""
+        """Turn a readable row into a record; one that matched keeps what it says."""
         name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
         return SourceRecord(
             source=self.name,
             record_id=str(row[self.record_id]),
             matched=matched,
-            why=tuple(why),
+            why=(reasons := tuple(why)),
+            texts=_texts(row) if reasons else {},
+            is_held=self.is_held(row),
             name=Personal(name) if name else None,
             fields={
                 field: Personal(value)
@@ -120,6 +140,28 @@ class SourceSpec:
                 passage for spec in self.passages for passage in self._read(spec, row)
             ),
         )
+
+    def is_held(self, row: Row) -> bool:
+        """Tell whether a record must stay: by a legal hold, or an exemption."""
+        value = row.get(self.held) if self.held else None
+        return str(value or "").strip().lower() not in NOT_HELD
+
+    def may_erase(self, row: Row | None, record_ids: Collection[str]) -> bool:
+        """Tell whether a row is one of these records, and nothing holds it."""
+        return self._is_one_of(row, record_ids) and not (row and self.is_held(row))
+
+    def held_among(
+        self, rows: Iterable[Row | None], record_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Return which of these records are on hold."""
+        return frozenset(
+            str(row[self.record_id])
+            for row in rows
+            if row and self._is_one_of(row, record_ids) and self.is_held(row)
+        )
+
+    def _is_one_of(self, row: Row | None, record_ids: Collection[str]) -> bool:
+        return row is not None and str(row[self.record_id]) in record_ids
 
     def _read(self, spec: PassageSpec, row: Row) -> Iterator[Passage]:
         match spec:
@@ -170,6 +212,33 @@ class SourceSpec:
     def _text(row: Row, column: str | None) -> str:
         value = row.get(column) if column else None
         return "" if value is None else str(value)
+
+
+NOT_HELD = frozenset({"", "0", "false", "no", "none", "null", "nan"})
+"""What a column says of a record that is not on hold, in small letters."""
+
+
+def _texts(row: Row) -> dict[str, Personal[str]]:
+    """Return what a row says, column by column."""
+    return {
+        name: Personal(text[:LONGEST_TEXT])
+        for name, value in row.items()
+        if (text := " ".join(_strings(value)))
+    }
+
+
+def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a row
+    """Yield every text inside a value; what is neither text nor empty as text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _strings(item)
+    elif value is not None:
+        yield str(value)
 
 
 def _is_chat(messages: Any) -> bool:  # noqa: ANN401 - a column of any type

@@ -15,7 +15,7 @@ from unlearn_core.adapters.connectors.matching import (
     search,
     search_each,
 )
-from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.adapters.connectors.specification import NOT_HELD, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import InvalidDataMapError, SourceUnreadableError
@@ -41,11 +41,7 @@ class SqlConnector:
 
     def describe(self) -> SourceDescription:
         """Say what the source is."""
-        return SourceDescription(
-            name=self._spec.name,
-            kind=self._spec.kind,
-            is_erasable=self._spec.is_erasable,
-        )
+        return self._spec.describe()
 
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
@@ -98,6 +94,12 @@ class SqlConnector:
         """Read back and tell whether none of the records is left."""
         return self._count(record_ids) == 0
 
+    def held(self, record_ids: Collection[str]) -> frozenset[str]:
+        """Return which of the records are on hold."""
+        if self._spec.held is None:
+            return frozenset()
+        return self._spec.held_among(self._rows(), set(record_ids))
+
     def _count(self, record_ids: Collection[str]) -> int:
         try:
             with self._engine.connect() as connection:
@@ -133,4 +135,9 @@ class SqlConnector:
         self, table: sa.Table, record_ids: Collection[str]
     ) -> sa.ColumnElement[bool]:
         column = sa.cast(table.c[self._spec.record_id], sa.String)
-        return column.in_(list(record_ids))
+        is_one = column.in_(list(record_ids))
+        if self._spec.held is None or self._spec.held not in table.c:
+            return is_one
+        held = sa.cast(table.c[self._spec.held], sa.String)
+        said = sa.func.lower(sa.func.trim(sa.func.coalesce(held, "")))
+        return is_one & said.in_(sorted(NOT_HELD))

@@ -150,11 +150,7 @@ class MemoryConnector:
 
     def describe(self) -> SourceDescription:
         """Say what the source is."""
-        return SourceDescription(
-            name=self._spec.name,
-            kind=self._spec.kind,
-            is_erasable=self._spec.is_erasable,
-        )
+        return self._spec.describe()
 
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
@@ -168,7 +164,9 @@ class MemoryConnector:
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete records; absent ones are no error. Return how many were there."""
-        kept = [row for row in self._read() if not self._is_one_of(row, record_ids)]
+        kept = [
+            row for row in self._read() if not self._spec.may_erase(row, record_ids)
+        ]
         present = len(self.rows) - len(kept)
         if not dry_run:
             self.rows = kept
@@ -176,10 +174,11 @@ class MemoryConnector:
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left."""
-        return not any(self._is_one_of(row, record_ids) for row in self._read())
+        return not any(self._spec.may_erase(row, record_ids) for row in self._read())
 
-    def _is_one_of(self, row: Row | None, record_ids: Collection[str]) -> bool:
-        return row is not None and str(row[self._spec.record_id]) in record_ids
+    def held(self, record_ids: Collection[str]) -> frozenset[str]:
+        """Return which of the records are on hold."""
+        return self._spec.held_among(self._read(), record_ids)
 
     def _read(self) -> list[Row | None]:
         if not self.is_reachable:

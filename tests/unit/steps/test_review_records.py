@@ -1,0 +1,244 @@
+import json
+from collections.abc import Callable
+
+import pytest
+import yaml
+from support.reviews import ANNA, decision, plant_namesakes, review_desk
+from support.steps import Controller
+from support.story import work_until
+
+from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.ledger import verify_chain
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.domain.reviews import ReviewRefusedError
+from unlearn_core.errors import IllegalTransitionError, LeaseBusyError
+from unlearn_core.steps.erase_source_records import erase_source_records
+from unlearn_core.steps.locate_personal_data import locate_personal_data
+from unlearn_core.steps.resume_requests import WatchPost, resume_requests
+from unlearn_core.steps.review_records import open_review, review_records
+from unlearn_core.steps.workbench import Workbench
+
+pytestmark = pytest.mark.integration
+
+Waiting = Callable[[], tuple[RequestId, Workbench]]
+
+
+@pytest.fixture
+def waiting(controller: Controller) -> Waiting:
+    """Return what brings a request with two possible namesakes to its review."""
+
+    def bring() -> tuple[RequestId, Workbench]:
+        plant_namesakes(controller)
+        request_id = controller.receive()
+        bench = controller.bench(request_id)
+        work_until(Stage.LOCATED, request_id, bench=bench)
+        controller.leases.release(bench.lease)
+        return request_id, bench
+
+    return bring
+
+
+def resumed(controller: Controller, request_id: RequestId) -> Workbench:
+    return controller.bench(request_id)
+
+
+def test_uncertain_records_stop_the_request_and_nothing_is_erased(
+    controller: Controller, waiting: Waiting
+) -> None:
+    before = controller.paths.corpus.read_bytes()
+    request_id, _ = waiting()
+    planted = controller.paths.corpus.read_bytes()
+    bench = resumed(controller, request_id)
+
+    located = locate_personal_data(request_id, bench=bench)
+
+    assert located.stage is Stage.UNDER_REVIEW
+    assert located.uncertain == {"corpus": 2}
+    assert located.found == {"corpus": 16, "support": 12, "customers": 1}
+    with pytest.raises(IllegalTransitionError):
+        erase_source_records(request_id, bench=bench)
+    assert controller.paths.corpus.read_bytes() == planted != before
+
+
+def test_a_request_under_review_is_not_started_again(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    post = WatchPost(
+        requests=controller.store,
+        ledger=controller.store,
+        leases=controller.leases,
+        trigger=controller.trigger,
+        clock=controller.clock,
+        maximum_attempts=5,
+    )
+    assert resume_requests(post) == ()
+    review_records(request_id, decision(1, 2), desk=review_desk(controller))
+    assert resume_requests(post) == (request_id,)
+
+
+def test_the_list_says_what_there_is_to_decide(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    listed = open_review(request_id, desk=review_desk(controller))
+    assert [item.record_id for item in listed.records] == ["n-0", "n-1"]
+    assert listed.undecided == (1, 2)
+    first = listed.records[0]
+    assert first.why == ("name as_written in text",)
+    assert first.texts["text"].reveal().endswith("has moved to another planet.")
+
+
+def test_namesakes_that_are_kept_stay_and_the_request_goes_on_complete(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    assert review_records(request_id, decision(2), desk=desk).undecided == (1,)
+    assert controller.store.get(request_id).stage is Stage.UNDER_REVIEW
+    review_records(request_id, decision(1), desk=desk)
+    assert controller.store.get(request_id).stage is Stage.REVIEWED
+    bench = resumed(controller, request_id)
+
+    located = locate_personal_data(request_id, bench=bench)
+
+    assert (located.stage, located.unsearched) == (Stage.LOCATED, [])
+    assert located == locate_personal_data(request_id, bench=bench)
+    assert located.found == {"corpus": 16, "support": 12, "customers": 1}
+    erased = erase_source_records(request_id, bench=bench)
+    assert erased.erased == {"corpus": 16, "support": 12, "customers": 1}
+    assert controller.paths.corpus.read_text().count("another planet") == 2
+
+
+def test_a_record_that_is_about_the_subject_after_all_is_erased(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    same = decision(1, ruling="erase", reason="same_person")
+    review_records(request_id, same, desk=desk)
+    review_records(request_id, decision(2), desk=desk)
+    bench = resumed(controller, request_id)
+    assert locate_personal_data(request_id, bench=bench).found["corpus"] == 17
+    assert erase_source_records(request_id, bench=bench).erased["corpus"] == 17
+    rows = map(json.loads, controller.paths.corpus.read_text().splitlines())
+    assert [row["id"] for row in rows if row["id"].startswith("n-")] == ["n-1"]
+
+
+def test_a_record_on_hold_counts_as_found_and_stays(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    held = decision(1, 2, reason="legal_hold")
+    review_records(request_id, held, desk=review_desk(controller))
+    bench = resumed(controller, request_id)
+    assert locate_personal_data(request_id, bench=bench).found["corpus"] == 18
+    result = erase_source_records(request_id, bench=bench)
+    assert (result.erased["corpus"], result.held) == (16, {"corpus": 2})
+    assert controller.paths.corpus.read_text().count("another planet") == 2
+
+
+def test_the_ledger_says_who_decided_what_and_nothing_of_the_person(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    review_records(request_id, decision(1, 2), desk=review_desk(controller))
+    (laid,) = controller.entries(request_id, Stage.UNDER_REVIEW)
+    decided = [
+        dict(entry.payload)
+        for entry in controller.entries(request_id, "record_reviewed")
+    ]
+    assert decided == [
+        {
+            "review_list": laid.payload["review_list"],
+            "record": number,
+            "source": "corpus",
+            "ruling": "keep",
+            "reason": "namesake",
+            "officer": ANNA,
+        }
+        for number in (1, 2)
+    ]
+    verify_chain(controller.store.entries())
+
+
+def test_a_review_that_is_done_is_not_decided_again(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    review_records(request_id, decision(1, 2), desk=desk)
+    with pytest.raises(IllegalTransitionError):
+        review_records(request_id, decision(1), desk=desk)
+
+
+def test_only_officers_decide_and_never_while_a_worker_works(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    stranger = decision(1, officer="mallory")
+    for officers in ((), (ANNA,)):
+        with pytest.raises(ReviewRefusedError, match="officer"):
+            review_records(
+                request_id, stranger, desk=review_desk(controller, officers=officers)
+            )
+    controller.bench(request_id)
+    with pytest.raises(LeaseBusyError):
+        review_records(request_id, decision(1), desk=review_desk(controller))
+    assert controller.entries(request_id, "record_reviewed") == []
+
+
+def test_namesakes_alone_are_nothing_found_once_somebody_has_said_so(
+    controller: Controller,
+) -> None:
+    stranger = controller.population.controls[0]
+    with controller.paths.corpus.open("a", encoding="utf-8") as file:
+        row = {"id": "n-9", "name": stranger.name, "customer": "KD-99999"}
+        file.write(json.dumps(row) + "\n")
+    request_id = controller.receive_stranger()
+    bench = controller.bench(request_id)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    assert controller.store.get(request_id).outcome is None
+    controller.leases.release(bench.lease)
+    review_records(request_id, decision(1), desk=review_desk(controller))
+    bench = resumed(controller, request_id)
+
+    located = locate_personal_data(request_id, bench=bench)
+
+    assert (located.stage, located.outcome) == (Stage.NOT_FOUND, Outcome.NOT_FOUND)
+
+
+def test_only_an_explicit_rule_of_the_data_map_lets_a_request_go_on_undecided(
+    controller: Controller,
+) -> None:
+    plant_namesakes(controller)
+    raw = yaml.safe_load(controller.paths.data_map.read_text())
+    raw["sources"][0]["uncertain"] = "partial"
+    controller.paths.data_map.write_text(yaml.safe_dump(raw))
+    controller.opened = open_data_map(controller.paths.data_map)
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    (located,) = controller.entries(request_id, Stage.LOCATED)
+    assert located.payload["unsearched"] == ["corpus"]
+    erase_source_records(request_id, bench=bench)
+    assert controller.paths.corpus.read_text().count("another planet") == 2
+
+
+def test_what_was_held_meanwhile_is_searched_and_decided_anew(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    review_records(request_id, decision(1), desk=desk)
+    lease = controller.lease(request_id)
+    for stage in (Stage.ON_HOLD, Stage.RELEASED):
+        controller.store.advance(
+            request_id,
+            stage,
+            {"reason": "objection", "on": "2026-03-02"},
+            lease=lease,
+        )
+    bench = controller.bench(request_id, lease=lease)
+    assert locate_personal_data(request_id, bench=bench).stage is Stage.UNDER_REVIEW
+    assert open_review(request_id, desk=desk).undecided == (1, 2)

@@ -1,0 +1,135 @@
+"""Review: what officers say about records that may concern the subject.
+
+A decision is taken under the request's own lease, so never while a worker is at work
+on it. The last one lets the request go on with the next run that the watchdog asks for.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from unlearn_core import ports
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.reviews import (
+    RECORD_REVIEWED,
+    RecordDecision,
+    ReviewReason,
+    ReviewRefusedError,
+    check_decision,
+    read_rulings,
+    undecided,
+)
+from unlearn_core.domain.sources import SourceRecord, records_from_bytes
+from unlearn_core.errors import IllegalTransitionError
+from unlearn_core.steps import scopes
+
+LEASE_TIME = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewDesk:
+    """What reviewing needs.
+
+    Attributes:
+        holder: Name of this process.
+        officers: Names of those who may decide.
+    """
+
+    holder: str
+    officers: tuple[str, ...]
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    leases: ports.LeaseStore
+    custody: ports.Custody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewList:
+    """The uncertain records of a request.
+
+    Attributes:
+        commitment: Keyed commitment to the list, its name in the ledger.
+        records: The records; the first one has the number 1.
+        rulings: Number to the reason of what was decided.
+    """
+
+    commitment: str
+    records: tuple[SourceRecord, ...]
+    rulings: dict[int, ReviewReason]
+
+    @property
+    def undecided(self) -> tuple[int, ...]:
+        """Return the numbers of the records that nobody has decided about."""
+        return undecided(len(self.records), self.rulings)
+
+
+def open_review(request_id: RequestId, *, desk: ReviewDesk) -> ReviewList:
+    """Return the review list of a request; that it was read is in the ledger.
+
+    Raises:
+        IllegalTransitionError: There is nothing to be decided now.
+    """
+    stage = desk.requests.get(request_id).stage
+    if stage is not Stage.UNDER_REVIEW:
+        raise IllegalTransitionError(
+            present=stage.value, following=Stage.REVIEWED.value
+        )
+    entries = tuple(desk.ledger.entries(request_id))
+    commitment = next(
+        str(entry.payload["review_list"])
+        for entry in reversed(entries)
+        if entry.event == Stage.UNDER_REVIEW
+    )
+    sealed = desk.custody.get(scopes.working(request_id), scopes.REVIEW_LIST)
+    return ReviewList(
+        commitment=commitment,
+        records=records_from_bytes(sealed),
+        rulings=read_rulings(entries),
+    )
+
+
+def review_records(
+    request_id: RequestId, decision: RecordDecision, *, desk: ReviewDesk
+) -> ReviewList:
+    """Decide about records of the list; the last one ends the review.
+
+    Until then another decision about the same record takes the place of an earlier one.
+
+    Returns:
+        The list as it is afterwards.
+
+    Raises:
+        IllegalTransitionError: There is nothing to be decided now.
+        LeaseBusyError: A worker is at work on the request.
+        ReviewRefusedError: Not by this person, not this record or not for this reason.
+    """
+    if decision.officer not in desk.officers:
+        raise ReviewRefusedError(problem="not an officer of the configuration")
+    lease = desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
+    try:
+        listed = open_review(request_id, desk=desk)
+        check_decision(decision, size=len(listed.records))
+        for number in decision.numbers:
+            desk.ledger.note(
+                RECORD_REVIEWED,
+                {
+                    "review_list": listed.commitment,
+                    "record": number,
+                    "source": listed.records[number - 1].source,
+                    "ruling": decision.ruling.value,
+                    "reason": decision.reason.value,
+                    "officer": decision.officer,
+                },
+                request_id=request_id,
+                lease=lease,
+            )
+            listed.rulings[number] = decision.reason
+        if not listed.undecided:
+            desk.ledger.advance(
+                request_id,
+                Stage.REVIEWED,
+                {"review_list": listed.commitment, "records": len(listed.records)},
+                lease=lease,
+            )
+        return listed
+    finally:
+        desk.leases.release(lease)
