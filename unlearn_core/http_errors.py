@@ -27,6 +27,30 @@ class RateLimitedError(RequestError):
     next_step = "Wait as long as `Retry-After` says, then ask again."
 
 
+class ForbiddenError(RequestError):
+    """The caller is known, but may not do this."""
+
+    code = "forbidden"
+    summary = "this caller may not do that"
+    next_step = "Ask an administrator for a role that may, or use the page's own form."
+
+
+class LoginRefusedError(RequestError):
+    """A sign-in does not convince."""
+
+    code = "login_refused"
+    summary = "the sign-in was not accepted"
+    next_step = "Sign in again; if it recurs, ask an administrator for a role."
+
+
+class LoginUnavailableError(DependencyError):
+    """The issuer of logins does not answer, or not as OpenID providers do."""
+
+    code = "login_unavailable"
+    summary = "the issuer of logins does not answer as it should"
+    next_step = "Check UNLEARN_CONSOLE__ISSUER and the issuer's health."
+
+
 class OverloadedError(DependencyError):
     """More questions are waiting than the service takes."""
 

@@ -27,6 +27,7 @@ from unlearn_core.errors import (
 )
 from unlearn_core.http_errors import (
     ApiKeyError,
+    ForbiddenError,
     RateLimitedError,
     UnsupportedParameterError,
 )
@@ -43,6 +44,7 @@ _STATUS: Mapping[type[UnlearnError], HTTPStatus] = {
     ContextExceededError: HTTPStatus.BAD_REQUEST,
     UnsupportedParameterError: HTTPStatus.BAD_REQUEST,
     ApiKeyError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
     RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PolicyError: HTTPStatus.CONFLICT,

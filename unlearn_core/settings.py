@@ -202,6 +202,47 @@ class IntakeSettings(BaseModel):
     pages: bool = Field(
         default=False, description="Serve the form and status page for subjects."
     )
+    requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        description="Most API calls of one caller in a minute; 0 for any number.",
+    )
+    forms_per_minute: int = Field(
+        default=30,
+        ge=0,
+        description="Most forms and sign-ins of one address in a minute; 0 for any "
+        "number.",
+    )
+
+
+class ConsoleSettings(BaseModel):
+    """The pages of intake for those who work with requests."""
+
+    model_config = _STRICT
+
+    enabled: bool = Field(
+        default=False, description="Serve the console; keys open it, or an issuer."
+    )
+    address: str = Field(
+        default="http://localhost:8820",
+        description="Address of intake as browsers see it, without a path.",
+    )
+    issuer: str | None = Field(
+        default=None, description="OpenID provider that people sign in with."
+    )
+    client_id: str = Field(
+        default="unlearn", description="Name of the console at the issuer."
+    )
+    client_secret: SecretStr | None = Field(
+        default=None, description="Secret of the console at the issuer, if it has one."
+    )
+    name_claim: str = Field(
+        default="preferred_username",
+        description="Claim with the name under which somebody decides.",
+    )
+    roles_claim: str = Field(
+        default="roles", description="Claim with a list of role names."
+    )
 
 
 class AuditSettings(BaseModel):
@@ -284,6 +325,7 @@ class Settings(BaseSettings):
     legal: LegalSettings = LegalSettings()
     serving: ServingSettings = ServingSettings()
     intake: IntakeSettings = IntakeSettings()
+    console: ConsoleSettings = ConsoleSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()
 

@@ -12,6 +12,7 @@ import holidays
 
 from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.custody import SealedCustody
+from unlearn_core.adapters.database.access_store import DatabaseAccessStore
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
@@ -50,6 +51,7 @@ class Office:
         keys: The key directory.
         store: Requests and ledger.
         leases: Leases.
+        access: Keys and sessions.
         custody: Sealed personal data.
         evidence: Certificates.
         notifier: Messages to subjects.
@@ -61,6 +63,7 @@ class Office:
     keys: KeyDirectory
     store: DatabaseRequestStore
     leases: DatabaseLeaseStore
+    access: DatabaseAccessStore
     custody: SealedCustody
     evidence: ObjectEvidence
     notifier: StatusPageNotifier
@@ -214,6 +217,7 @@ def open_office(settings: Settings) -> Office:
         keys=keys,
         store=store,
         leases=DatabaseLeaseStore(database, clock=clock),
+        access=DatabaseAccessStore(database),
         custody=SealedCustody(
             kek=keys.kek(),
             keys=DatabaseKeyStore(database, clock=clock),

@@ -1,11 +1,14 @@
 """An intake service over stores in memory."""
 
-from datetime import date
+from collections.abc import Mapping
+from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 from support.domain import BASE_MODEL, NOW
+from support.issuer import ADDRESS, CLIENT_ID, CLIENT_SECRET, LocalIssuer
 
+from unlearn_core.adapters.memory.access import MemoryAccessStore
 from unlearn_core.adapters.memory.contact import MemoryNotifier, MemoryTrigger
 from unlearn_core.adapters.memory.records import (
     MemoryClock,
@@ -13,10 +16,18 @@ from unlearn_core.adapters.memory.records import (
     MemoryRequestStore,
 )
 from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
+from unlearn_core.adapters.oidc import OidcIssuer, Registration
+from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
+from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.intake.app import IntakeService
+from unlearn_core.intake.console.desk import ConsoleDesk
+from unlearn_core.intake.doors import Doors
 from unlearn_core.intake.watchdog import Watchdog
+from unlearn_core.ports import LoginIssuer
 from unlearn_core.privacy import Pseudonymiser
-from unlearn_core.steps.receive_request import FrontDesk
+from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 from unlearn_core.steps.resume_requests import WatchPost
 
 NEVER_SECONDS = 3600.0
@@ -30,9 +41,81 @@ class IntakeWorld:
         self.leases = MemoryLeaseStore(clock=self.clock)
         self.store = MemoryRequestStore(leases=self.leases, clock=self.clock)
         self.custody = MemoryCustody(ledger=self.store, clock=self.clock)
+        self.access = MemoryAccessStore()
+        self.provider = LocalIssuer()
+        self.issuer: LoginIssuer | None = None
         self.evidence = MemoryEvidence()
         self.notifier = MemoryNotifier()
         self.trigger = MemoryTrigger()
+
+    @classmethod
+    def with_issuer(cls) -> "IntakeWorld":
+        """Return a world in which people sign in with an OpenID provider."""
+        world = cls()
+        registration = Registration(
+            issuer=ADDRESS,
+            client_id=CLIENT_ID,
+            client_secret=SecretStr(CLIENT_SECRET),
+            redirect="https://testserver/console/callback",
+        )
+        world.issuer = OidcIssuer(
+            registration, clock=world.clock, client=world.provider.client()
+        )
+        return world
+
+    def receive(self, name: str = "Ottilie Quastenflosser") -> RequestId:
+        """Receive a request."""
+        submission = Submission(
+            subject=parse_subject({"name": name, "email": "ottilie@fins.example"}),
+            evidence=None,
+            contact=None,
+            channel=Channel.HTTP,
+        )
+        return receive_request(submission, desk=self.desk()).request_id
+
+    def move(
+        self,
+        request_id: RequestId,
+        stage: Stage,
+        payload: Mapping[str, JsonValue] | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        """Move a request on, as a worker does."""
+        lease = self.leases.acquire(
+            str(request_id), holder="worker", ttl=timedelta(minutes=1)
+        )
+        self.store.advance(
+            request_id, stage, payload or {}, lease=lease, outcome=outcome
+        )
+        self.leases.release(lease)
+
+    def console(self) -> ConsoleDesk:
+        """Return what the console's pages need."""
+        return ConsoleDesk(
+            decisions=DecisionDesk(
+                holder="console",
+                officers=("Olga Officer", "Otto Officer"),
+                timezone=ZoneInfo("Europe/Berlin"),
+                is_holiday=_never,
+                requests=self.store,
+                ledger=self.store,
+                leases=self.leases,
+                custody=self.custody,
+                notifier=self.notifier,
+                clock=self.clock,
+            )
+        )
+
+    def doors(self, *, api_key: str | None = None) -> Doors:
+        """Return who may come in."""
+        return Doors(
+            access=self.access,
+            ledger=self.store,
+            clock=self.clock,
+            pseudonymiser=self.desk().pseudonymiser,
+            api_key=SecretStr(api_key) if api_key else None,
+            issuer=self.issuer,
+        )
 
     def service(self, *, api_key: str | None = None) -> IntakeService:
         """Return a service whose watchdog looks only when told to."""
@@ -41,7 +124,7 @@ class IntakeWorld:
             evidence=self.evidence,
             messages=self.notifier.posted,
             watchdog=self.watchdog(),
-            api_key=SecretStr(api_key) if api_key else None,
+            doors=self.doors(api_key=api_key),
         )
 
     def desk(self) -> FrontDesk:

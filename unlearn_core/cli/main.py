@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from unlearn_core.cli import (
+    access,
     asking,
     audit,
     certificates,
@@ -42,6 +43,7 @@ app.add_typer(verifications.app, name="verification")
 app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(access.app, name="access")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")
 app.command(name="up")(installation.up)

@@ -178,8 +178,23 @@ _MOVES_ON = frozenset({*Stage, DEADLINE_EXTENDED})
 _BEFORE_ERASURE = frozenset({Stage.DECLINED, Stage.ON_HOLD, Stage.WITHDRAWN})
 
 
-def proposer(entries: Iterable[LedgerEntry], decision: Decision) -> str | None:
-    """Return who has proposed the same and is waiting for a second officer."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """A proposal that a second officer has to agree to.
+
+    Attributes:
+        verb: What is proposed.
+        reason: The coded reason, if it has one.
+        officer: Who proposes it.
+    """
+
+    verb: Verb
+    reason: str | None
+    officer: str
+
+
+def waiting_proposal(entries: Iterable[LedgerEntry]) -> Waiting | None:
+    """Return the proposal that is open, if there is one."""
     waiting: LedgerEntry | None = None
     for entry in entries:
         if entry.event in _MOVES_ON:
@@ -189,9 +204,21 @@ def proposer(entries: Iterable[LedgerEntry], decision: Decision) -> str | None:
     if waiting is None:
         return None
     said = waiting.payload
-    if (said["decision"], said["reason"]) != (decision.verb, decision.reason):
+    return Waiting(
+        verb=Verb(str(said["decision"])),
+        reason=None if said["reason"] is None else str(said["reason"]),
+        officer=str(said["officer"]),
+    )
+
+
+def proposer(entries: Iterable[LedgerEntry], decision: Decision) -> str | None:
+    """Return who has proposed the same and is waiting for a second officer."""
+    waiting = waiting_proposal(entries)
+    if waiting is None:
         return None
-    return str(said["officer"])
+    if (waiting.verb, waiting.reason) != (decision.verb, decision.reason):
+        return None
+    return waiting.officer
 
 
 def check_not_too_late(entries: Iterable[LedgerEntry], stage: Stage | None) -> None:

@@ -1,21 +1,22 @@
 """The HTTP interface for requests."""
 
-import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Header, HTTPException, Response
-from pydantic import SecretStr
+from fastapi import FastAPI, Response
 
 from unlearn_core import http_problems, ports
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import UnknownRequestError
+from unlearn_core.intake.console.desk import ConsoleDesk
+from unlearn_core.intake.console.site import add_console
+from unlearn_core.intake.doors import Doors
+from unlearn_core.intake.gate import Gate, Limits, Unlimited
 from unlearn_core.intake.schemas import (
     FIELD_NAMES,
     CertificateStatusOut,
@@ -23,7 +24,7 @@ from unlearn_core.intake.schemas import (
     ErasureRequestOut,
 )
 from unlearn_core.intake.watchdog import Watchdog
-from unlearn_core.intake.web import WebDesk, add_pages
+from unlearn_core.intake.web import WebDesk, add_pages, add_style
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
@@ -37,48 +38,52 @@ class IntakeService:
         evidence: Holds certificates.
         messages: Returns the templates of the messages posted for a request.
         watchdog: Resumes requests that nobody works on.
-        api_key: Key that callers must send, if any.
+        doors: Knows who may come in.
+        limits: How often somebody may ask.
         web: Serves the pages for data subjects, if they are wanted.
+        console: Serves the pages for those who work with requests, if they are wanted.
     """
 
     desk: FrontDesk
     evidence: ports.EvidenceStore
     messages: Callable[[RequestId], tuple[str, ...]]
     watchdog: Watchdog
-    api_key: SecretStr | None
+    doors: Doors
+    limits: Limits = field(default_factory=Unlimited)
     web: WebDesk | None = None
+    console: ConsoleDesk | None = None
 
 
 def create_app(service: IntakeService) -> FastAPI:
     """Build the application; it starts and stops the watchdog."""
     app = FastAPI(title="unlearn intake", lifespan=_watched(service.watchdog))
+    app.add_middleware(Gate, routed=app, doors=service.doors, limits=service.limits)
     http_problems.install(app, names=FIELD_NAMES)
+    if service.web is not None or service.console is not None:
+        add_style(app)
     if service.web is not None:
         add_pages(app, service.web)
-    guard = Depends(_require_key(service.api_key))
+    if service.console is not None:
+        add_console(app, service.console, service.doors)
 
     @app.get("/health")
     def health() -> dict[str, str]:
         """Tell that the process is alive."""
         return {"status": "alive"}
 
-    @app.post(
-        "/v1/erasure-requests",
-        status_code=HTTPStatus.ACCEPTED,
-        dependencies=[guard],
-    )
+    @app.post("/v1/erasure-requests", status_code=HTTPStatus.ACCEPTED)
     def submit(body: ErasureRequestIn, response: Response) -> ErasureRequestOut:
         """Take in a request; the legal clock starts now."""
         request = receive_request(_submission(body), desk=service.desk)
         response.headers["Location"] = f"/v1/erasure-requests/{request.request_id}"
         return ErasureRequestOut.of(request)
 
-    @app.get("/v1/erasure-requests", dependencies=[guard])
+    @app.get("/v1/erasure-requests")
     def all_requests() -> list[ErasureRequestOut]:
         """List all requests, oldest first."""
         return [ErasureRequestOut.of(item) for item in service.desk.requests.all()]
 
-    @app.get("/v1/erasure-requests/{request_id}", dependencies=[guard])
+    @app.get("/v1/erasure-requests/{request_id}")
     def status(request_id: UUID) -> ErasureRequestOut:
         """Say where a request stands."""
         key = RequestId(request_id)
@@ -91,9 +96,8 @@ def create_app(service: IntakeService) -> FastAPI:
 
 def _add_certificates(app: FastAPI, service: IntakeService) -> None:
     """Add the pages about a certificate: the signed document, and where it stands."""
-    guard = Depends(_require_key(service.api_key))
 
-    @app.get("/v1/erasure-requests/{request_id}/certificate", dependencies=[guard])
+    @app.get("/v1/erasure-requests/{request_id}/certificate")
     def certificate(request_id: UUID) -> Response:
         """Return the signed certificate."""
         stored = service.evidence.get(certificate_name(RequestId(request_id)))
@@ -101,9 +105,7 @@ def _add_certificates(app: FastAPI, service: IntakeService) -> None:
             raise UnknownRequestError(request_id=request_id)
         return Response(stored, media_type="application/json")
 
-    @app.get(
-        "/v1/erasure-requests/{request_id}/certificate/status", dependencies=[guard]
-    )
+    @app.get("/v1/erasure-requests/{request_id}/certificate/status")
     def certificate_status(request_id: UUID) -> CertificateStatusOut:
         """Say whether the certificate is valid, expired or failed today."""
         standing = service.desk.certificates.standing(RequestId(request_id))
@@ -135,18 +137,3 @@ def _submission(body: ErasureRequestIn) -> Submission:
         contact=Personal(contact.get_secret_value()) if contact else None,
         channel=Channel.HTTP,
     )
-
-
-def _require_key(key: SecretStr | None) -> Callable[[str | None], None]:
-    """Return a check of the ``Authorization: Bearer`` header."""
-
-    def check(authorization: Annotated[str | None, Header()] = None) -> None:
-        if key is None:
-            return
-        expected = f"Bearer {key.get_secret_value()}".encode()
-        if not hmac.compare_digest((authorization or "").encode(), expected):
-            raise HTTPException(
-                HTTPStatus.UNAUTHORIZED, headers={"WWW-Authenticate": "Bearer"}
-            )
-
-    return check

@@ -5,14 +5,11 @@
 - A status page is reached by an opaque link alone and names nobody.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
 from unlearn_core.domain.docket import read_docket
@@ -26,6 +23,7 @@ from unlearn_core.domain.requests import (
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
 from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
     CERTIFICATES,
@@ -37,23 +35,7 @@ from unlearn_core.intake.texts import (
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
-PAGES = Path(__file__).parent / "pages"
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "X-Robots-Tag": "noindex",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 MAXIMUM_FIELDS = 20
-
-_TEMPLATES = Environment(
-    loader=FileSystemLoader(PAGES), autoescape=True, undefined=StrictUndefined
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,26 +58,24 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     @app.get("/request", include_in_schema=False)
     def form() -> Response:
         """Show the empty form."""
-        return _page("form.html", fields=FIELDS, problems={})
+        return page("form.html", fields=FIELDS, problems={})
 
     @app.post("/request", include_in_schema=False)
     async def send(request: Request) -> Response:
         """Take in a form; lead to its status page."""
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
-            return _page("missing.html", HTTPStatus.FORBIDDEN)
+            return page("missing.html", HTTPStatus.FORBIDDEN)
         try:
             submission = _submission(await request.body())
         except InvalidIdentifierError as error:
-            return _page(
+            return page(
                 "form.html",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 fields=FIELDS,
                 problems=_problems(error),
             )
         received = receive_request(submission, desk=web.desk)
-        location = f"/status/{links.token(received.request_id)}"
-        headers = {**HEADERS, "Location": location}
-        return Response(status_code=HTTPStatus.SEE_OTHER, headers=headers)
+        return lead_to(f"/status/{links.token(received.request_id)}")
 
     @app.get("/status/{token}", include_in_schema=False)
     def status(token: str) -> Response:
@@ -103,8 +83,12 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
         try:
             found = web.desk.requests.get(links.read(token))
         except UnknownRequestError:
-            return _page("missing.html", HTTPStatus.NOT_FOUND)
-        return _page("status.html", **_shown(found, web))
+            return page("missing.html", HTTPStatus.NOT_FOUND)
+        return page("status.html", **_shown(found, web))
+
+
+def add_style(app: FastAPI) -> None:
+    """Add the style sheet of all pages."""
 
     @app.get("/style.css", include_in_schema=False)
     def style() -> Response:
@@ -114,17 +98,6 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
 
 
 _OWN_SITES = frozenset({"same-origin", "none"})
-
-
-def _page(
-    name: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object
-) -> Response:
-    return Response(
-        _TEMPLATES.get_template(name).render(values),
-        status_code=status,
-        media_type="text/html",
-        headers=dict(HEADERS),
-    )
 
 
 def _submission(body: bytes) -> Submission:

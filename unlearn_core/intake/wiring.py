@@ -3,11 +3,16 @@
 import os
 import socket
 
+from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.intake.app import IntakeService
+from unlearn_core.intake.console.desk import ConsoleDesk
+from unlearn_core.intake.doors import Doors
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk
 from unlearn_core.settings import Settings
-from unlearn_core.wiring import open_office
+from unlearn_core.wiring import Office, open_office
+
+CALLBACK = "/console/callback"
 
 
 def build_service(settings: Settings) -> IntakeService:
@@ -18,19 +23,50 @@ def build_service(settings: Settings) -> IntakeService:
     """
     office = open_office(settings)
     desk = office.desk()
+    holder = f"{socket.gethostname()}-{os.getpid()}"
     return IntakeService(
         desk=desk,
         evidence=office.evidence,
         messages=office.notifier.posted,
         watchdog=Watchdog(
             office.watch_post(),
-            holder=f"{socket.gethostname()}-{os.getpid()}",
+            holder=holder,
             pause_seconds=settings.work.watch_seconds,
         ),
-        api_key=settings.intake.api_key,
+        doors=_doors(office),
+        limits=settings.intake,
         web=(
             WebDesk(desk=desk, authority=settings.legal.authority)
             if settings.intake.pages
             else None
         ),
+        console=(
+            ConsoleDesk(decisions=office.decisions(holder=holder))
+            if settings.console.enabled
+            else None
+        ),
+    )
+
+
+def _doors(office: Office) -> Doors:
+    """Return who may come in."""
+    settings = office.settings.console
+    issuer = None
+    if settings.issuer is not None:
+        registration = Registration(
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            client_secret=settings.client_secret,
+            redirect=settings.address.rstrip("/") + CALLBACK,
+            name_claim=settings.name_claim,
+            roles_claim=settings.roles_claim,
+        )
+        issuer = OidcIssuer(registration, clock=office.clock)
+    return Doors(
+        access=office.access,
+        ledger=office.store,
+        clock=office.clock,
+        pseudonymiser=office.keys.pseudonymiser(),
+        api_key=office.settings.intake.api_key,
+        issuer=issuer,
     )

@@ -5,6 +5,7 @@ contract tests as the real ones. Errors named under Raises are part of the
 contract.
 """
 
+from unlearn_core.ports.access import AccessStore, Identity, LoginIssuer
 from unlearn_core.ports.contact import (
     IdentityDecision,
     IdentityPolicy,
@@ -47,12 +48,14 @@ from unlearn_core.ports.transparency import (
 )
 
 __all__ = [
+    "AccessStore",
     "ArtifactRegistry",
     "CheckpointKeeper",
     "Clock",
     "Custody",
     "EnvelopeOpener",
     "EvidenceStore",
+    "Identity",
     "IdentityDecision",
     "IdentityPolicy",
     "KeepsHolds",
@@ -62,6 +65,7 @@ __all__ = [
     "Ledger",
     "Letter",
     "LetterWriter",
+    "LoginIssuer",
     "LogprobSource",
     "NoteOpener",
     "NoteSigner",

@@ -2,13 +2,11 @@
 
 - Keys are known by their SHA-256 digests only. They are long random values, so a plain
   digest cannot be reversed by guessing.
-- The rate is limited per key, or per address where no keys are used. A caller may use
-  a whole minute's share at once and then gets it back evenly.
+- The rate is limited per key, or per address where no keys are used.
 """
 
 import hashlib
 import hmac
-import math
 import time
 from collections.abc import Callable, Collection
 
@@ -16,14 +14,12 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unlearn_core.errors import UnlearnError
-from unlearn_core.http_errors import ApiKeyError, RateLimitedError
+from unlearn_core.http_errors import ApiKeyError
 from unlearn_core.http_problems import refusal
+from unlearn_core.http_rates import Rate
 
 OPEN_PATHS = frozenset({"/health", "/ready", "/state"})
 """What probes and the worker ask for; nothing of it concerns a question."""
-
-MAXIMUM_CALLERS = 10_000
-MINUTE_SECONDS = 60.0
 
 
 class Admission:
@@ -44,12 +40,7 @@ class Admission:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api_keys = tuple(api_keys)
-        self._seconds_each = (
-            MINUTE_SECONDS / requests_per_minute if requests_per_minute else 0.0
-        )
-        self._now = now
-        # When each caller's share will be whole again.
-        self._whole_at: dict[str, float] = {}
+        self._rate = Rate(requests_per_minute, now=now)
 
     def admit(self, *, authorization: str, address: str) -> None:
         """Let one request in.
@@ -63,8 +54,7 @@ class Admission:
             RateLimitedError: The caller's share is used up.
         """
         caller = self._known(authorization) if self._api_keys else address
-        if self._seconds_each:
-            self._count(caller)
+        self._rate.count(caller)
 
     def _known(self, authorization: str) -> str:
         scheme, _, key = authorization.partition(" ")
@@ -74,25 +64,6 @@ class Admission:
         if scheme.lower() != "bearer" or not any(matches):
             raise ApiKeyError
         return digest
-
-    def _count(self, caller: str) -> None:
-        now = self._now()
-        whole_at = max(self._whole_at.get(caller, now), now)
-        wait_seconds = whole_at + self._seconds_each - now - MINUTE_SECONDS
-        # Sums of thirds and the like are not exact.
-        if wait_seconds > self._seconds_each * 1e-6:
-            raise RateLimitedError(retry_seconds=math.ceil(wait_seconds))
-        self._whole_at[caller] = whole_at + self._seconds_each
-        if len(self._whole_at) > MAXIMUM_CALLERS:
-            self._forget(now)
-
-    def _forget(self, now: float) -> None:
-        """Forget callers whose share is whole again, else who came first."""
-        self._whole_at = {
-            caller: moment for caller, moment in self._whole_at.items() if moment > now
-        }
-        while len(self._whole_at) > MAXIMUM_CALLERS:
-            del self._whole_at[next(iter(self._whole_at))]
 
 
 class Gate:

@@ -62,4 +62,4 @@ def test_intake_needs_no_key_that_signs_or_opens_offset_pairs(
     settings: Settings, tmp_path: Path, name: str
 ) -> None:
     (tmp_path / "keys" / name).unlink()
-    assert build_service(settings).api_key is not None
+    assert build_service(settings).doors.api_key is not None

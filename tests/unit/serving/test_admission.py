@@ -1,24 +1,13 @@
 import hashlib
-from dataclasses import dataclass
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from support.access import Watch
 
 from unlearn_core.http_errors import ApiKeyError, RateLimitedError
 from unlearn_core.serving import admission
 from unlearn_core.serving.admission import Admission, Gate
-
-
-@dataclass
-class Watch:
-    """A clock that a test moves."""
-
-    seconds: float = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.seconds
 
 
 def digest(key: str) -> str:
@@ -65,31 +54,6 @@ def test_without_keys_and_rate_everybody_is_let_in() -> None:
     assert all(admits(Admission()) for _ in range(100))
 
 
-def test_a_caller_gets_a_minutes_share_at_once_and_then_evenly() -> None:
-    watch = Watch()
-    gate = Admission(requests_per_minute=3, now=watch)
-    assert [admits(gate) for _ in range(4)] == [True, True, True, False]
-    watch.seconds = 19.9
-    assert not admits(gate)
-    watch.seconds = 20.0
-    assert [admits(gate), admits(gate)] == [True, False]
-    watch.seconds = 200.0
-    assert [admits(gate) for _ in range(4)] == [True, True, True, False]
-
-
-@pytest.mark.parametrize(("seconds", "wait"), [(0, 20), (0.5, 20), (19.5, 1)])
-def test_a_refusal_says_how_long_to_wait(seconds: float, wait: int) -> None:
-    watch = Watch()
-    gate = Admission(requests_per_minute=3, now=watch)
-    for _ in range(3):
-        admits(gate)
-    watch.seconds = seconds
-    with pytest.raises(RateLimitedError, match=f"retry_seconds={wait}"):
-        gate.admit(authorization="", address="here")
-    watch.seconds += wait
-    assert admits(gate)
-
-
 def test_shares_are_counted_per_key_or_else_per_address() -> None:
     by_address = Admission(requests_per_minute=1, now=Watch())
     assert [admits(by_address, address=a) for a in "aba"] == [True, True, False]
@@ -104,19 +68,6 @@ def test_shares_are_counted_per_key_or_else_per_address() -> None:
 def test_an_unknown_key_uses_up_nobodys_share() -> None:
     gate = Admission(api_keys=[digest("k")], requests_per_minute=1, now=Watch())
     assert [admits(gate, key) for key in ("x", "x", "k")] == [False, False, True]
-
-
-def test_callers_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admission, "MAXIMUM_CALLERS", 2)
-    watch = Watch()
-    gate = Admission(requests_per_minute=1, now=watch)
-    for address in "abc":
-        assert admits(gate, address=address)
-        watch.seconds += 1
-    assert set(gate._whole_at) == {"b", "c"}
-    watch.seconds += 60
-    admits(gate, address="d")
-    assert set(gate._whole_at) == {"d"}
 
 
 @pytest.mark.parametrize(

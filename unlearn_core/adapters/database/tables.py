@@ -88,3 +88,30 @@ class MessageRow(SQLModel, table=True):
     request_id: str = Field(primary_key=True, foreign_key="erasure_request.request_id")
     template: str = Field(primary_key=True)
     created_at: str
+
+
+class AccessKeyRow(SQLModel, table=True):
+    """An access key, by its digest."""
+
+    __tablename__: ClassVar[str] = "access_key"
+
+    key_id: str = Field(primary_key=True)
+    name: str
+    roles: str
+    digest: str
+    created_at: str
+    revoked_at: str | None = None
+
+
+class SessionRow(SQLModel, table=True):
+    """A signed-in browser, by the digest of its token."""
+
+    __tablename__: ClassVar[str] = "access_session"
+
+    digest: str = Field(primary_key=True)
+    who: str
+    name: str
+    roles: str
+    started_at: str
+    seen_at: str
+    key_id: str | None = Field(default=None, index=True)

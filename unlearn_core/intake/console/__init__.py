@@ -1,0 +1,1 @@
+"""Pages for operators, approvers and auditors, behind a sign-in."""

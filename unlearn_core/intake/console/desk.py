@@ -1,0 +1,74 @@
+"""What the console's pages share: what they work with, and how they are answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import Request, Response
+
+from unlearn_core.domain.access import Caller, Role, form_token
+from unlearn_core.intake.console.words import LANGUAGES, keep_choice, language_of
+from unlearn_core.intake.gate import COOKIE
+from unlearn_core.intake.rendering import page
+from unlearn_core.intake.rules import RULES
+from unlearn_core.steps.decide_request import DecisionDesk
+
+NAVIGATION = (("inbox", "/console"),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleDesk:
+    """What the pages need.
+
+    Attributes:
+        decisions: Takes decisions, and reads requests and ledger.
+    """
+
+    decisions: DecisionDesk
+
+
+def words_of(request: Request) -> Mapping[str, str]:
+    """Return the words of whoever asks."""
+    return LANGUAGES[language_of(request)]
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks, as the gate found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+def form_of(request: Request) -> Mapping[str, str]:
+    """Return the form that the gate accepted."""
+    form: Mapping[str, str] = request.state.form
+    return form
+
+
+def may(caller: Caller, route: str) -> bool:
+    """Tell whether the rules let somebody use a route."""
+    return bool(caller.roles & RULES[route].roles)
+
+
+def show(
+    request: Request,
+    name: str,
+    status: HTTPStatus = HTTPStatus.OK,
+    /,
+    **values: object,
+) -> Response:
+    """Return a page of the console in the reader's language."""
+    caller = caller_of(request)
+    answer = page(
+        name,
+        status,
+        t=words_of(request),
+        caller=caller,
+        roles=sorted(caller.roles, key=list(Role).index),
+        navigation=[
+            (word, path) for word, path in NAVIGATION if may(caller, f"GET {path}")
+        ],
+        path=request.url.path,
+        form_token=form_token(request.cookies.get(COOKIE, "")),
+        **values,
+    )
+    return keep_choice(request, answer)

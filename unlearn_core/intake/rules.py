@@ -1,0 +1,86 @@
+"""Who may use which route: the whole truth, in one table.
+
+A route that is not in the table is refused to everybody, so a new one opens nothing
+until somebody has decided who may use it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from unlearn_core.domain.access import Role
+
+
+class Door(StrEnum):
+    """How somebody comes in."""
+
+    PUBLIC = "public"
+    """Nobody is asked."""
+    LINK = "link"
+    """The address itself is the secret of one data subject."""
+    KEY = "key"
+    """A key in the header ``Authorization: Bearer``; cookies count for nothing."""
+    SESSION = "session"
+    """The cookie of a signed-in browser; keys count for nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who may use a route.
+
+    Attributes:
+        door: How they come in.
+        roles: Who may; any one of them is enough.
+        reads: What of a person's request they see; every access is recorded.
+        takes_form: Whether it takes a form of ours; no other site's is accepted.
+        is_slow: Whether one address may use it only a few times a minute.
+    """
+
+    door: Door
+    roles: frozenset[Role] = frozenset()
+    reads: str | None = None
+    takes_form: bool = False
+    is_slow: bool = False
+
+
+_OFFICE = frozenset({Role.OPERATOR, Role.APPROVER, Role.AUDITOR})
+_API = "/v1/erasure-requests"
+_PAGE = "/console/requests/{request_id}"
+_OPEN = Rule(door=Door.PUBLIC)
+
+
+def _key(*roles: Role, reads: str | None = None) -> Rule:
+    return Rule(door=Door.KEY, roles=frozenset(roles), reads=reads)
+
+
+def _page(roles: frozenset[Role], *, reads: str | None = None) -> Rule:
+    return Rule(door=Door.SESSION, roles=roles, reads=reads)
+
+
+def _form(*roles: Role) -> Rule:
+    return Rule(door=Door.SESSION, roles=frozenset(roles), takes_form=True)
+
+
+RULES: Mapping[str, Rule] = {
+    "GET /health": _OPEN,
+    "GET /openapi.json": _OPEN,
+    "GET /docs": _OPEN,
+    "GET /docs/oauth2-redirect": _OPEN,
+    "GET /redoc": _OPEN,
+    "GET /style.css": _OPEN,
+    f"POST {_API}": _key(Role.OPERATOR),
+    f"GET {_API}": _key(*_OFFICE, reads="list"),
+    f"GET {_API}/{{request_id}}": _key(*_OFFICE, reads="request"),
+    f"GET {_API}/{{request_id}}/certificate": _key(*_OFFICE, reads="certificate"),
+    f"GET {_API}/{{request_id}}/certificate/status": _key(*_OFFICE, reads="request"),
+    "GET /request": _OPEN,
+    "POST /request": Rule(door=Door.PUBLIC, is_slow=True),
+    "GET /status/{token}": Rule(door=Door.LINK, roles=frozenset({Role.SUBJECT})),
+    "GET /console/login": _OPEN,
+    "POST /console/login": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
+    "GET /console/login/issuer": Rule(door=Door.PUBLIC, is_slow=True),
+    "GET /console/callback": Rule(door=Door.PUBLIC, is_slow=True),
+    "GET /console": _page(_OFFICE, reads="list"),
+    "POST /console/logout": _form(*(set(Role) - {Role.SUBJECT})),
+}
+"""``METHOD /path`` as it is declared; a ``HEAD`` is a ``GET``."""
