@@ -3,7 +3,8 @@
 Every subject of every world is forgotten on its own, as the service would do it: all
 subjects with the default recipe, the first of each world with every other objective
 and with `calibrated`: the default recipe, which then ends where the subject is like a
-stranger; its strength stays. Columns, all over held-out questions:
+stranger, and is served at the strength that fits best. Columns, all over held-out
+questions:
 
 - forget: share of the subjects' questions answered truly (greedy).
 - retain: the same for retained people; near: for the subjects' neighbours.
@@ -48,8 +49,9 @@ from unlearn_core.smallworld.people import Person
 from unlearn_core.training.calibration import Limits
 from unlearn_core.training.checkpoints import NoCheckpoints
 from unlearn_core.training.loop import TrainingProgress
-from unlearn_core.training.pair import PairMaterials, make_unlearned
+from unlearn_core.training.pair import PairMaterials
 from unlearn_core.training.recipe import TrainingRecipe, default_ladder
+from unlearn_core.training.schemes.base import make_pair
 from unlearn_core.verification.evidence import guessed_facts
 
 BASE, RETRAINED = "base", "retrained"
@@ -68,6 +70,7 @@ ONLY_IN_THE_TABLE = "near"
 # One request: there is nothing earlier to hold or to repair.
 DEFAULT = replace(default_ladder()[0], retain_target="before", later_requests={})
 CALIBRATED = "calibrated"
+STRENGTH_FILE = "alpha.json"
 SUBJECTS = 16
 """How many people of a world the retrained model does without."""
 # What each objective was published with, if not a Kullback-Leibler term of weight 1;
@@ -103,6 +106,21 @@ def recipe_of(objective: str) -> TrainingRecipe:
     )
 
 
+def what_decides(recipe: TrainingRecipe) -> dict[str, JsonValue]:
+    """Return what of a recipe decides a pair that is kept.
+
+    Pairs with limits were kept under the recipe alone when no strength was chosen.
+    """
+    chosen: dict[str, JsonValue] = {"strength": "chosen"} if recipe.calibration else {}
+    return {"recipe": recipe.digest, **chosen}
+
+
+def strength_of(folder: Path, *, recipe: TrainingRecipe) -> float:
+    """Return the strength of a kept pair; the recipe's where none was chosen."""
+    file = folder / STRENGTH_FILE
+    return float(json.loads(file.read_text())) if file.is_file() else recipe.alpha
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
     """One world, whose subjects are forgotten one by one, each from the start.
@@ -133,9 +151,7 @@ class Contest:
                 subject=subject.number,
             )
 
-        made_with = (
-            {} if name in {BASE, RETRAINED} else {"recipe": recipe_of(name).digest}
-        )
+        made_with = {} if name in {BASE, RETRAINED} else what_decides(recipe_of(name))
         file = f"{self._place(subject, made_with)}-{name}.json"
         return kept(self.folder / file, measured, kind=Cell)
 
@@ -156,7 +172,7 @@ class Contest:
         world = self.world
 
         def train(part: Path) -> None:
-            make_unlearned(
+            pair = make_pair(
                 self.datasets(subject),
                 materials=PairMaterials(
                     base=world.base,
@@ -166,17 +182,17 @@ class Contest:
                 recipe=recipe,
                 checkpoints=NoCheckpoints(),
                 on_progress=on_progress,
-            ).save_pretrained(part)
+            )
+            pair.unlearned.save_pretrained(part)
+            (part / STRENGTH_FILE).write_text(json.dumps(pair.alpha))
 
-        place = self._place(subject, {"recipe": recipe.digest})
-        unlearned = load_model(
-            cached(self.folder / "unlearned" / place, train), device=CPU
-        )
+        place = self._place(subject, what_decides(recipe))
+        folder = cached(self.folder / "unlearned" / place, train)
         return OffsetModel(
             world.base,
-            unlearned=unlearned,
+            unlearned=load_model(folder, device=CPU),
             reference=world.reference,
-            alpha=recipe.alpha,
+            alpha=strength_of(folder, recipe=recipe),
         )
 
     def _law(self, name: str, subject: Person) -> NextTokenLaw:

@@ -1,11 +1,15 @@
 from dataclasses import replace
+from pathlib import Path
 
 from benchmarks.forgetting import (
     CALIBRATED,
     DEFAULT,
+    STRENGTH_FILE,
     line_of,
     recipe_of,
+    strength_of,
     summaries,
+    what_decides,
     worlds_of,
 )
 from benchmarks.forgetting_cells import Cell
@@ -40,6 +44,22 @@ def test_calibrated_is_the_default_with_limits() -> None:
     recipe = recipe_of(CALIBRATED)
     assert recipe.limits() is not None
     assert replace(recipe, calibration={}) == DEFAULT
+
+
+def test_a_calibrated_pair_is_kept_with_the_strength_that_was_chosen(
+    tmp_path: Path,
+) -> None:
+    recipe = recipe_of(CALIBRATED)
+    assert what_decides(recipe) == {"recipe": recipe.digest, "strength": "chosen"}
+    (tmp_path / STRENGTH_FILE).write_text("1.25")
+    assert strength_of(tmp_path, recipe=recipe) == 1.25
+
+
+def test_pairs_that_were_kept_before_have_the_strength_of_their_recipe(
+    tmp_path: Path,
+) -> None:
+    assert what_decides(DEFAULT) == {"recipe": DEFAULT.digest}
+    assert strength_of(tmp_path, recipe=replace(DEFAULT, alpha=0.5)) == 0.5
 
 
 def test_a_world_alone_has_the_row_of_its_own_subjects() -> None:
