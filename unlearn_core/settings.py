@@ -161,6 +161,16 @@ class ServingSettings(BaseModel):
         ge=0,
         description="Longest that an answer outlives its version, in seconds.",
     )
+    swap_restarts: bool = Field(
+        default=False,
+        description="Begin whole answers anew when their version's time is up, "
+        "instead of refusing them.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="What the registry signs its webhooks with, which make a replica "
+        "look at once; without it there is no `/webhook`.",
+    )
     threads: int = Field(
         default=1, ge=0, description="CPU threads of the engine; 0 for all."
     )

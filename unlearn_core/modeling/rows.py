@@ -182,9 +182,10 @@ class Rows:
         window = max(map(len, new))
         padding = [window - len(ids) for ids in new]
         ids_BT = torch.tensor(
-            [[0] * empty + ids for empty, ids in zip(padding, new, strict=True)]
+            [[0] * empty + ids for empty, ids in zip(padding, new, strict=True)],
+            device=self.device,
         )
-        law_BV = torch.empty(0)
+        law_BV = torch.empty(0, device=self.device)
         for piece in _pieces(window, rows=len(new), columns=max(starts) + window):
             step = step_at(
                 rows,
@@ -195,7 +196,7 @@ class Rows:
                 [max(0, piece.stop - max(piece.start, empty)) for empty in padding],
                 device=self.device,
             )
-            law_BV = self._law(ids_BT[:, piece].to(self.device), step)
+            law_BV = self._law(ids_BT[:, piece], step)
         return law_BV
 
     @torch.inference_mode()

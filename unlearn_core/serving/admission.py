@@ -18,8 +18,9 @@ from unlearn_core.http_errors import ApiKeyError
 from unlearn_core.http_problems import refusal
 from unlearn_core.http_rates import Rate
 
-OPEN_PATHS = frozenset({"/health", "/ready", "/state"})
-"""What probes and the worker ask for; nothing of it concerns a question."""
+OPEN_PATHS = frozenset({"/health", "/ready", "/state", "/webhook"})
+"""What probes, the worker and the registry ask for; nothing of it concerns a question.
+The registry signs instead of sending a key."""
 
 
 class Admission:

@@ -33,7 +33,12 @@ from unlearn_core.serving.schemas import (
     ReplicaStateAnswer,
 )
 from unlearn_core.serving.slot import ServedVersion, Slot
+from unlearn_core.serving.traces import Span, Tracing
 from unlearn_core.serving.watcher import Watcher
+from unlearn_core.serving.webhook import add_webhook
+
+MAXIMUM_RESTARTS = 3
+"""How often one answer begins anew before its client is told to ask again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,9 @@ class InferenceService:
         engine: Where answers are generated.
         watcher: Keeps the slot current.
         admission: Who may ask, and how often.
+        tracing: Where spans go.
+        restarts: Whether a whole answer begins anew when its version's time is up.
+        webhook_secret: What the registry signs its hints with; None to take none.
         started_at: Moment of start, in seconds since 1970.
     """
 
@@ -58,6 +66,9 @@ class InferenceService:
     engine: Engine
     watcher: Watcher
     admission: Admission = field(default_factory=Admission)
+    tracing: Tracing = field(default_factory=Tracing)
+    restarts: bool = False
+    webhook_secret: bytes | None = None
     started_at: int = field(default_factory=lambda: int(time.time()))
 
     def state(self) -> ReplicaStateAnswer:
@@ -101,6 +112,8 @@ def create_app(service: InferenceService) -> FastAPI:
     http_problems.install(app, names=FIELD_NAMES)
     _add_completions(app, service)
     _add_status(app, service)
+    if service.webhook_secret:
+        add_webhook(app, service.watcher, secret=service.webhook_secret)
     return app
 
 
@@ -167,24 +180,36 @@ async def _answer(
         vocabulary_size=service.base.model.config.vocab_size,
     )
     if request.stream:
-        return await _stream(service, question)
-    return await _whole(service, question, connection)
+        return await _stream(service, question, connection)
+    with service.tracing.span("answer", connection.headers) as span:
+        span.set(is_streamed=False, prompt_tokens=len(question.prompt))
+        return await _whole(service, question, connection, span=span)
 
 
 async def _whole(
-    service: InferenceService, question: Question, connection: Request
+    service: InferenceService, question: Question, connection: Request, *, span: Span
 ) -> Response:
-    with _lease(service) as version:
-        answering = Answering(
-            service.engine, question, version=version, tokenizer=service.base.tokenizer
-        )
-        try:
-            body = await _unless_gone(answering.whole(), connection)
-        finally:
-            answering.cancel()
-        if body is None:
-            return _failure(answering.failure)
-        return JSONResponse(body, headers=dict(stamp_headers(answering.stamp())))
+    code = ""
+    for _ in range(1 + MAXIMUM_RESTARTS * service.restarts):
+        with _lease(service) as version:
+            answering = Answering(
+                service.engine,
+                question,
+                version=version,
+                tokenizer=service.base.tokenizer,
+            )
+            try:
+                body = await _unless_gone(answering.whole(), connection)
+            finally:
+                answering.cancel()
+        code = answering.failure
+        span.set(sequence=version.sequence, error=code)
+        if body is not None:
+            span.set(completion_tokens=body["usage"]["completion_tokens"])
+            return JSONResponse(body, headers=dict(stamp_headers(answering.stamp())))
+        if code != FAILURES[FinishReason.RECALLED]:
+            break
+    return _failure(code)
 
 
 @contextmanager
@@ -216,12 +241,21 @@ def _failure(code: str) -> Response:
     )
 
 
-async def _stream(service: InferenceService, question: Question) -> Response:
+async def _stream(
+    service: InferenceService, question: Question, connection: Request
+) -> Response:
     with ExitStack() as stack:
+        span = stack.enter_context(service.tracing.span("answer", connection.headers))
         version = stack.enter_context(_lease(service))
+        span.set(
+            is_streamed=True,
+            prompt_tokens=len(question.prompt),
+            sequence=version.sequence,
+        )
         answering = Answering(
             service.engine, question, version=version, tokenizer=service.base.tokenizer
         )
+        stack.callback(lambda: span.set(error=answering.failure))
         stack.callback(answering.cancel)
         pinned = stack.pop_all()
     return StreamingResponse(

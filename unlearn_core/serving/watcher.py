@@ -20,6 +20,7 @@ read any more, the base alone is forbidden all the same: an offset was required 
 """
 
 import json
+import math
 import random
 import shutil
 import threading
@@ -50,11 +51,17 @@ from unlearn_core.serving.backoff import Backoff
 from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.probes import probe
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
+from unlearn_core.serving.traces import Tracing
 
 SEEN_POINTER = "seen-pointer.dsse.json"
 SERVED_POINTER = "served-pointer.dsse.json"
 BUNDLES = "bundles"
 JITTER = 0.2
+HINT_SPACING_SECONDS = 0.1
+"""Shortest time between hints that are followed."""
+
+AFTER_HINT_SECONDS = 1.0
+"""Longest time until another look after one that was hinted at."""
 
 _LOG = EventLog("watcher")
 
@@ -94,6 +101,7 @@ class Watcher:
         backoff: Backoff | None = None,
         meter: Meter | None = None,
     ) -> None:
+        self._tracing = Tracing()
         self._meter = meter or Meter()
         self._slot = slot
         self._base = base
@@ -103,6 +111,7 @@ class Watcher:
         self._poll_seconds = poll_seconds
         self._backoff = backoff or Backoff(first_seconds=poll_seconds)
         self._stopped = threading.Event()
+        self._hinted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self.last_error = ""
 
@@ -116,7 +125,12 @@ class Watcher:
     def stop(self) -> None:
         """End the thread."""
         self._stopped.set()
+        self._hinted.set()
         self._thread.join()
+
+    def hint(self) -> None:
+        """Look soon: somebody says that something has changed."""
+        self._hinted.set()
 
     def restore(self) -> None:
         """Serve again what was served before a restart, after checking it anew."""
@@ -167,7 +181,9 @@ class Watcher:
         self._backoff.check(pointer.manifest)
         began = time.perf_counter()
         try:
-            version = self._load(pointer)
+            with self._tracing.span("load_version") as span:
+                span.set(sequence=pointer.sequence)
+                version = self._load(pointer)
         except IntegrityError as error:
             self._backoff.refused(pointer.manifest, error)
             raise
@@ -277,8 +293,17 @@ class Watcher:
         return False
 
     def _run(self) -> None:
-        while not self._stopped.wait(self._pause()):
+        pause_seconds = self._pause()
+        while not self._stopped.is_set():
+            is_hint = self._hinted.wait(pause_seconds)
+            if self._stopped.wait(HINT_SPACING_SECONDS if is_hint else 0):
+                return
+            self._hinted.clear()
             self.look()
+            # The registry tells of the alias, which is moved before the pointer.
+            pause_seconds = min(
+                self._pause(), AFTER_HINT_SECONDS if is_hint else math.inf
+            )
 
     def _pause(self) -> float:
         return self._poll_seconds * (1 + JITTER * (2 * random.random() - 1))

@@ -3,6 +3,7 @@
 import os
 
 import torch
+from pydantic import SecretStr
 
 from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
@@ -71,12 +72,18 @@ def build_service(settings: Settings) -> InferenceService:
             ),
             meter=meter,
         ),
+        restarts=serving.swap_restarts,
+        webhook_secret=_secret(serving.webhook_secret),
         admission=Admission(
             api_keys=serving.api_keys,
             requests_per_minute=serving.requests_per_minute,
         ),
         watcher=_watcher(slot, base, settings=settings, meter=meter),
     )
+
+
+def _secret(value: SecretStr | None) -> bytes | None:
+    return None if value is None else value.get_secret_value().encode()
 
 
 def _watcher(

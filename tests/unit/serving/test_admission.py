@@ -76,6 +76,7 @@ def test_an_unknown_key_uses_up_nobodys_share() -> None:
         ("/health", 200),
         ("/ready", 200),
         ("/state", 200),
+        ("/webhook", 200),
         ("/v1/models", 401),
         ("/v1/models/", 401),
         ("/nothing", 401),

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import huggingface_hub
 import openai
 import pytest
 from fastapi.testclient import TestClient
+from huggingface_hub.errors import BadRequestError
 from support.serving import (
     ServingWorld,
     byte_tokenizer,
@@ -446,6 +448,70 @@ def test_an_answer_of_a_recalled_version_says_so(
     assert body["error"]["code"] == "version_recalled"
 
 
+class Replaced(SlowLaw):
+    """A law whose version is replaced while it answers.
+
+    Args:
+        service: Where it answers.
+        following: The version that comes after, if any does.
+    """
+
+    def __init__(self, service: InferenceService, following: int | None) -> None:
+        super().__init__(tiny_model(1))
+        self.version = served(1, self)
+        self.minimum = 0
+        self._service = service
+        self._following = following
+
+    def rows(self) -> Rows:
+        """Return running rows; whoever asks for them is too late."""
+        if self._following is not None:
+            self._service.slot.swap(served(self._following))
+        self._service.slot.require(self.minimum)
+        self.version.recalled.set()
+        return super().rows()
+
+
+def test_a_whole_answer_begins_anew_under_the_new_version_if_the_policy_says_so(
+    service: InferenceService,
+) -> None:
+    service.slot.swap(Replaced(service, 2).version)
+    with TestClient(create_app(replace(service, restarts=True))) as client:
+        answer = client.post("/v1/completions", json=TEXT)
+    assert answer.status_code == 200
+    assert answer.json()["choices"][0]["text"] == expected_text(2)
+    assert answer.json()["offset"]["sequence"] == 2
+    assert answer.headers["X-Offset-Sequence"] == "2"
+    assert service.slot.in_flight == 0
+
+
+def test_text_that_was_handed_out_is_never_begun_anew(
+    service: InferenceService,
+) -> None:
+    service.slot.swap(Replaced(service, 2).version)
+    with TestClient(create_app(replace(service, restarts=True))) as client:
+        answer = client.post("/v1/completions", json=TEXT | {"stream": True})
+    body = json.loads(answer.text.split("\n\n")[0].removeprefix("data: "))
+    assert body["error"]["code"] == "version_recalled"
+
+
+def test_an_answer_does_not_begin_anew_for_ever(service: InferenceService) -> None:
+    law = Replaced(service, None)
+    service.slot.swap(law.version)
+    with TestClient(create_app(replace(service, restarts=True))) as client:
+        answer = client.post("/v1/completions", json=TEXT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+
+def test_nothing_begins_anew_after_a_withdrawal(service: InferenceService) -> None:
+    withdrawn = Replaced(service, None)
+    service.slot.swap(withdrawn.version)
+    withdrawn.minimum = 2
+    with TestClient(create_app(replace(service, restarts=True))) as client:
+        answer = client.post("/v1/completions", json=TEXT)
+    assert answer.json()["error"]["code"] == "offset_required"
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_full_queue_is_answered_with_the_time_to_wait(
     service: InferenceService, *, stream: bool
@@ -591,6 +657,40 @@ def test_the_official_client_gets_choices_log_probabilities_and_usage(
             client.chat.completions.create(
                 model="small-world", messages=messages, logprobs=True, top_logprobs=6
             )
+
+
+def test_the_client_of_hugging_face_understands_answers_and_streams_too(
+    world: ServingWorld, service: InferenceService
+) -> None:
+    """Another library's client, unmodified: it speaks the same protocol by itself."""
+    with running_server(create_app(service)) as address:
+        world.promote(1)
+        service.watcher.look()
+        client = huggingface_hub.InferenceClient(base_url=f"{address}/v1", api_key="k")
+        asked: Any = {
+            "messages": CHAT["messages"],
+            "model": "small-world",
+            "max_tokens": 8,
+            "temperature": 0,
+            "seed": 7,
+        }
+        whole = client.chat_completion(
+            **asked, logprobs=True, top_logprobs=2, stop=["\0"]
+        )
+        assert whole.usage.completion_tokens == 8
+        assert whole.choices[0].finish_reason == "length"
+        scored = whole.choices[0].logprobs
+        assert scored is not None
+        assert [len(item.top_logprobs) for item in scored.content] == [2] * 8
+        pieces = list(client.chat_completion(**asked, stream=True))
+        written = "".join(
+            choice.delta.content or "" for piece in pieces for choice in piece.choices
+        )
+        assert written == whole.choices[0].message.content
+        tokens = greedy_tokens(offset_law(1), byte_tokenizer().question("Hello"), 8)
+        assert written == byte_tokenizer().decode(tokens)
+        with pytest.raises(BadRequestError):
+            client.chat_completion(**asked, extra_body={"echo": True})
 
 
 def test_metrics_tell_of_answers_versions_and_refusals(world: ServingWorld) -> None:

@@ -1,15 +1,18 @@
 import math
 from collections import Counter
 from itertools import product
+from typing import Any
 
 import pytest
 import torch
 from scipy import stats
 from support.models import llama, llama_config
+from torch import Tensor
 
 from unlearn_core.modeling.generation import Sampling, choose_tokens
 from unlearn_core.modeling.offset import FusedOffsetModel, OffsetModel
-from unlearn_core.modeling.rows import ServableLaw
+from unlearn_core.modeling.row_cache import Step
+from unlearn_core.modeling.rows import RowModel, ServableLaw
 from unlearn_core.serving.batch import Decoding, RunningBatch
 from unlearn_core.serving.jobs import Event, FinishReason, Job, Token
 from unlearn_core.serving.pace import Speculation
@@ -211,6 +214,54 @@ def test_nothing_is_shared_unless_it_is_wanted() -> None:
     batch = RunningBatch(law, PLAIN)
     batch.admit([Asked(law, [5] * 40, GREEDY).job])
     assert batch._known([5] * 40) == (0, 0)
+
+
+def test_a_question_costs_the_same_passes_whoever_it_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No list is looked into: prompts of one length take the same work."""
+    law = OffsetModel(llama(0), unlearned=llama(2), reference=llama(1), alpha=1.0)
+    passes: list[tuple[int, ...]] = []
+    call = RowModel.__call__
+
+    def counted(model: RowModel, ids_BT: Tensor, step: Step, **options: object) -> Any:  # noqa: ANN401 - handed on
+        passes.append(tuple(ids_BT.shape))
+        return call(model, ids_BT, step, **options)
+
+    monkeypatch.setattr(RowModel, "__call__", counted)
+    seen = []
+    for prompt in ([7, 5, 5, 5, 9], [7, 80, 81, 82, 9]):
+        passes.clear()
+        run(law.fused(), PLAIN, Asked(law, prompt, GREEDY))
+        seen.append(list(passes))
+    # Base and pair read the prompt, then each of twenty tokens but the last.
+    assert seen == [[(1, 5)] * 2 + [(1, 1)] * 2 * 19] * 2
+
+
+@pytest.mark.parametrize("decoding", [PLAIN, SPECULATIVE], ids=["plain", "speculative"])
+def test_every_tensor_is_made_where_the_models_are(decoding: Decoding) -> None:
+    """Whatever is made elsewhere does not go together with them."""
+    law = offset_law().fused()
+    expected = questions(law)
+    run(law, decoding, *expected)
+    found = questions(law)
+    with torch.device("meta"):
+        run(law, decoding, *found)
+    assert [item.tokens for item in found] == [item.tokens for item in expected]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no accelerator here")
+def test_an_accelerator_gives_the_same_answers() -> None:
+    here, there = offset_law(), offset_law()
+    for part in there.parts:
+        torch.nn.Module.to(part.model, "cuda")
+    expected, found = questions(here), questions(there)
+    run(here.fused(), PLAIN, *expected)
+    run(there.fused(), SPECULATIVE, *found)
+    for one, other in zip(expected, found, strict=True):
+        if one.job.sampling.temperature == 0:  # random numbers are the device's own
+            assert one.tokens == other.tokens
+            assert one.log_probs == pytest.approx(other.log_probs, abs=1e-3)
 
 
 def test_no_proposal_goes_beyond_the_context() -> None:
