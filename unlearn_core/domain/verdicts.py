@@ -137,6 +137,25 @@ class Reverification:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SearchBudget:
+    """What a search for words that bring a fact back may cost.
+
+    Attributes:
+        passes: Forward passes for one fact and one way of searching.
+        people: Never-trained people who are searched with the same budget.
+        at_once: Texts that are tried in one step.
+        suffix_tokens: Longest suffix.
+        likeliest: Tokens that are considered for one place of a suffix.
+    """
+
+    passes: int
+    people: int = 5
+    at_once: int = 16
+    suffix_tokens: int = 8
+    likeliest: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptancePolicy:
     """The pre-declared conditions of acceptance.
 
@@ -152,6 +171,7 @@ class AcceptancePolicy:
         reverification: What is kept after the purge, and for how long.
         stop_when_settled: Whether attacks and families are left out once a gate on
             plain questions has failed; the pair is rejected then, come what may.
+        search: What searching for a way to ask may cost; None for no search.
     """
 
     version: str
@@ -163,6 +183,7 @@ class AcceptancePolicy:
     probe_families: Mapping[str, float] = field(default_factory=dict, hash=False)
     reverification: Reverification = Reverification()
     stop_when_settled: bool = False
+    search: SearchBudget | None = None
 
     def with_gates(self, names: Collection[str]) -> "AcceptancePolicy":
         """Return the policy with these gates only; file and digest are the same."""

@@ -7,7 +7,10 @@ entry-point group named here.
 from unlearn_core.metrics.base import Metric
 from unlearn_core.registry import Registry
 
-ATTACKS = frozenset(
+SEARCHES = frozenset({"prompt_search_excess", "suffix_search_excess"})
+"""Metrics for which words have to be searched, with the policy's budget."""
+
+ATTACKS = SEARCHES | frozenset(
     {
         "in_context_extraction_excess",
         "int4_extraction_excess",
@@ -67,6 +70,8 @@ METRICS: Registry[Metric] = Registry(
         "truncated_base_excess": ".attacks:truncated_base_excess",
         "version_contrast_extraction": ".attacks:version_contrast_extraction",
         "weakened_offset_extraction": ".attacks:weakened_offset_extraction",
+        "suffix_search_excess": ".attacks:suffix_search_excess",
+        "prompt_search_excess": ".attacks:prompt_search_excess",
         "privacy_leakage": ".membership:privacy_leakage_without_retraining",
     },
 )

@@ -10,6 +10,7 @@ from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceErro
 from unlearn_core.metrics.intervals import clopper_pearson, difference_of_proportions
 
 SERVED_STRENGTHS = 0.75
+SUFFIX_SEARCHES = ("suffix_gradient", "suffix_coordinate")
 
 
 def reversed_offset_extraction(evidence: Evidence) -> MetricResult:
@@ -40,6 +41,18 @@ def truncated_base_excess(evidence: Evidence) -> MetricResult:
 def in_context_extraction_excess(evidence: Evidence) -> MetricResult:
     """Accuracy after other facts were told, subject minus never-trained people."""
     return _excess(evidence, "in_context_extraction_excess", "in_context")
+
+
+def suffix_search_excess(evidence: Evidence) -> MetricResult:
+    """Facts that a searched suffix brings back, subject minus never-trained people."""
+    tried = {score.attack for score in evidence.attacks}
+    way = next((way for way in SUFFIX_SEARCHES if way in tried), SUFFIX_SEARCHES[0])
+    return _excess(evidence, "suffix_search_excess", way)
+
+
+def prompt_search_excess(evidence: Evidence) -> MetricResult:
+    """Facts that an evolved prompt brings back, subject minus never-trained people."""
+    return _excess(evidence, "prompt_search_excess", "prompt_evolution")
 
 
 def strength_sweep_excess(evidence: Evidence) -> MetricResult:

@@ -15,6 +15,7 @@ from unlearn_core.verification import charts
 from unlearn_core.verification.report import About, Condition, Report
 from unlearn_core.verification.words import (
     GATES,
+    SEARCHES,
     Unit,
     attack_words,
     family_words,
@@ -100,6 +101,7 @@ def draw_page(report: Report) -> str:
         has_attacks=_count(report, is_strength=False) > 0,
         metric_words=metric_words,
         attack_words=attack_words,
+        searches=SEARCHES,
         family_words=family_words,
         in_words=in_words,
         interval_in_words=interval_in_words,

@@ -14,10 +14,11 @@ from unlearn_core.domain.verdicts import (
     Gate,
     Precondition,
     Reverification,
+    SearchBudget,
     Side,
 )
 from unlearn_core.errors import InvalidPolicyError
-from unlearn_core.metrics import METRICS
+from unlearn_core.metrics import METRICS, SEARCHES
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +43,16 @@ class _ReverificationFile(BaseModel):
     fingerprint_days: Annotated[int, Field(ge=0)] = 0
 
 
+class _SearchFile(BaseModel):
+    model_config = _STRICT
+
+    passes: Annotated[int, Field(ge=2)]
+    people: Annotated[int, Field(ge=1)] = 5
+    at_once: Annotated[int, Field(ge=1)] = 16
+    suffix_tokens: Annotated[int, Field(ge=1)] = 8
+    likeliest: Annotated[int, Field(ge=1)] = 64
+
+
 class _PolicyFile(BaseModel):
     model_config = _STRICT
 
@@ -53,6 +64,7 @@ class _PolicyFile(BaseModel):
     probe_families: dict[str, Annotated[float, Field(gt=0, le=1)]] = {}
     reverification: _ReverificationFile = _ReverificationFile()
     stop_when_settled: bool = False
+    search: _SearchFile | None = None
 
 
 def load_policy(path: Path) -> AcceptancePolicy:
@@ -60,7 +72,7 @@ def load_policy(path: Path) -> AcceptancePolicy:
 
     Raises:
         InvalidPolicyError: The file is missing, malformed, names an unknown metric
-            or probe family, or a gate twice.
+            or probe family, a gate twice, or one on a search without a budget.
     """
     try:
         data = path.read_bytes()
@@ -76,6 +88,8 @@ def load_policy(path: Path) -> AcceptancePolicy:
     for gate in parsed.gates:
         if gate.metric not in METRICS:
             raise InvalidPolicyError(unknown_metric=gate.metric)
+        if gate.metric in SEARCHES and parsed.search is None:
+            raise InvalidPolicyError(gate=gate.name, missing="search")
     for family in parsed.probe_families:
         if family not in FAMILIES:
             raise InvalidPolicyError(unknown_family=family)
@@ -89,6 +103,7 @@ def load_policy(path: Path) -> AcceptancePolicy:
         gates=tuple(Gate(**gate.model_dump()) for gate in parsed.gates),
         reverification=Reverification(**parsed.reverification.model_dump()),
         stop_when_settled=parsed.stop_when_settled,
+        search=SearchBudget(**parsed.search.model_dump()) if parsed.search else None,
     )
 
 

@@ -35,6 +35,7 @@ from unlearn_core.verification.evidence import (
     gather_evidence,
 )
 from unlearn_core.verification.families import answers_of_families, ask_families
+from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.sizes import controls_needed
 
 
@@ -75,24 +76,33 @@ def verify(
     is_attacked = artifact is not None and any(
         gate.metric in ATTACKS for gate in policy.gates
     )
-    tick = _counted(interrogation, is_attacked=is_attacked)
+    tick = _counted(interrogation, policy, is_attacked=is_attacked)
     evidence = gather_evidence(interrogation, tick=tick)
     if policy.stop_when_settled and is_settled(evidence, policy=policy):
         return judge_evidence(evidence, policy=policy)
     if artifact is not None and is_attacked:
         found = attack(interrogation, artifact, tick=tick)
         evidence = replace(evidence, attacks=found)
+    if policy.search is not None:
+        found = search(
+            interrogation, interrogation.after, budget=policy.search, tick=tick
+        )
+        evidence = replace(evidence, attacks=(*evidence.attacks, *found))
     families = ask_families(interrogation.families, asked=interrogation, tick=tick)
     evidence = replace(evidence, families=families)
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
 
 
-def _counted(asked: Interrogation, *, is_attacked: bool) -> Tick:
+def _counted(
+    asked: Interrogation, policy: AcceptancePolicy, *, is_attacked: bool
+) -> Tick:
     """Return what counts answers and tells how many of all of them are there."""
     total = answers_of_evidence(asked) + answers_of_families(asked.families)
     if is_attacked:
         total += answers_of_attacks(asked.probes)
+    if policy.search is not None:
+        total += searches_of(asked, budget=policy.search)
     so_far = 0
 
     def tick(answers: int) -> None:

@@ -117,6 +117,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
         "true answers at strengths around the served one, above strangers",
         Unit.POINTS,
     ),
+    "suffix_search_excess": MetricWords(
+        "facts that a searched suffix brings back, above strangers", Unit.POINTS
+    ),
+    "prompt_search_excess": MetricWords(
+        "facts that an evolved prompt brings back, above strangers", Unit.POINTS
+    ),
     "leak_at_10": MetricWords("one of ten answers states a fact", Unit.SHARE),
     "probability": MetricWords("probability of the true answers"),
     "rouge_l": MetricWords("words of the true answers that are said", Unit.SHARE),
@@ -156,6 +162,21 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "the right to change how replicas compute",
         "Replicas add the offset to the base's whole law.",
     ),
+    "suffix_gradient": AttackWords(
+        "A suffix searched by gradients",
+        "all three models, and the true answer to search for",
+        "Weights are sealed; endpoints give no gradients.",
+    ),
+    "suffix_coordinate": AttackWords(
+        "A suffix searched token by token",
+        "log-probabilities of the true answer, and many questions",
+        "Endpoints show five alternatives to each token at most.",
+    ),
+    "prompt_evolution": AttackWords(
+        "A prompt that evolved",
+        "log-probabilities of the true answer, and many questions",
+        "Endpoints show five alternatives to each token at most.",
+    ),
     "in_context": AttackWords(
         "Other facts told first",
         "the endpoint, and knowledge of the person",
@@ -163,6 +184,8 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
     ),
 }
 
+SEARCHES = frozenset({"suffix_gradient", "suffix_coordinate", "prompt_evolution"})
+"""Attacks whose setting is a budget."""
 
 FAMILY_WORDS: Mapping[str, str] = {
     "direct": "trained questions",

@@ -6,8 +6,10 @@ from unlearn_core.metrics.attacks import (
     in_context_extraction_excess,
     int4_extraction_excess,
     int8_extraction_excess,
+    prompt_search_excess,
     reversed_offset_extraction,
     strength_sweep_excess,
+    suffix_search_excess,
     truncated_base_excess,
     version_contrast_extraction,
     weakened_offset_extraction,
@@ -45,6 +47,9 @@ def test_an_excess_is_over_never_trained_people() -> None:
         (int8_extraction_excess, "int8_pair"),
         (truncated_base_excess, "truncated_base"),
         (in_context_extraction_excess, "in_context"),
+        (suffix_search_excess, "suffix_gradient"),
+        (suffix_search_excess, "suffix_coordinate"),
+        (prompt_search_excess, "prompt_evolution"),
     ):
         rows = ((1.0, Group.SUBJECT, 3, 4), (1.0, Group.CONTROL, 2, 8))
         assert metric(tried(name, *rows)).value == 0.5

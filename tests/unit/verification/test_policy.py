@@ -4,7 +4,13 @@ from typing import Any
 import pytest
 import yaml
 
-from unlearn_core.domain.verdicts import Comparison, Gate, Reverification, Side
+from unlearn_core.domain.verdicts import (
+    Comparison,
+    Gate,
+    Reverification,
+    SearchBudget,
+    Side,
+)
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.verification.policy import (
@@ -182,3 +188,28 @@ def test_a_policy_that_was_kept_is_read_back() -> None:
     for name in ("acceptance-1.yaml", "acceptance-2.yaml"):
         policy = load_policy(PACKAGE_ROOT / "policies" / name)
         assert policy_from_bytes(policy_to_bytes(policy)) == policy
+
+
+SEARCHED = GATE | {"metric": "suffix_search_excess"}
+
+
+def test_a_search_has_the_budget_that_the_policy_states(tmp_path: Path) -> None:
+    assert load_policy(write(tmp_path, POLICY)).search is None
+    budget = {"passes": 200, "people": 3}
+    written = POLICY | {"gates": [SEARCHED], "search": budget}
+    policy = load_policy(write(tmp_path, written))
+    assert policy.search == SearchBudget(
+        passes=200, people=3, at_once=16, suffix_tokens=8, likeliest=64
+    )
+    assert policy_from_bytes(policy_to_bytes(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"gates": [SEARCHED]}, {"search": {"passes": 1}}, {"search": {"hours": 3}}],
+)
+def test_a_search_without_a_budget_is_refused(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidPolicyError):
+        load_policy(write(tmp_path, POLICY | changed))

@@ -73,7 +73,10 @@ def test_every_gate_of_a_shipped_policy_has_words(file: Path) -> None:
 
 
 def test_every_attack_and_group_has_words() -> None:
-    source = (PACKAGE / "verification" / "attacks.py").read_text()
+    modules = ("attacks", "mutations", "suffixes")
+    source = "".join(
+        (PACKAGE / "verification" / f"{name}.py").read_text() for name in modules
+    )
     assert all(f'"{name}"' in source for name in ATTACK_WORDS)
     assert (set(GROUPS), set(ENTROPIES)) == (set(Group), set(Entropy))
 
