@@ -212,6 +212,9 @@ class IntakeSettings(BaseModel):
     pages: bool = Field(
         default=False, description="Serve the form and status page for subjects."
     )
+    public_url: str | None = Field(
+        default=None, description="Address at which subjects reach the pages."
+    )
     requests_per_minute: int = Field(
         default=0,
         ge=0,
@@ -252,6 +255,42 @@ class ConsoleSettings(BaseModel):
     )
     roles_claim: str = Field(
         default="roles", description="Claim with a list of role names."
+    )
+
+
+class MailSettings(BaseModel):
+    """Messages to data subjects by e-mail."""
+
+    model_config = _STRICT
+
+    host: str | None = Field(
+        default=None, description="Server that mail is handed to; none sends no mail."
+    )
+    port: int = Field(default=587, description="Port of the mail server.")
+    encrypts: bool = Field(default=True, description="Demand STARTTLS.")
+    user: str = Field(default="", description="Name to log in with.")
+    password: SecretStr | None = Field(
+        default=None, description="Password to log in with; none does not log in."
+    )
+    sender: str = Field(
+        default="privacy@unlearn.example", description="Address that mail comes from."
+    )
+    language: Literal["de", "en"] = Field(
+        default="en", description="Language of the messages."
+    )
+
+
+class WebhookSettings(BaseModel):
+    """News about requests for other systems of the controller."""
+
+    model_config = _STRICT
+
+    urls: tuple[str, ...] = Field(
+        default=(), description="Addresses that are told, as a JSON list."
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Key that signs the news: whsec_ and at least 24 bytes in base64.",
     )
 
 
@@ -336,6 +375,8 @@ class Settings(BaseSettings):
     serving: ServingSettings = ServingSettings()
     intake: IntakeSettings = IntakeSettings()
     console: ConsoleSettings = ConsoleSettings()
+    mail: MailSettings = MailSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()
 

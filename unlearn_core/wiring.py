@@ -4,6 +4,7 @@ Modules called ``wiring`` are the only ones that import adapters. Each process h
 own; what intake, command line and worker all need is assembled here.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -22,15 +23,20 @@ from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.keepers import open_keeper
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.letters import SetLetters
+from unlearn_core.adapters.mail import EMAIL, MailServer, SmtpCarrier
 from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
+from unlearn_core.adapters.webhooks import WebhookCarrier, is_strong, route_to
 from unlearn_core.domain.deadlines import IsHoliday, Rule
-from unlearn_core.errors import SchemaOutdatedError
+from unlearn_core.domain.dispatches import Route
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.errors import SchemaOutdatedError, SettingsError
 from unlearn_core.ports import CheckpointKeeper
 from unlearn_core.settings import Settings
 from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import ExportDesk
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.receive_request import FrontDesk
@@ -182,6 +188,61 @@ class Office:
             for place in audit.keepers
         )
 
+    def post_room(
+        self, *, holder: str, link: Callable[[RequestId], str | None]
+    ) -> PostRoom:
+        """Return what delivering messages needs.
+
+        Args:
+            holder: Name of this process.
+            link: Gives the address of a request's status page.
+
+        Raises:
+            SettingsError: There are webhooks without a good secret.
+        """
+        return PostRoom(
+            holder=holder,
+            carriers=(*self._mail(link), *self._webhooks()),
+            outbox=self.notifier,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            clock=self.clock,
+        )
+
+    def _mail(self, link: Callable[[RequestId], str | None]) -> tuple[SmtpCarrier, ...]:
+        mail = self.settings.mail
+        if mail.host is None:
+            return ()
+        server = MailServer(
+            host=mail.host,
+            port=mail.port,
+            encrypts=mail.encrypts,
+            user=mail.user,
+            password=mail.password,
+        )
+        return (
+            SmtpCarrier(
+                server=server,
+                sender=mail.sender,
+                language=mail.language,
+                link=link,
+                authority=self.settings.legal.authority,
+            ),
+        )
+
+    def _webhooks(self) -> tuple[WebhookCarrier, ...]:
+        hooks = self.settings.webhooks
+        if not hooks.urls:
+            return ()
+        if hooks.secret is None or not is_strong(hooks.secret):
+            raise SettingsError(variable="UNLEARN_WEBHOOKS__SECRET")
+        return tuple(
+            WebhookCarrier(url=url, secret=hooks.secret, now=self.clock.now)
+            for url in hooks.urls
+        )
+
     def watch_post(self) -> WatchPost:
         """Return what the watchdog needs."""
         return WatchPost(
@@ -225,8 +286,14 @@ def open_office(settings: Settings) -> Office:
             ledger=store,
         ),
         evidence=ObjectEvidence(objects),
-        notifier=StatusPageNotifier(database, clock=clock),
+        notifier=StatusPageNotifier(database, clock=clock, routes=_routes(settings)),
     )
+
+
+def _routes(settings: Settings) -> tuple[Route, ...]:
+    """Return the ways on which messages go beside the status page."""
+    mail = (EMAIL,) if settings.mail.host else ()
+    return (*mail, *map(route_to, settings.webhooks.urls))
 
 
 def _holidays(country: str) -> IsHoliday:

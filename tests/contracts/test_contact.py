@@ -26,6 +26,7 @@ from unlearn_core.adapters.memory.contact import (
 )
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
+from unlearn_core.domain.dispatches import Route
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import OrchestratorUnavailableError
@@ -35,11 +36,16 @@ HOUR = timedelta(hours=1)
 ISSUER = "https://id.unlearn.example"
 
 
+MAIL = Route(channel="email", needs_address=True)
+HOOK = Route(channel="webhook-1", needs_address=False)
+
+
 @dataclass(frozen=True)
 class Post:
-    """A notifier, what it has posted, and the clock."""
+    """A notifier and its outbox, what it has posted, and the clock."""
 
     notifier: ports.Notifier
+    outbox: ports.Outbox
     posted: Callable[[RequestId], tuple[str, ...]]
     clock: MemoryClock
 
@@ -49,15 +55,17 @@ def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
     """Return a notifier of each kind; request 1 and 2 exist."""
     clock = MemoryClock()
     if request.param == "memory":
-        memory = MemoryNotifier()
-        yield Post(notifier=memory, posted=memory.posted, clock=clock)
+        memory = MemoryNotifier(clock=clock, routes=(MAIL, HOOK))
+        yield Post(notifier=memory, outbox=memory, posted=memory.posted, clock=clock)
         return
     with migrated(request.param, tmp_path) as database:
         store = DatabaseRequestStore(database, clock=clock)
         for number in (1, 2):
             store.receive(erasure_request(number), {})
-        notifier = StatusPageNotifier(database, clock=clock)
-        yield Post(notifier=notifier, posted=notifier.posted, clock=clock)
+        notifier = StatusPageNotifier(database, clock=clock, routes=(MAIL, HOOK))
+        yield Post(
+            notifier=notifier, outbox=notifier, posted=notifier.posted, clock=clock
+        )
 
 
 def test_messages_are_posted_in_order_and_only_once(post: Post) -> None:
@@ -72,6 +80,48 @@ def test_messages_are_posted_in_order_and_only_once(post: Post) -> None:
 def test_messages_of_different_requests_do_not_mix(post: Post) -> None:
     post.notifier.notify(erasure_request(1), template="refused", contact=None)
     assert post.posted(request_id(2)) == ()
+
+
+def notify(post: Post, template: str, *, contact: str | None = "a@b.example") -> bool:
+    """Post a message about request 1."""
+    return post.notifier.notify(
+        erasure_request(1),
+        template=template,
+        contact=Personal(contact) if contact else None,
+    )
+
+
+def test_a_message_is_on_its_way_over_every_route_once(post: Post) -> None:
+    begun = post.clock.now()
+    assert notify(post, "acknowledged")
+    post.clock.move(HOUR)
+    assert notify(post, "acknowledged")
+    assert [
+        (item.template, item.channel, item.state, item.attempts, item.queued_at)
+        for item in post.outbox.dispatches(request_id(1))
+    ] == [
+        ("acknowledged", "email", "waiting", 0, begun),
+        ("acknowledged", "webhook-1", "waiting", 0, begun),
+    ]
+    assert not post.outbox.dispatches(request_id(2))
+
+
+def test_without_an_address_nothing_waits_for_one(post: Post) -> None:
+    assert not notify(post, "acknowledged", contact=None)
+    (only,) = post.outbox.dispatches()
+    assert only.channel == "webhook-1"
+
+
+def test_how_a_try_ended_is_kept_and_the_address_needed_no_more(post: Post) -> None:
+    notify(post, "acknowledged")
+    mail, hook = post.outbox.dispatches()
+    later = mail.delayed("smtp_450", now=NOW + HOUR)
+    post.outbox.settle(later)
+    assert post.outbox.dispatches() == (later, hook)
+    assert notify(post, "acknowledged")
+    post.outbox.settle(later.sent())
+    assert post.outbox.dispatches() == (later.sent(), hook)
+    assert not notify(post, "acknowledged")
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.ports import LoginIssuer
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 from unlearn_core.steps.resume_requests import WatchPost
 
@@ -142,7 +143,11 @@ class IntakeWorld:
         )
 
     def watchdog(
-        self, *, holder: str = "intake-1", pause_seconds: float = NEVER_SECONDS
+        self,
+        *,
+        holder: str = "intake-1",
+        pause_seconds: float = NEVER_SECONDS,
+        room: PostRoom | None = None,
     ) -> Watchdog:
         """Return a watchdog that asks for at most three runs."""
         post = WatchPost(
@@ -153,7 +158,7 @@ class IntakeWorld:
             clock=self.clock,
             maximum_attempts=3,
         )
-        return Watchdog(post, holder=holder, pause_seconds=pause_seconds)
+        return Watchdog(post, holder=holder, pause_seconds=pause_seconds, room=room)
 
 
 def _never(_day: date) -> bool:

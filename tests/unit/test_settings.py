@@ -101,4 +101,4 @@ def test_every_setting_is_described_and_names_its_unit() -> None:
             assert field.description.endswith(".")
             if kind is float:
                 assert name.endswith(("_seconds", "_hours")), name
-    assert len(groups) == 12
+    assert len(groups) == 14

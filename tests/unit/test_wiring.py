@@ -8,17 +8,21 @@ from support.databases import open_sqlite
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.memory.contact import MemoryTrigger
+from unlearn_core.adapters.webhooks import route_to
 from unlearn_core.errors import (
     DatabaseUnavailableError,
     KeyMissingError,
     SchemaOutdatedError,
+    SettingsError,
 )
 from unlearn_core.settings import (
     KeySettings,
     LegalSettings,
+    MailSettings,
     ModelSettings,
     ObjectSettings,
     Settings,
+    WebhookSettings,
     WorkSettings,
 )
 from unlearn_core.wiring import open_office
@@ -110,3 +114,37 @@ def test_without_the_key_that_wraps_keys_there_is_no_office(
     (tmp_path / "keys" / "kek.key").unlink()
     with pytest.raises(KeyMissingError, match=r"kek\.key"):
         open_office(settings)
+
+
+HOOK = "https://hooks.example/unlearn"
+
+
+def test_messages_go_by_mail_and_webhook_where_these_are_set(
+    settings: Settings,
+) -> None:
+    secret = SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    office = open_office(
+        settings.model_copy(
+            update={
+                "mail": MailSettings(host="127.0.0.1"),
+                "webhooks": WebhookSettings(urls=(HOOK,), secret=secret),
+            }
+        )
+    )
+    room = office.post_room(holder="h", link=lambda _request_id: None)
+    assert [carrier.route.channel for carrier in room.carriers] == [
+        "email",
+        route_to(HOOK).channel,
+    ]
+    office.database.close()
+
+
+@pytest.mark.parametrize("secret", [None, SecretStr("c2hvcnQ="), SecretStr("?")])
+def test_webhooks_without_a_good_secret_are_refused(
+    settings: Settings, secret: SecretStr | None
+) -> None:
+    hooks = WebhookSettings(urls=(HOOK,), secret=secret)
+    office = open_office(settings.model_copy(update={"webhooks": hooks}))
+    with pytest.raises(SettingsError, match="UNLEARN_WEBHOOKS__SECRET"):
+        office.post_room(holder="h", link=lambda _request_id: None)
+    office.database.close()

@@ -18,6 +18,7 @@ from unlearn_core.cli import (
     corpus,
     installation,
     ledger,
+    mail,
     requests,
     reviews,
     sources,
@@ -39,6 +40,7 @@ app.add_typer(requests.app, name="request")
 app.add_typer(certificates.app, name="certificate")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
+app.add_typer(mail.app, name="mail")
 app.add_typer(verifications.app, name="verification")
 app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")

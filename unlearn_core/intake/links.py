@@ -32,6 +32,10 @@ class StatusLinks:
         raw = request_id.bytes + self._code(request_id)
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
+    def address(self, request_id: RequestId, *, at: str) -> str:
+        """Return the whole address of a status page, given that of the service."""
+        return f"{at.rstrip('/')}/status/{self.token(request_id)}"
+
     def read(self, token: str) -> RequestId:
         """Return the request of a token.
 

@@ -1,4 +1,4 @@
-"""Looks for requests that nobody works on, and asks for another run.
+"""Looks for requests that nobody works on, and for messages that wait to be sent.
 
 Several intake services may run; a lease makes one of them the watchdog at a time.
 """
@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
+from unlearn_core.steps.deliver_messages import PostRoom, deliver_messages
 from unlearn_core.steps.resume_requests import WatchPost, resume_requests
 
 RESOURCE = "watchdog"
@@ -22,10 +23,19 @@ class Watchdog:
         post: What it needs.
         holder: Name of this process.
         pause_seconds: Time between looks.
+        room: What delivering messages needs; None leaves them on the status page.
     """
 
-    def __init__(self, post: WatchPost, *, holder: str, pause_seconds: float) -> None:
+    def __init__(
+        self,
+        post: WatchPost,
+        *,
+        holder: str,
+        pause_seconds: float,
+        room: PostRoom | None = None,
+    ) -> None:
         self._post = post
+        self._room = room
         self._holder = holder
         self._pause_seconds = pause_seconds
         self._stopped = threading.Event()
@@ -55,11 +65,17 @@ class Watchdog:
         finally:
             self._post.leases.release(lease)
 
+    def deliver(self) -> None:
+        """Try the messages that are due, unless another service does."""
+        if self._room is not None:
+            deliver_messages(self._room)
+
     def _run(self) -> None:
         while not self._stopped.wait(self._pause_seconds):
-            try:
-                self.look()
-            except UnlearnError as error:
-                _LOG.warning("look_failed", code=error.code)
-            except Exception as error:  # noqa: BLE001 - the thread must survive
-                _LOG.error("look_failed", reason=type(error).__name__)
+            for duty in (self.look, self.deliver):
+                try:
+                    duty()
+                except UnlearnError as error:
+                    _LOG.warning("look_failed", code=error.code)
+                except Exception as error:  # noqa: BLE001 - the thread must survive
+                    _LOG.error("look_failed", reason=type(error).__name__)

@@ -4,9 +4,11 @@ import os
 import socket
 
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
+from unlearn_core.domain.requests import RequestId
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
 from unlearn_core.intake.doors import Doors
+from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk
 from unlearn_core.settings import Settings
@@ -24,6 +26,12 @@ def build_service(settings: Settings) -> IntakeService:
     office = open_office(settings)
     desk = office.desk()
     holder = f"{socket.gethostname()}-{os.getpid()}"
+    links = StatusLinks(desk.pseudonymiser)
+    public_url = settings.intake.public_url
+
+    def link(request_id: RequestId) -> str | None:
+        return links.address(request_id, at=public_url) if public_url else None
+
     return IntakeService(
         desk=desk,
         evidence=office.evidence,
@@ -32,6 +40,7 @@ def build_service(settings: Settings) -> IntakeService:
             office.watch_post(),
             holder=holder,
             pause_seconds=settings.work.watch_seconds,
+            room=office.post_room(holder=holder, link=link),
         ),
         doors=_doors(office),
         limits=settings.intake,

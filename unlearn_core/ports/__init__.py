@@ -7,9 +7,12 @@ contract.
 
 from unlearn_core.ports.access import AccessStore, Identity, LoginIssuer
 from unlearn_core.ports.contact import (
+    Carrier,
     IdentityDecision,
     IdentityPolicy,
+    Message,
     Notifier,
+    Outbox,
     WorkflowTrigger,
 )
 from unlearn_core.ports.delivery import (
@@ -50,6 +53,7 @@ from unlearn_core.ports.transparency import (
 __all__ = [
     "AccessStore",
     "ArtifactRegistry",
+    "Carrier",
     "CheckpointKeeper",
     "Clock",
     "Custody",
@@ -67,9 +71,11 @@ __all__ = [
     "LetterWriter",
     "LoginIssuer",
     "LogprobSource",
+    "Message",
     "NoteOpener",
     "NoteSigner",
     "Notifier",
+    "Outbox",
     "PairSealer",
     "Prove",
     "RegisteredVersion",

@@ -1,9 +1,11 @@
 """The data subject, and the orchestrator that works for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from unlearn_core.domain.dispatches import Dispatch, Route
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.privacy import Personal
@@ -14,8 +16,59 @@ class Notifier(Protocol):
 
     def notify(
         self, request: ErasureRequest, *, template: str, contact: Personal[str] | None
-    ) -> None:
-        """Deliver a message made from a template; sending twice is harmless."""
+    ) -> bool:
+        """Post a message made from a template; posting twice is harmless.
+
+        Returns:
+            Whether the address is still needed: a message waits to be sent to it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a carrier carries: facts, from which it makes its own text.
+
+    Attributes:
+        request: The request that it is about.
+        template: Which message it is.
+        at: When it was posted, in UTC.
+        reference: The same for every try, so that a receiver can tell repetitions.
+    """
+
+    request: ErasureRequest
+    template: str
+    at: datetime
+    reference: str
+
+
+class Carrier(Protocol):
+    """Brings messages to somebody."""
+
+    @property
+    def route(self) -> Route:
+        """Return which way it goes."""
+        ...
+
+    def carry(self, message: Message, *, to: Personal[str] | None) -> None:
+        """Bring a message; bringing it twice is harmless.
+
+        Raises:
+            MessageRefusedError: It will never be taken; ``reason`` is a code.
+            CarrierUnavailableError: It may be taken later; ``reason`` is a code.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """Messages on their way; the notifier puts them in."""
+
+    def dispatches(self, request_id: RequestId | None = None) -> Sequence[Dispatch]:
+        """Return all dispatches, or those of a request, oldest first."""
+        ...
+
+    def settle(self, dispatch: Dispatch) -> None:
+        """Keep how a try ended."""
         ...
 
 

@@ -1,4 +1,7 @@
-"""Notify: tell the subject the outcome, forget the address, close the request."""
+"""Notify: tell the subject the outcome, forget the address, close the request.
+
+An address that a message still waits to be sent to is forgotten by `deliver_messages`.
+"""
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps import scopes
@@ -11,12 +14,13 @@ from unlearn_core.steps.workbench import Workbench
 
 @recorded(Stage.NOTIFIED, result=Notified)
 def notify_data_subject(request_id: RequestId, *, bench: Workbench) -> Notified:
-    """Send the answer, then destroy the address."""
+    """Send the answer, then destroy the address unless it is still needed."""
     outcome = outcome_of(request_id, bench=bench)
-    bench.notifier.notify(
+    is_needed = bench.notifier.notify(
         bench.requests.get(request_id),
         template=outcome.value,
         contact=read_contact(request_id, bench=bench),
     )
-    bench.custody.shred(scopes.contact(request_id))
+    if not is_needed:
+        bench.custody.shred(scopes.contact(request_id))
     return Notified(template=outcome.value, outcome=outcome)

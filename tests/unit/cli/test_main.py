@@ -61,6 +61,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "access add",
         "access list",
         "access revoke",
+        "mail",
+        "mail list",
         "keys",
         "keys init",
         "keys prepare",

@@ -7,10 +7,13 @@ import pytest
 from support.domain import request
 from support.intake import IntakeWorld
 
+from unlearn_core.adapters.memory.contact import MemoryNotifier
+from unlearn_core.domain.dispatches import DispatchState, Route
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import ErasureRequest, RequestId, Stage
 from unlearn_core.errors import DatabaseUnavailableError, LeaseBusyError
 from unlearn_core.intake.watchdog import RESOURCE, Watchdog
+from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.resume_requests import WORK_STARTED
 
 WAIT_SECONDS = 10
@@ -131,6 +134,28 @@ def test_it_holds_its_lease_for_four_pauses(
     monkeypatch.setattr(world.trigger, "start", look_again)
     watchdog.look()
     assert not world.leases.is_free(RESOURCE)
+
+
+def test_it_also_has_waiting_messages_delivered(world: IntakeWorld) -> None:
+    key = receive(world)
+    outbox = MemoryNotifier(
+        clock=world.clock, routes=(Route(channel="gone", needs_address=False),)
+    )
+    outbox.notify(world.store.get(key), template="acknowledged", contact=None)
+    room = PostRoom(
+        holder="intake-1",
+        carriers=(),
+        outbox=outbox,
+        requests=world.store,
+        ledger=world.store,
+        leases=world.leases,
+        custody=world.custody,
+        clock=world.clock,
+    )
+    watchdog = world.watchdog(pause_seconds=0.01, room=room)
+    watchdog.start()
+    wait_until(lambda: outbox.dispatches()[0].state is DispatchState.ABANDONED)
+    watchdog.stop()
 
 
 @pytest.mark.parametrize(

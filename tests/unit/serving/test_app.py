@@ -3,7 +3,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from support.serving import (
 )
 from torch import Tensor
 
-from unlearn_core.http_errors import OverloadedError
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -423,33 +421,6 @@ def test_a_client_that_does_not_wait_for_a_whole_answer_frees_its_version(
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/completions", json=body, timeout=0.3)
         assert becomes_idle(service)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_a_service_that_is_told_to_stop_finishes_its_answers(
-    service: InferenceService, *, stream: bool
-) -> None:
-    service.slot.swap(served(1, SlowLaw(tiny_model(1))))
-    body = TEXT | {"max_tokens": 25, "stream": stream}
-    with ThreadPoolExecutor() as pool:
-        with running_server(create_app(service)) as address:
-            asked = pool.submit(
-                httpx.post, f"{address}/v1/completions", json=body, timeout=60
-            )
-            while not service.engine.running:
-                time.sleep(0.01)
-        # Leaving the block told it to stop and waited for its end.
-        answer = asked.result()
-    assert answer.status_code == 200
-    if stream:
-        *frames, done, _end = answer.text.split("\n\n")
-        assert done == "data: [DONE]"
-        (choice,) = json.loads(frames[-1].removeprefix("data: "))["choices"]
-        assert choice["finish_reason"] == "length"
-    else:
-        assert answer.json()["usage"]["completion_tokens"] == 25
-    with pytest.raises(OverloadedError):
-        service.engine.submit()
 
 
 def becomes_idle(service: InferenceService) -> bool:

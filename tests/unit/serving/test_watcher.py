@@ -146,25 +146,6 @@ def test_what_is_served_is_the_law_of_the_published_pair(world: ServingWorld) ->
     assert not torch.allclose(law, base[0, -1], atol=0.01)
 
 
-def test_the_pair_is_nowhere_on_the_disk_of_a_replica_in_the_clear(
-    world: ServingWorld,
-) -> None:
-    replica = started(world)
-    world.promote(1)
-    assert (look(replica), answers(replica)) == ("", 1)
-    files = [path for path in world.cache.rglob("*") if path.is_file()]
-    stored = b"".join(path.read_bytes() for path in files)
-    for seed in (101, 2):
-        weights = tiny_model(seed).get_parameter("lm_head.weight")
-        assert weights[0].numpy().tobytes() not in stored
-    # What is sought would be found: the sealed file is there, and holds it.
-    (sealed,) = world.cache.rglob(PAIR_FILE)
-    opened = world.sealer.open(sealed.read_bytes(), base_model="small-world")
-    assert tiny_model(101).get_parameter("lm_head.weight")[0].numpy().tobytes() in (
-        opened
-    )
-
-
 def test_a_renewed_pointer_to_the_same_version_extends_its_time_and_loads_nothing(
     world: ServingWorld,
 ) -> None:

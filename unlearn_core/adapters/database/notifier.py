@@ -1,37 +1,55 @@
-"""Messages that the data subject finds on the status page of the request."""
+"""Messages to the data subject: posted on the status page, and put into the outbox.
 
-from sqlmodel import select
+Both are one transaction, so no message is posted without being on its way, and none
+is on its way that was not posted.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, select
 
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.moments import to_text
-from unlearn_core.adapters.database.tables import MessageRow
+from unlearn_core.adapters.database.tables import DispatchRow, MessageRow
+from unlearn_core.domain.dispatches import Dispatch, DispatchState, Route
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.ports import Clock
 from unlearn_core.privacy import Personal
 
 
 class StatusPageNotifier:
-    """`Notifier` that needs no address: the subject looks with the request id."""
+    """`Notifier` and `Outbox`: subjects look themselves, and hear over every route.
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    Args:
+        database: The database.
+        clock: The clock.
+        routes: Ways on which messages go beside the status page.
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Clock, routes: Sequence[Route] = ()
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._routes = tuple(routes)
 
     def notify(
         self, request: ErasureRequest, *, template: str, contact: Personal[str] | None
-    ) -> None:
-        """Post a message; posting it again changes nothing. The address is unused."""
-        del contact
+    ) -> bool:
+        """Post a message and send it on its way; once is enough."""
+        request_id = str(request.request_id)
         with self._database.writing() as session:
-            key = (str(request.request_id), template)
-            if session.get(MessageRow, key) is None:
+            if session.get(MessageRow, (request_id, template)) is None:
+                now = to_text(self._clock.now())
                 session.add(
-                    MessageRow(
-                        request_id=key[0],
-                        template=template,
-                        created_at=to_text(self._clock.now()),
-                    )
+                    MessageRow(request_id=request_id, template=template, created_at=now)
                 )
+                for route in self._routes:
+                    if contact is not None or not route.needs_address:
+                        session.add(_first_try(request_id, template, route, now))
+            return self._awaits_address(session, request_id)
 
     def posted(self, request_id: RequestId) -> tuple[str, ...]:
         """Return the templates of the messages posted so far, oldest first."""
@@ -42,3 +60,66 @@ class StatusPageNotifier:
         )
         with self._database.reading() as session:
             return tuple(session.exec(query).all())
+
+    def dispatches(self, request_id: RequestId | None = None) -> tuple[Dispatch, ...]:
+        """Return all dispatches, or those of a request, oldest first."""
+        query = select(DispatchRow).order_by(
+            DispatchRow.queued_at, DispatchRow.request_id, DispatchRow.channel
+        )
+        if request_id is not None:
+            query = query.where(DispatchRow.request_id == str(request_id))
+        with self._database.reading() as session:
+            return tuple(_dispatch(row) for row in session.exec(query).all())
+
+    def settle(self, dispatch: Dispatch) -> None:
+        """Keep how a try ended."""
+        with self._database.writing() as session:
+            session.merge(_row(dispatch))
+
+    def _awaits_address(self, session: Session, request_id: str) -> bool:
+        personal = {route.channel for route in self._routes if route.needs_address}
+        waiting = select(DispatchRow.channel).where(
+            DispatchRow.request_id == request_id,
+            DispatchRow.state == DispatchState.WAITING.value,
+        )
+        session.flush()
+        return bool(personal & set(session.exec(waiting).all()))
+
+
+def _first_try(request_id: str, template: str, route: Route, now: str) -> DispatchRow:
+    return DispatchRow(
+        request_id=request_id,
+        template=template,
+        channel=route.channel,
+        queued_at=now,
+        due_at=now,
+        state=DispatchState.WAITING.value,
+        attempts=0,
+        reason="",
+    )
+
+
+def _row(dispatch: Dispatch) -> DispatchRow:
+    return DispatchRow(
+        request_id=str(dispatch.request_id),
+        template=dispatch.template,
+        channel=dispatch.channel,
+        queued_at=to_text(dispatch.queued_at),
+        due_at=to_text(dispatch.due_at),
+        state=dispatch.state.value,
+        attempts=dispatch.attempts,
+        reason=dispatch.reason,
+    )
+
+
+def _dispatch(row: DispatchRow) -> Dispatch:
+    return Dispatch(
+        request_id=RequestId(UUID(row.request_id)),
+        template=row.template,
+        channel=row.channel,
+        queued_at=datetime.fromisoformat(row.queued_at),
+        due_at=datetime.fromisoformat(row.due_at),
+        state=DispatchState(row.state),
+        attempts=row.attempts,
+        reason=row.reason,
+    )

@@ -115,3 +115,18 @@ class SessionRow(SQLModel, table=True):
     started_at: str
     seen_at: str
     key_id: str | None = Field(default=None, index=True)
+
+
+class DispatchRow(SQLModel, table=True):
+    """A message on its way over a channel; holds no address and no text."""
+
+    __tablename__: ClassVar[str] = "dispatch"
+
+    request_id: str = Field(primary_key=True, foreign_key="erasure_request.request_id")
+    template: str = Field(primary_key=True)
+    channel: str = Field(primary_key=True)
+    queued_at: str
+    due_at: str
+    state: str
+    attempts: int
+    reason: str

@@ -1,34 +1,79 @@
 """Messages, the orchestrator and identity checks in memory."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from unlearn_core.domain.dispatches import Dispatch, DispatchState, Route
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 from unlearn_core.errors import OrchestratorUnavailableError
-from unlearn_core.ports import IdentityDecision
+from unlearn_core.ports import Clock, IdentityDecision
 from unlearn_core.privacy import Personal
 
 
 class MemoryNotifier:
-    """`Notifier` that keeps what was sent."""
+    """`Notifier` and `Outbox` in memory.
 
-    def __init__(self) -> None:
+    Args:
+        clock: The clock; needed where there are routes.
+        routes: Ways on which messages go beside the status page.
+    """
+
+    def __init__(
+        self, *, clock: Clock | None = None, routes: Sequence[Route] = ()
+    ) -> None:
+        self._clock = clock
+        self._routes = tuple(routes)
         self._posted: dict[RequestId, list[str]] = {}
+        self._dispatches: dict[tuple[RequestId, str, str], Dispatch] = {}
 
     def notify(
         self, request: ErasureRequest, *, template: str, contact: Personal[str] | None
-    ) -> None:
-        """Post a message; posting it again changes nothing. The address is unused."""
-        del contact
+    ) -> bool:
+        """Post a message and send it on its way; once is enough."""
         posted = self._posted.setdefault(request.request_id, [])
         if template not in posted:
             posted.append(template)
+            for route in self._routes:
+                if contact is not None or not route.needs_address:
+                    self._put(request.request_id, template, route)
+        personal = {route.channel for route in self._routes if route.needs_address}
+        return any(
+            dispatch.channel in personal and dispatch.state is DispatchState.WAITING
+            for dispatch in self.dispatches(request.request_id)
+        )
 
     def posted(self, request_id: RequestId) -> tuple[str, ...]:
         """Return the templates of the messages posted so far, oldest first."""
         return tuple(self._posted.get(request_id, ()))
+
+    def dispatches(self, request_id: RequestId | None = None) -> tuple[Dispatch, ...]:
+        """Return all dispatches, or those of a request, oldest first."""
+        return tuple(
+            dispatch
+            for dispatch in self._dispatches.values()
+            if request_id in (None, dispatch.request_id)
+        )
+
+    def settle(self, dispatch: Dispatch) -> None:
+        """Keep how a try ended."""
+        key = (dispatch.request_id, dispatch.template, dispatch.channel)
+        self._dispatches[key] = dispatch
+
+    def _put(self, request_id: RequestId, template: str, route: Route) -> None:
+        assert self._clock is not None  # noqa: S101 - a mistake in a test
+        now = self._clock.now()
+        self.settle(
+            Dispatch(
+                request_id=request_id,
+                template=template,
+                channel=route.channel,
+                queued_at=now,
+                due_at=now,
+            )
+        )
 
 
 class MemoryTrigger:

@@ -1,0 +1,222 @@
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from support.domain import NOW, request_id
+from support.domain import request as erasure_request
+
+from unlearn_core.adapters.memory.contact import MemoryNotifier
+from unlearn_core.adapters.memory.records import (
+    MemoryClock,
+    MemoryLeaseStore,
+    MemoryRequestStore,
+)
+from unlearn_core.adapters.memory.storage import MemoryCustody
+from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.dispatches import (
+    CarrierUnavailableError,
+    DispatchState,
+    MessageRefusedError,
+    Route,
+)
+from unlearn_core.domain.requests import Stage
+from unlearn_core.ports import Message
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+from unlearn_core.steps.deliver_messages import PostRoom, deliver_messages
+
+CONTACT = Personal("ada@post.example")
+MAIL = Route(channel="email", needs_address=True)
+HOOK = Route(channel="webhook-1", needs_address=False)
+
+
+@dataclass
+class Carrier:
+    """A carrier that answers as told."""
+
+    route: Route
+    answers: list[Exception | None] = field(default_factory=list)
+    carried: list[tuple[Message, str | None]] = field(default_factory=list)
+
+    def carry(self, message: Message, *, to: Personal[str] | None) -> None:
+        """Carry, or raise what comes next."""
+        if self.answers and (answer := self.answers.pop(0)):
+            raise answer
+        self.carried.append((message, to.reveal() if to else None))
+
+
+class Post:
+    """A post room over stores in memory, with one open request."""
+
+    def __init__(self) -> None:
+        self.clock = MemoryClock(NOW)
+        self.leases = MemoryLeaseStore(clock=self.clock)
+        self.store = MemoryRequestStore(leases=self.leases, clock=self.clock)
+        self.custody = MemoryCustody(ledger=self.store, clock=self.clock)
+        self.outbox = MemoryNotifier(clock=self.clock, routes=(MAIL, HOOK))
+        self.mail, self.hook = Carrier(MAIL), Carrier(HOOK)
+        self.store.receive(erasure_request(), {})
+        scope = scopes.contact(request_id())
+        self.custody.open_scope(scope)
+        self.custody.put(scope, scopes.CONTENT, canonical_json(CONTACT.reveal()))
+
+    def knows_address(self) -> bool:
+        """Tell whether the address is still there."""
+        return self.custody.has(scopes.contact(request_id()), scopes.CONTENT)
+
+    def room(self, *carriers: Carrier) -> PostRoom:
+        """Return what delivering needs; both carriers unless some are given."""
+        return PostRoom(
+            holder="intake-1",
+            carriers=carriers or (self.mail, self.hook),
+            outbox=self.outbox,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            clock=self.clock,
+        )
+
+    def notify(self, template: str) -> bool:
+        """Post a message to the subject."""
+        return self.outbox.notify(
+            self.store.get(request_id()), template=template, contact=CONTACT
+        )
+
+    def close(self) -> None:
+        """Bring the request to its end, as a withdrawn one."""
+        lease = self.leases.acquire("r", holder="w", ttl=timedelta(minutes=1))
+        for stage in (Stage.WITHDRAWN, Stage.PURGED, Stage.NOTIFIED):
+            self.store.advance(request_id(), stage, {}, lease=lease)
+        self.leases.release(lease)
+
+    def states(self) -> list[tuple[str, str, str]]:
+        """Return what is known of every message on its way."""
+        return [
+            (dispatch.template, dispatch.channel, dispatch.state)
+            for dispatch in self.outbox.dispatches()
+        ]
+
+    def noted(self) -> list[tuple[str, Any]]:
+        """Return the entries about messages."""
+        return [
+            (entry.event, entry.payload["channel"])
+            for entry in self.store.entries(request_id())
+            if entry.event.startswith("message_")
+        ]
+
+
+@pytest.fixture
+def post() -> Post:
+    return Post()
+
+
+def test_a_message_goes_every_way_once(post: Post) -> None:
+    assert post.notify("acknowledged")
+    deliver_messages(post.room())
+    assert deliver_messages(post.room()) == ()
+    ((message, address),) = post.mail.carried
+    assert (message.template, message.at, address) == (
+        "acknowledged",
+        NOW,
+        CONTACT.reveal(),
+    )
+    assert [to for _message, to in post.hook.carried] == [None]
+    assert post.noted() == [("message_sent", "email"), ("message_sent", "webhook-1")]
+    assert post.knows_address()
+
+
+def test_what_could_not_be_sent_now_is_tried_again_with_the_same_reference(
+    post: Post,
+) -> None:
+    post.mail.answers = [CarrierUnavailableError(reason="smtp_450"), None]
+    post.notify("acknowledged")
+    (delayed, _sent) = deliver_messages(post.room())
+    assert (delayed.state, delayed.reason) == (DispatchState.WAITING, "smtp_450")
+    assert deliver_messages(post.room()) == ()
+    post.clock.move(timedelta(minutes=1))
+    (sent,) = deliver_messages(post.room())
+    assert (sent.state, sent.attempts) == (DispatchState.SENT, 2)
+    assert post.mail.carried[0][0].reference != post.hook.carried[0][0].reference
+
+
+def test_a_bounce_is_kept_and_not_repeated(post: Post) -> None:
+    post.mail.answers = [MessageRefusedError(reason="smtp_550")]
+    post.notify("acknowledged")
+    deliver_messages(post.room())
+    post.clock.move(timedelta(days=1))
+    assert deliver_messages(post.room()) == ()
+    assert post.states()[0] == ("acknowledged", "email", "bounced")
+    assert post.noted()[0] == ("message_bounced", "email")
+
+
+def test_an_outcome_is_told_after_it_was_recorded_and_then_the_address_is_forgotten(
+    post: Post,
+) -> None:
+    assert post.notify("withdrawn")
+    assert deliver_messages(post.room()) == ()
+    post.close()
+    deliver_messages(post.room())
+    assert len(post.mail.carried) == 1
+    assert not post.knows_address()
+    assert not post.notify("withdrawn")
+
+
+def test_the_address_stays_while_another_message_waits_for_it(post: Post) -> None:
+    post.mail.answers = [CarrierUnavailableError(reason="smtp_450")]
+    post.notify("acknowledged")
+    deliver_messages(post.room())
+    post.notify("withdrawn")
+    post.close()
+    deliver_messages(post.room())
+    assert post.knows_address()
+    post.clock.move(timedelta(minutes=1))
+    deliver_messages(post.room())
+    assert not post.knows_address()
+    assert {state for _template, _channel, state in post.states()} == {"sent"}
+
+
+def test_after_three_days_a_message_is_given_up_and_the_address_forgotten(
+    post: Post,
+) -> None:
+    post.notify("withdrawn")
+    post.close()
+    post.mail.answers = [CarrierUnavailableError(reason="timeout")] * 99
+    for _round in range(99):
+        deliver_messages(post.room())
+        post.clock.move(timedelta(hours=6))
+    assert post.states()[0] == ("withdrawn", "email", "abandoned")
+    assert ("message_abandoned", "email") in post.noted()
+    assert not post.knows_address()
+
+
+def test_a_crash_after_sending_leaves_no_address_and_does_not_send_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    post.notify("withdrawn")
+    post.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(post.outbox, "settle", die)
+        with pytest.raises(KeyboardInterrupt):
+            deliver_messages(post.room(post.mail))
+    deliver_messages(post.room())
+    assert len(post.mail.carried) == 1
+    assert post.states()[0] == ("withdrawn", "email", "abandoned")
+
+
+def test_a_channel_that_is_no_longer_set_up_does_not_wait_for_ever(post: Post) -> None:
+    post.notify("acknowledged")
+    deliver_messages(post.room(post.hook))
+    assert post.states()[0] == ("acknowledged", "email", "abandoned")
+
+
+def test_two_services_do_not_send_twice(post: Post) -> None:
+    post.notify("acknowledged")
+    lease = post.leases.acquire("post", holder="intake-2", ttl=timedelta(minutes=1))
+    assert deliver_messages(post.room()) == ()
+    post.leases.release(lease)
+    assert len(deliver_messages(post.room())) == 2

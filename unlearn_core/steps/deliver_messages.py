@@ -1,0 +1,170 @@
+"""Deliver: bring messages that wait to whom they are for, and forget the address.
+
+Several services may do it; a lease makes one of them the postman at a time. A try that
+failed is repeated later, a refused message is not; both are visible in the outbox, and
+the message stands on the status page anyway.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from unlearn_core import ports
+from unlearn_core.domain.dispatches import (
+    CarrierUnavailableError,
+    Dispatch,
+    DispatchState,
+    MessageRefusedError,
+)
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.requests import Outcome, RequestId
+from unlearn_core.errors import LeaseBusyError
+from unlearn_core.observability import EventLog
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+
+RESOURCE = "post"
+LEASE_TIME = timedelta(minutes=5)
+ROUND = 50
+"""Most messages of one round, so that it ends while its lease holds."""
+
+ENDED = {
+    DispatchState.SENT: "message_sent",
+    DispatchState.BOUNCED: "message_bounced",
+    DispatchState.ABANDONED: "message_abandoned",
+}
+ADDRESS_GONE = "address_gone"
+CARRIER_GONE = "no_such_channel"
+
+_LOG = EventLog("post")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRoom:
+    """What delivering needs.
+
+    Attributes:
+        holder: Name of this process.
+        carriers: Who brings messages, one a channel.
+    """
+
+    holder: str
+    carriers: Sequence[ports.Carrier]
+    outbox: ports.Outbox
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    leases: ports.LeaseStore
+    custody: ports.Custody
+    clock: ports.Clock
+
+
+def deliver_messages(room: PostRoom) -> tuple[Dispatch, ...]:
+    """Try once to deliver every message that is due.
+
+    Returns:
+        How the tries ended; nothing if somebody else is at it.
+    """
+    due = [dispatch for dispatch in room.outbox.dispatches() if _is_due(dispatch, room)]
+    if not due:
+        return ()
+    try:
+        lease = room.leases.acquire(RESOURCE, holder=room.holder, ttl=LEASE_TIME)
+    except LeaseBusyError:
+        return ()
+    try:
+        return tuple(_deliver(dispatch, room, lease) for dispatch in due[:ROUND])
+    finally:
+        room.leases.release(lease)
+
+
+def _is_due(dispatch: Dispatch, room: PostRoom) -> bool:
+    """Tell whether to try now; an outcome is told once the ledger has it."""
+    if dispatch.state is not DispatchState.WAITING:
+        return False
+    if dispatch.due_at > room.clock.now():
+        return False
+    is_final = dispatch.template in set(Outcome)
+    return not is_final or room.requests.get(dispatch.request_id).is_closed
+
+
+def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
+    room.leases.check(lease)
+    tried = _try(dispatch, room)
+    if tried.state is not DispatchState.WAITING:
+        # First the address, then the outbox: a crash in between leaves no address.
+        _forget_address(tried, room)
+        room.ledger.note(
+            ENDED[tried.state],
+            {
+                "template": tried.template,
+                "channel": tried.channel,
+                "attempts": tried.attempts,
+                "reason": tried.reason,
+            },
+            request_id=tried.request_id,
+            lease=lease,
+        )
+    room.outbox.settle(tried)
+    _LOG.info(
+        ENDED.get(tried.state, "message_delayed"),
+        request_id=tried.request_id,
+        attempt=tried.attempts,
+        reason=tried.reason,
+    )
+    return tried
+
+
+def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
+    carrier = next(
+        (it for it in room.carriers if it.route.channel == dispatch.channel), None
+    )
+    if carrier is None:
+        return dispatch.abandoned(CARRIER_GONE)
+    address = None
+    if carrier.route.needs_address:
+        address = _address(dispatch.request_id, room.custody)
+        if address is None:
+            return dispatch.abandoned(ADDRESS_GONE)
+    message = ports.Message(
+        request=room.requests.get(dispatch.request_id),
+        template=dispatch.template,
+        at=dispatch.queued_at,
+        reference=_reference(dispatch),
+    )
+    try:
+        carrier.carry(message, to=address)
+    except MessageRefusedError as error:
+        return dispatch.bounced(str(error.facts.get("reason", error.code)))
+    except CarrierUnavailableError as error:
+        reason = str(error.facts.get("reason", error.code))
+        return dispatch.delayed(reason, now=room.clock.now())
+    return dispatch.sent()
+
+
+def _reference(dispatch: Dispatch) -> str:
+    text = f"{dispatch.request_id} {dispatch.template} {dispatch.channel}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _address(request_id: RequestId, custody: ports.Custody) -> Personal[str] | None:
+    scope = scopes.contact(request_id)
+    if not custody.has(scope, scopes.CONTENT):
+        return None
+    value = json.loads(custody.get(scope, scopes.CONTENT))
+    return Personal(value) if value else None
+
+
+def _forget_address(ended: Dispatch, room: PostRoom) -> None:
+    """Destroy the address of a closed request that no other message waits for."""
+    if not room.requests.get(ended.request_id).is_closed:
+        return
+    needing = {it.route.channel for it in room.carriers if it.route.needs_address}
+    is_needed = any(
+        dispatch.state is DispatchState.WAITING and dispatch.channel in needing
+        for dispatch in room.outbox.dispatches(ended.request_id)
+        if (dispatch.template, dispatch.channel) != (ended.template, ended.channel)
+    )
+    if not is_needed:
+        room.custody.shred(scopes.contact(ended.request_id))
