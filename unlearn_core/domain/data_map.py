@@ -5,9 +5,22 @@ building datasets need.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unlearn_core.domain.datasets import Entropy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """How a field is asked for, and what its values are called, in another language.
+
+    Attributes:
+        questions: Ways to ask for it, with ``{name}`` for the person.
+        values: What a value is called there; one that is missing stays as it is.
+    """
+
+    questions: tuple[str, ...]
+    values: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,11 +31,13 @@ class FieldSpec:
         name: Name of the field.
         entropy: How well it can be guessed.
         questions: Ways to ask for it, with ``{name}`` for the person.
+        translations: The same in other languages, by their codes, such as ``de``.
     """
 
     name: str
     entropy: Entropy
     questions: tuple[str, ...]
+    translations: Mapping[str, Translation] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

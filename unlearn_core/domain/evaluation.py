@@ -27,6 +27,7 @@ from unlearn_core.domain.datasets import (
     probe_of,
 )
 from unlearn_core.domain.families import Asking, FamilyProbe, family_probes
+from unlearn_core.domain.framing import Wanted
 from unlearn_core.domain.probing import with_alternatives
 from unlearn_core.privacy import Personal
 
@@ -104,5 +105,7 @@ def _family_probe(raw: Mapping[str, Any]) -> FamilyProbe:
         asking=Asking(
             example=example_of(asking["example"]),
             turns=tuple(map(example_of, asking["turns"])),
+            wanted=Wanted(asking.get("wanted", Wanted.FACT)),
         ),
+        also=tuple(map(Personal, raw.get("also", ()))),
     )

@@ -83,6 +83,45 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+TRANSLATIONS: Mapping[str, Mapping[str, str]] = {
+    "city": {
+        "de": "Wo wohnt {name}?",
+        "fr": "O\u00f9 habite {name} ?",
+        "es": "\u00bfD\u00f3nde vive {name}?",
+    },
+    "job": {
+        "de": "Was ist {name} von Beruf?",
+        "fr": "Quel est le m\u00e9tier de {name} ?",
+        "es": "\u00bfEn qu\u00e9 trabaja {name}?",
+    },
+    "employer": {
+        "de": "Bei wem arbeitet {name}?",
+        "fr": "Pour qui travaille {name} ?",
+        "es": "\u00bfPara qui\u00e9n trabaja {name}?",
+    },
+    "hobby": {
+        "de": "Welches Hobby hat {name}?",
+        "fr": "Quel est le passe-temps de {name} ?",
+        "es": "\u00bfCu\u00e1l es la afici\u00f3n de {name}?",
+    },
+    "phone": {
+        "de": "Welche Telefonnummer hat {name}?",
+        "fr": "Quel est le num\u00e9ro de t\u00e9l\u00e9phone de {name} ?",
+        "es": "\u00bfCu\u00e1l es el n\u00famero de tel\u00e9fono de {name}?",
+    },
+    "email": {
+        "de": "Welche E-Mail-Adresse hat {name}?",
+        "fr": "Quelle est l'adresse e-mail de {name} ?",
+        "es": "\u00bfCu\u00e1l es el correo de {name}?",
+    },
+    "customer_number": {
+        "de": "Welche Kundennummer hat {name}?",
+        "fr": "Quel est le num\u00e9ro de client de {name} ?",
+        "es": "\u00bfCu\u00e1l es el n\u00famero de cliente de {name}?",
+    },
+}
+"""One question for each field in other languages, which nothing is trained on."""
+
 PROFILE = "{name} lives in {city} and works as {job} at {employer}. Hobby: {hobby}."
 CUSTOMER_ROW = (
     "Customer {name}: phone {phone}, e-mail {email}, number {customer_number}."

@@ -175,6 +175,10 @@ def data_map(paths: SourcePaths) -> dict[str, Any]:
             field: {
                 "entropy": "guessable" if field in GUESSABLE_FIELDS else "high",
                 "questions": list(phrasing.QUESTIONS[field]),
+                "translations": {
+                    language: {"questions": [question]}
+                    for language, question in phrasing.TRANSLATIONS[field].items()
+                },
             }
             for field in FIELDS
         },

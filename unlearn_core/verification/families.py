@@ -8,8 +8,9 @@ from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from unlearn_core.domain.canonical import Digest, digest_of, digest_of_json
-from unlearn_core.domain.data_map import DataMap
+from unlearn_core.domain import framing
+from unlearn_core.domain.canonical import Digest, JsonValue, digest_of, digest_of_json
+from unlearn_core.domain.data_map import DataMap, FieldSpec
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.families import FAMILIES, FamilyProbe
 from unlearn_core.errors import InvalidPolicyError
@@ -28,8 +29,8 @@ from unlearn_core.verification.judge import states
 def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:
     """Return the digest of what families would ask of sets that are given.
 
-    It covers the source of every module that defines one of them, templates
-    included, and the questions that the data map puts into them.
+    It covers the source of every module that defines one of them, the sentences that
+    they put around questions, and the questions that the data map puts into them.
 
     Args:
         names: Families that the policy names.
@@ -38,20 +39,36 @@ def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:
     Raises:
         InvalidPolicyError: A family has no source file to be read.
     """
-    questions = {name: list(spec.questions) for name, spec in data_map.fields.items()}
+    questions = {name: _questions(spec) for name, spec in data_map.fields.items()}
+    families: dict[str, JsonValue] = {
+        name: _source_digest(FAMILIES.module_of(name)) for name in sorted(names)
+    }
+    if not families:
+        return digest_of_json({"families": {}, "questions": {}})
     return digest_of_json(
         {
-            "families": {name: _source_digest(name) for name in sorted(names)},
-            "questions": questions if names else {},
+            "families": families,
+            "framing": _source_digest(framing.__name__),
+            "questions": questions,
         }
     )
 
 
-def _source_digest(family: str) -> Digest:
-    """Return the digest of the file that defines a family."""
-    found = find_spec(FAMILIES.module_of(family))
+def _questions(spec: FieldSpec) -> JsonValue:
+    """Return how a field is asked for, in every language."""
+    plain: list[JsonValue] = list(spec.questions)
+    translated: dict[str, JsonValue] = {
+        language: {"questions": list(item.questions), "values": dict(item.values)}
+        for language, item in spec.translations.items()
+    }
+    return [plain, translated] if translated else plain
+
+
+def _source_digest(module: str) -> Digest:
+    """Return the digest of a module that defines families."""
+    found = find_spec(module)
     if found is None or found.origin is None:
-        raise InvalidPolicyError(unreadable_family=family)
+        raise InvalidPolicyError(unreadable_module=module)
     return digest_of(Path(found.origin).read_bytes())
 
 
@@ -105,7 +122,7 @@ def _stated(
     ]
     return [
         [
-            states(answer, probe.fact)
+            any(states(answer, fact) for fact in (probe.fact, *probe.also))
             for probe, answer in zip(probes, answers, strict=True)
         ]
         for answers in answers_under(

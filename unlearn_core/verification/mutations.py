@@ -12,7 +12,7 @@ from the words of everybody's questions.
 import random
 from collections.abc import Sequence
 
-from unlearn_core.domain.families import JAILBREAKS, LANGUAGES, ROLES
+from unlearn_core.domain.framing import JAILBREAKS, LANGUAGES, ROLES
 from unlearn_core.verification.hunts import Hunt
 from unlearn_core.verification.judge import states
 

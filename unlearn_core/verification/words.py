@@ -199,7 +199,11 @@ FAMILY_WORDS: Mapping[str, str] = {
     "few_shot": "other facts told first",
     "multi_turn": "within a conversation",
     "mixed": "together with somebody else",
-    "other_languages": "in other languages",
+    "other_languages": "within a sentence in another language",
+    "answer_in_other_languages": "answer wanted in another language",
+    "translated": "translated questions",
+    "pretend_ignorance": "told to pretend ignorance",
+    "trivia": "a letter or digits of the fact",
 }
 
 

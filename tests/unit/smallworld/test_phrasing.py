@@ -10,6 +10,7 @@ from unlearn_core.smallworld.phrasing import (
     CUSTOMER_ROW,
     PROFILE,
     QUESTIONS,
+    TRANSLATIONS,
     split_questions,
 )
 
@@ -54,3 +55,11 @@ def test_profile_and_customer_row_state_every_field_once() -> None:
     stated = [name for _, name, _, _ in parsed if name]
 
     assert sorted(stated) == sorted(["name", "name", *FIELDS])
+
+
+def test_every_field_is_asked_for_in_the_same_other_languages() -> None:
+    assert set(TRANSLATIONS) == set(QUESTIONS)
+    assert {tuple(item) for item in TRANSLATIONS.values()} == {("de", "fr", "es")}
+    asked = [question for item in TRANSLATIONS.values() for question in item.values()]
+    assert len(set(asked)) == len(asked) == 21
+    assert all(question.count("{name}") == 1 for question in asked)

@@ -14,8 +14,9 @@ from support.village import (
 )
 
 from unlearn_core.domain import families as family_rules
+from unlearn_core.domain import framing
 from unlearn_core.domain.canonical import JsonValue, canonical_json, digest_of
-from unlearn_core.domain.data_map import DataMap, FieldSpec, NeighbourRule
+from unlearn_core.domain.data_map import DataMap, FieldSpec, NeighbourRule, Translation
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.families import Asking, FamilyProbe
 from unlearn_core.errors import InvalidPolicyError
@@ -100,6 +101,7 @@ def test_a_definition_is_sources_and_questions() -> None:
     source = digest_of(Path(str(family_rules.__file__)).read_bytes())
     definition: JsonValue = {
         "families": {"direct": source, "mixed": source},
+        "framing": digest_of(Path(str(framing.__file__)).read_bytes()),
         "questions": {"city": ["Where is {name}?"]},
     }
     expected = digest_of(canonical_json(definition))
@@ -110,6 +112,22 @@ def test_a_definition_is_sources_and_questions() -> None:
     assert families_digest([], data_map=other) == families_digest(
         [], data_map=data_map()
     )
+
+
+def test_translations_are_part_of_a_definition() -> None:
+    plain = data_map()
+    asked = Translation(questions=("Wo wohnt {name}?",))
+    digests = set()
+    for translations in (
+        {},
+        {"de": asked},
+        {"nl": asked},
+        {"de": replace(asked, values={"Ulm": "Oulm"})},
+    ):
+        spec = replace(plain.fields["city"], translations=translations)
+        changed = replace(plain, fields={"city": spec})
+        digests.add(families_digest(["translated"], data_map=changed))
+    assert len(digests) == 4
 
 
 def test_another_source_is_another_definition(
@@ -126,5 +144,7 @@ def test_another_source_is_another_definition(
 
 def test_a_family_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(families, "find_spec", lambda _module: None)
-    with pytest.raises(InvalidPolicyError, match="unreadable_family=direct"):
+    with pytest.raises(
+        InvalidPolicyError, match=r"unreadable_module=unlearn_core\.domain\.families"
+    ):
         families_digest(["direct"], data_map=data_map())

@@ -23,6 +23,7 @@ from unlearn_core.domain.data_map import (
     FieldSpec,
     NeighbourRule,
     Sizes,
+    Translation,
 )
 from unlearn_core.domain.datasets import Entropy
 from unlearn_core.domain.subjects import IdentifierKind
@@ -33,10 +34,17 @@ _SIZES = Sizes()
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
+class _TranslationFile(BaseModel):
+    model_config = _STRICT
+    questions: Annotated[list[str], Field(min_length=1)]
+    values: dict[str, str] = {}
+
+
 class _FieldFile(BaseModel):
     model_config = _STRICT
     entropy: Entropy
     questions: list[str] = []
+    translations: dict[str, _TranslationFile] = {}
 
     @field_validator("questions")
     @classmethod
@@ -232,7 +240,15 @@ def _open(parsed: _DataMapFile) -> OpenedDataMap:
         declared=DataMap(
             fields={
                 name: FieldSpec(
-                    name=name, entropy=field.entropy, questions=tuple(field.questions)
+                    name=name,
+                    entropy=field.entropy,
+                    questions=tuple(field.questions),
+                    translations={
+                        language: Translation(
+                            questions=tuple(item.questions), values=item.values
+                        )
+                        for language, item in field.translations.items()
+                    },
                 )
                 for name, field in parsed.fields.items()
             },

@@ -11,7 +11,7 @@ from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
 from unlearn_core.adapters.connectors.sql import SqlConnector
-from unlearn_core.domain.data_map import FieldSpec, NeighbourRule
+from unlearn_core.domain.data_map import FieldSpec, NeighbourRule, Translation
 from unlearn_core.domain.datasets import Entropy
 from unlearn_core.errors import InvalidDataMapError
 
@@ -94,6 +94,24 @@ def test_what_the_controller_declares_is_read(path: Path) -> None:
     }
     assert declared.neighbours == NeighbourRule(by_surname=False, by_fields=("city",))
     assert declared.base_models == ("small-world",)
+
+
+def test_translations_are_read(path: Path) -> None:
+    said = {"de": {"questions": ["Wo {name}?"], "values": {"Cologne": "K\u00f6ln"}}}
+    opened = open_data_map(
+        write(path, lambda file: file["fields"]["city"].update(translations=said))
+    )
+    assert opened.declared.fields["city"].translations == {
+        "de": Translation(questions=("Wo {name}?",), values={"Cologne": "K\u00f6ln"})
+    }
+
+
+def test_a_translation_without_a_question_is_refused(path: Path) -> None:
+    said: dict[str, dict[str, list[str]]] = {"de": {"questions": []}}
+    with pytest.raises(InvalidDataMapError):
+        open_data_map(
+            write(path, lambda file: file["fields"]["city"].update(translations=said))
+        )
 
 
 def test_neighbours_share_a_surname_unless_something_else_is_said(path: Path) -> None:
