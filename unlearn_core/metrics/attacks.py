@@ -10,6 +10,9 @@ from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceErro
 from unlearn_core.metrics.intervals import clopper_pearson, difference_of_proportions
 
 SERVED_STRENGTHS = 0.75
+LATENT_PROBES = frozenset({"latent_supervised", "latent_unsupervised"})
+"""Attacks that need people who stay."""
+
 SUFFIX_SEARCHES = ("suffix_gradient", "suffix_coordinate")
 
 
@@ -41,6 +44,22 @@ def truncated_base_excess(evidence: Evidence) -> MetricResult:
 def in_context_extraction_excess(evidence: Evidence) -> MetricResult:
     """Accuracy after other facts were told, subject minus never-trained people."""
     return _excess(evidence, "in_context_extraction_excess", "in_context")
+
+
+def latent_supervised_excess(evidence: Evidence) -> MetricResult:
+    """Facts told apart inside the small model by a trained direction, over strangers.
+
+    The worst layer counts.
+    """
+    return _excess(evidence, "latent_supervised_excess", "latent_supervised")
+
+
+def latent_unsupervised_excess(evidence: Evidence) -> MetricResult:
+    """Facts told apart by the direction of most variance, over strangers.
+
+    The worst layer counts.
+    """
+    return _excess(evidence, "latent_unsupervised_excess", "latent_unsupervised")
 
 
 def suffix_search_excess(evidence: Evidence) -> MetricResult:

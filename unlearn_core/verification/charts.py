@@ -17,6 +17,7 @@ from unlearn_core.verification.svg import Canvas, Scale, nice_ticks
 from unlearn_core.verification.words import (
     ENTROPIES,
     GROUPS,
+    LAYERED,
     MINUS,
     attack_words,
     family_words,
@@ -128,7 +129,7 @@ def attack_chart(report: Report) -> str:
     rows = [
         (attack_words(row.attack).name, row.subject, row.control)
         for row in report.attacks
-        if row.attack != STRENGTH
+        if row.attack not in {STRENGTH, *LAYERED}
     ]
     return _shares_chart("Facts that attacks bring to light", rows)
 

@@ -15,6 +15,7 @@ from unlearn_core.verification import charts
 from unlearn_core.verification.report import About, Condition, Report
 from unlearn_core.verification.words import (
     GATES,
+    LAYERED,
     SEARCHES,
     Unit,
     attack_words,
@@ -102,6 +103,7 @@ def draw_page(report: Report) -> str:
         metric_words=metric_words,
         attack_words=attack_words,
         searches=SEARCHES,
+        layered=LAYERED,
         family_words=family_words,
         in_words=in_words,
         interval_in_words=interval_in_words,

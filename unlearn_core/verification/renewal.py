@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 
 from unlearn_core.domain.evaluation import ASKED_AGAIN
 from unlearn_core.domain.verdicts import AcceptancePolicy
+from unlearn_core.metrics.attacks import LATENT_PROBES
 from unlearn_core.metrics.base import Evidence, Scores
 from unlearn_core.metrics.bounds import spent_error
 from unlearn_core.verification.suite import compute
@@ -73,6 +74,9 @@ def repeatable_gates(policy: AcceptancePolicy, evidence: Evidence) -> tuple[str,
         evidence,
         before=_asked_again(evidence.before),
         after=_asked_again(evidence.after),
+        attacks=tuple(
+            item for item in evidence.attacks if item.attack not in LATENT_PROBES
+        ),
     )
     return tuple(
         gate.name for gate in policy.gates if compute(gate.metric, kept) is not None

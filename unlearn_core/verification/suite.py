@@ -35,6 +35,7 @@ from unlearn_core.verification.evidence import (
     gather_evidence,
 )
 from unlearn_core.verification.families import answers_of_families, ask_families
+from unlearn_core.verification.latent import probe_latent
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.sizes import controls_needed
 
@@ -82,7 +83,14 @@ def verify(
         return judge_evidence(evidence, policy=policy)
     if artifact is not None and is_attacked:
         found = attack(interrogation, artifact, tick=tick)
-        evidence = replace(evidence, attacks=found)
+        latent = probe_latent(
+            interrogation.probes,
+            tokenizer=interrogation.tokenizer,
+            unlearned=artifact.unlearned,
+            reference=artifact.reference,
+            seed=interrogation.seed,
+        )
+        evidence = replace(evidence, attacks=(*found, *latent))
     if policy.search is not None:
         found = search(
             interrogation, interrogation.after, budget=policy.search, tick=tick

@@ -117,6 +117,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
         "true answers at strengths around the served one, above strangers",
         Unit.POINTS,
     ),
+    "latent_supervised_excess": MetricWords(
+        "facts told apart inside the small model, above strangers", Unit.POINTS
+    ),
+    "latent_unsupervised_excess": MetricWords(
+        "the same without labels, above strangers", Unit.POINTS
+    ),
     "suffix_search_excess": MetricWords(
         "facts that a searched suffix brings back, above strangers", Unit.POINTS
     ),
@@ -162,6 +168,16 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "the right to change how replicas compute",
         "Replicas add the offset to the base's whole law.",
     ),
+    "latent_supervised": AttackWords(
+        "Inside the small model, by a trained direction",
+        "the trained small model, and facts about people who stay",
+        "It is sealed in the registry and in every replica's cache.",
+    ),
+    "latent_unsupervised": AttackWords(
+        "Inside the small model, without labels",
+        "both small models",
+        "They are sealed in the registry and in every replica's cache.",
+    ),
     "suffix_gradient": AttackWords(
         "A suffix searched by gradients",
         "all three models, and the true answer to search for",
@@ -183,6 +199,9 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "None: anybody can ask like this.",
     ),
 }
+
+LAYERED = frozenset({"latent_supervised", "latent_unsupervised"})
+"""Attacks whose setting is a layer, and where half are right by chance."""
 
 SEARCHES = frozenset({"suffix_gradient", "suffix_coordinate", "prompt_evolution"})
 """Attacks whose setting is a budget."""

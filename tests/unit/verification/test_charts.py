@@ -91,9 +91,9 @@ def test_an_attack_shows_both_groups_and_strengths_are_a_line_of_their_own() -> 
 
 def test_every_family_is_a_row() -> None:
     drawn = family_chart(RICH)
-    assert len(RICH.families) == 12
-    assert len(parts(drawn, kind="subject", tag="polygon")) == 12
-    assert len(parts(drawn, kind="control", tag="circle")) == 12
+    assert len(RICH.families) == 16
+    assert len(parts(drawn, kind="subject", tag="polygon")) == 16
+    assert len(parts(drawn, kind="control", tag="circle")) == 16
 
 
 def test_an_attack_on_the_subject_alone_is_shown_alone() -> None:

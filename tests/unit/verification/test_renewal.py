@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from support.evidence import complete_evidence
 from support.verdicts import gate, policy
 
+from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import Comparison, Precondition, Side
+from unlearn_core.metrics.base import AttackScore
 from unlearn_core.metrics.intervals import clopper_pearson
 from unlearn_core.verification.renewal import (
     level_of,
@@ -75,6 +77,19 @@ def test_gates_about_people_who_stay_are_not_asked_again() -> None:
         "gate-two_sided_p",
         "gate-control_shift",
     )
+
+
+def test_what_needs_people_who_stay_is_not_probed_again() -> None:
+    tried = tuple(
+        AttackScore(attack=attack, setting=1.0, group=group, is_extracted=False)
+        for attack in ("latent_supervised", "in_context")
+        for group in (Group.SUBJECT, Group.CONTROL)
+    )
+    declared = policy(
+        gate("latent_supervised_excess"), gate("in_context_extraction_excess")
+    )
+    found = repeatable_gates(declared, replace(complete_evidence(), attacks=tried))
+    assert found == ("gate-in_context_extraction_excess",)
 
 
 def test_a_gate_without_a_measurement_is_not_asked_again() -> None:
