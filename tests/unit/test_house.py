@@ -47,6 +47,7 @@ MAY_REVEAL = {
     "unlearn_core/modeling/tokens.py": "turns texts into token ids",
     "unlearn_core/privacy.py": "commits to values under a key",
     "unlearn_core/steps/receive_request.py": "seals identifiers and evidence",
+    "unlearn_core/verification/search.py": "asks the found words of other people",
     "unlearn_core/verification/judge.py": "looks for a fact in an answer",
 }
 
