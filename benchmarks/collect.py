@@ -37,6 +37,7 @@ from rich.table import Table
 
 from benchmarks.collect_quality import Quality, corpus_spec, measure, rows
 from benchmarks.mentions import Expected, Individual, chatter, invent, plant
+from benchmarks.quoted_copies import copy_rows, measure_copies
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
 from unlearn_core.domain.subjects import DataSubject
@@ -104,8 +105,12 @@ def compare(
         for step in dict.fromkeys(steps)
     }
     quality = measure(folder, people=300, each=300, seed=seed)
-    _show(console, figures, rows(quality))
-    return summary(figures, quality, megabytes=megabytes)
+    copies = measure_copies(folder, people=100, seed=seed)
+    _show(console, figures, rows(quality), copy_rows(copies))
+    return summary(figures, quality, megabytes=megabytes) | {
+        "recall_of_quotes": round(copies.recall, 4),
+        "precision_of_quotes": round(copies.precision, 4),
+    }
 
 
 def summary(figures: Figures, quality: Quality, *, megabytes: int) -> dict[str, object]:
@@ -300,6 +305,7 @@ def _show(
     console: Console,
     figures: Figures,
     kinds: Sequence[Mapping[str, str | int]],
+    copies: Sequence[Mapping[str, str | int]],
 ) -> None:
     table = Table(
         "search", "identifiers", "MB/s of a core", "seconds", "peak MB", "hits"
@@ -318,6 +324,10 @@ def _show(
     for row in kinds:
         found.add_row(*map(str, row.values()))
     console.print(found)
+    quoted = Table("copy", "planted", "found")
+    for row in copies:
+        quoted.add_row(*map(str, row.values()))
+    console.print(quoted)
 
 
 if __name__ == "__main__":

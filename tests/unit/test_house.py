@@ -32,6 +32,7 @@ MAXIMUM_FUNCTION_LINES = 50
 
 MAY_REVEAL = {
     "unlearn_core/adapters/connectors/needles.py": "compares identifiers with records",
+    "unlearn_core/adapters/connectors/quoting.py": "compares texts with found records",
     "unlearn_core/adapters/identity_policies.py": "checks evidence of identity",
     "unlearn_core/adapters/mail.py": "writes the address on the envelope",
     "unlearn_core/cli/playground.py": "submits the playing subject's token",

@@ -37,6 +37,7 @@ from unlearn_core.ports.signing import (
 from unlearn_core.ports.storage import (
     Custody,
     EvidenceStore,
+    FindsQuotes,
     KeepsHolds,
     KeyDestruction,
     SourceConnector,
@@ -59,6 +60,7 @@ __all__ = [
     "Custody",
     "EnvelopeOpener",
     "EvidenceStore",
+    "FindsQuotes",
     "Identity",
     "IdentityDecision",
     "IdentityPolicy",

@@ -1,6 +1,6 @@
 """Where personal data is found, and where it is sealed."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -118,6 +118,19 @@ class SourceConnector(Protocol):
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left that may be erased.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsQuotes(Protocol):
+    """A source that can be searched for what found records say."""
+
+    def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
+        """Return other records that quote them, each with what and how much.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

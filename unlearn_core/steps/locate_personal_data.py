@@ -17,7 +17,7 @@ from unlearn_core.domain.sources import (
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.observability import EventLog
-from unlearn_core.ports import SourceConnector
+from unlearn_core.ports import FindsQuotes, SourceConnector
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import Located
@@ -38,6 +38,7 @@ class _Finds:
     uncertain: list[SourceRecord] = field(default_factory=list)
     found: dict[str, int] = field(default_factory=dict)
     unsearched: list[str] = field(default_factory=list)
+    given_up: set[str] = field(default_factory=set)
 
 
 def locate_personal_data(request_id: RequestId, *, bench: Workbench) -> Located:
@@ -63,14 +64,39 @@ def _search_all(request_id: RequestId, *, bench: Workbench) -> Located:
     for name, source in bench.sources.items():
         result = _search(request_id, subject, name=name, source=source, bench=bench)
         waits = source.describe().waits_for_review
+        if result is None:
+            finds.given_up.add(name)
         finds.records += result.records if result else ()
         finds.found[name] = len(result.records) if result else 0
         finds.uncertain += result.doubtful if result and waits else ()
         if result is None or result.unreadable or (result.uncertain and not waits):
             finds.unsearched.append(name)
+    _look_for_quotes(finds, bench=bench)
     if finds.uncertain:
         return _lay_before_person(request_id, finds, bench=bench)
     return _conclude(request_id, finds, bench=bench)
+
+
+def _look_for_quotes(finds: _Finds, *, bench: Workbench) -> None:
+    """Add records of searched sources that quote what was found for certain."""
+    known = {
+        (record.source, record.record_id)
+        for record in (*finds.records, *finds.uncertain)
+    }
+    for name, source in bench.sources.items():
+        if not (isinstance(source, FindsQuotes) and finds.records):
+            continue
+        if name in finds.given_up:
+            continue
+        quoting = [
+            record
+            for record in source.quoting(finds.records)
+            if (record.source, record.record_id) not in known
+        ]
+        if source.describe().waits_for_review:
+            finds.uncertain += quoting
+        elif quoting and name not in finds.unsearched:
+            finds.unsearched.append(name)
 
 
 def _lay_before_person(

@@ -1,12 +1,18 @@
+import json
+
 import pytest
+import yaml
+from support.reviews import review_desk
 from support.steps import Controller
 from support.story import work_until
 
+from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.domain.sources import records_from_bytes
 from unlearn_core.errors import SourceUnreadableError, StorageError
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.results import Located
+from unlearn_core.steps.review_records import open_review
 from unlearn_core.steps.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -152,3 +158,34 @@ def test_found_records_are_not_forgotten_when_they_cannot_be_sealed(
 
     assert controller.store.get(request_id).stage is Stage.IDENTITY_VERIFIED
     assert locate_personal_data(request_id, bench=bench).found == EVERYTHING
+
+
+@pytest.mark.parametrize("uncertain", ["waits", "partial"])
+def test_records_that_quote_a_found_one_are_for_a_person_to_decide(
+    controller: Controller, uncertain: str
+) -> None:
+    raw = yaml.safe_load(controller.paths.data_map.read_text())
+    raw["sources"][0] |= {"quotes": "are_reviewed", "uncertain": uncertain}
+    controller.paths.data_map.write_text(yaml.safe_dump(raw))
+    controller.opened = open_data_map(controller.paths.data_map)
+    told = "In that winter nobody could cross the frozen bay except the old dog"
+    name = controller.population.trained[0].name
+    rows = (
+        {"id": "s-1", "text": f"{told}, says {name}."},
+        {"id": "s-2", "text": f"Somebody wrote: {told.upper()}!"},
+    )
+    with controller.paths.corpus.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    request_id, bench = _ready(controller)
+
+    result = locate_personal_data(request_id, bench=bench)
+
+    assert result.found["corpus"] == 17
+    if uncertain == "partial":
+        assert (result.stage, result.unsearched) == (Stage.LOCATED, ["corpus"])
+        return
+    assert (result.stage, result.uncertain) == (Stage.UNDER_REVIEW, {"corpus": 1})
+    controller.leases.release(bench.lease)
+    (listed,) = open_review(request_id, desk=review_desk(controller)).records
+    # Nine runs of thirteen words; either record has two to three more of its own.
+    assert (listed.record_id, listed.why) == ("s-2", ("quotes s-1 similarity 0.82",))

@@ -137,6 +137,7 @@ class _SourceFile(BaseModel):
     erasable: bool = True
     name_alone: Literal["decides", "is_reviewed"] = "decides"
     uncertain: Literal["waits", "partial"] = "waits"
+    quotes: Literal["ignored", "are_reviewed"] = "ignored"
     held: str | None = None
 
     def spec(self) -> SourceSpec:
@@ -157,6 +158,7 @@ class _SourceFile(BaseModel):
             is_erasable=self.erasable,
             reviews_names=self.name_alone == "is_reviewed",
             waits_for_review=self.uncertain == "waits",
+            reviews_quotes=self.quotes == "are_reviewed",
             held=self.held,
         )
 

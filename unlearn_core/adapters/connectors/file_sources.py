@@ -13,6 +13,7 @@ from unlearn_core.adapters.connectors.matching import (
     search_each,
 )
 from unlearn_core.adapters.connectors.needles import Needles
+from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
@@ -108,6 +109,16 @@ class FilesConnector:
             return present
         earlier = search_each(self._sifted(former, sieve), matcher, self._spec)
         return tuple(map(_with_former, present, earlier))
+
+    def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
+        """Return records that quote others, if the data map asks for them."""
+        if not self._spec.reviews_quotes:
+            return ()
+        quotes = Quotes(originals)
+        names = [*self._files.names(), *self._files.former()]
+        if not quotes.are_few:
+            return tuple(quotes.find(self._rows(names), self._spec))
+        return tuple(quotes.find(self._sifted(names, Sieve(quotes)), self._spec))
 
     def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
         """Compare every record of the present files, without a sieve."""

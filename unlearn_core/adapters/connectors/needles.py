@@ -121,7 +121,7 @@ class Needles:
         for (address,) in self._owners[IdentifierKind.EMAIL]:
             local, _, domain = spelling.as_sifted(address).rpartition("@")
             if domain == spelling.FREE_MAIL:
-                yield Probe(b"\\.?".join(map(_literal, local)))
+                yield Probe(b"\\.?".join(map(literal, local)))
             else:
                 yield _word(local)
         for (handle,) in self._owners[IdentifierKind.HANDLE]:
@@ -153,7 +153,7 @@ class Needles:
                 initials[family].update(rest)
         for family in {*whole, *initials}:
             yield Probe(
-                _literal(family),
+                literal(family),
                 word=family.encode(),
                 whole=frozenset(whole[family]),
                 initials=frozenset(initials[family]),
@@ -258,7 +258,7 @@ def _is_told(form: str) -> bool:
 
 
 def _word(text: str) -> Probe:
-    return Probe(_literal(text), word=text.encode())
+    return Probe(literal(text), word=text.encode())
 
 
 def _is_beside(word: bytes, line: bytes, initials: Collection[str]) -> bool:
@@ -274,7 +274,7 @@ def _is_beside(word: bytes, line: bytes, initials: Collection[str]) -> bool:
     return False
 
 
-def _literal(text: str) -> bytes:
+def literal(text: str) -> bytes:
     """Return a pattern that means a text; what is not ASCII byte by byte."""
     return b"".join(
         b"%c" % byte if byte in _PLAIN else b"\\x%02x" % byte for byte in text.encode()
@@ -283,12 +283,12 @@ def _literal(text: str) -> bytes:
 
 def _spaced(text: str) -> bytes:
     """Return a pattern of signs with any separators between them."""
-    return b"[^a-z0-9\\n]*".join(map(_literal, text))
+    return b"[^a-z0-9\\n]*".join(map(literal, text))
 
 
 def _ways(form: spelling.Words) -> Iterator[bytes]:
     """Yield patterns of a name in one text, and in two columns of a line."""
-    parts = [_literal(part) for part in form]
+    parts = [literal(part) for part in form]
     gap, edge = b"[^a-z0-9\\n]+", b"[^a-z0-9\\n]*"
     begin = b"(?:^|[^a-z0-9])" if len(form[0]) < SHORT else b""
     yield begin + gap.join(parts)

@@ -14,14 +14,14 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import IO
+from typing import IO, Protocol
 
 import hyperscan
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_core.adapters.connectors.digits import Numbers, is_in
-from unlearn_core.adapters.connectors.needles import Needles, Probe
+from unlearn_core.adapters.connectors.needles import Probe
 from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
 
 CHUNK_BYTES = 1 << 19
@@ -92,10 +92,22 @@ class _Lines:
         return np.flatnonzero(~is_object)
 
 
-class Sieve:
-    """Finds the lines that anything of the needles may be in."""
+class Sought(Protocol):
+    """What is looked for."""
 
-    def __init__(self, needles: Needles) -> None:
+    def probes(self) -> Iterator[Probe]:
+        """Yield what to look for in skeletons as UTF-8; `numbers` are the rest."""
+        ...
+
+    def numbers(self) -> set[str]:
+        """Return numbers to look for, whatever is between their signs."""
+        ...
+
+
+class Sieve:
+    """Finds the lines that anything that is sought may be in."""
+
+    def __init__(self, needles: Sought) -> None:
         self._probes = (Probe(_UNTOLD), *needles.probes())
         self._sizes = np.array([len(probe.word) for probe in self._probes])
         self._numbers = Numbers(needles.numbers())

@@ -81,6 +81,7 @@ class SourceSpec:
         is_erasable: Whether records may be deleted there.
         reviews_names: A name alone tells nobody apart there; a person decides.
         waits_for_review: Whether a request waits for decisions about uncertain records.
+        reviews_quotes: Whether records that quote a found one go to a person.
         held: Column that says that a record must be kept, if it says anything.
     """
 
@@ -95,6 +96,7 @@ class SourceSpec:
     is_erasable: bool
     reviews_names: bool = False
     waits_for_review: bool = True
+    reviews_quotes: bool = False
     held: str | None = None
 
     def describe(self) -> SourceDescription:
@@ -128,7 +130,7 @@ class SourceSpec:
             record_id=str(row[self.record_id]),
             matched=matched,
             why=(reasons := tuple(why)),
-            texts=_texts(row) if reasons else {},
+            texts=texts_of(row) if reasons else {},
             is_held=self.is_held(row),
             name=Personal(name) if name else None,
             fields={
@@ -218,7 +220,7 @@ NOT_HELD = frozenset({"", "0", "false", "no", "none", "null", "nan"})
 """What a column says of a record that is not on hold, in small letters."""
 
 
-def _texts(row: Row) -> dict[str, Personal[str]]:
+def texts_of(row: Row) -> dict[str, Personal[str]]:
     """Return what a row says, column by column."""
     return {
         name: Personal(text[:LONGEST_TEXT])

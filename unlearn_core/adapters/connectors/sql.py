@@ -5,7 +5,7 @@ pages are overwritten and the write-ahead log is emptied, so that the bytes are 
 from the files as well.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from unlearn_core.adapters.connectors.matching import (
     search,
     search_each,
 )
+from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.specification import NOT_HELD, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
@@ -46,6 +47,12 @@ class SqlConnector:
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
         return search(self._rows(), subject, self._spec)
+
+    def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
+        """Return rows that quote others, if the data map asks for them."""
+        if not self._spec.reviews_quotes:
+            return ()
+        return tuple(Quotes(originals).find(self._rows(), self._spec))
 
     def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
         """Compare every row with many people."""
