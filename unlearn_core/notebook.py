@@ -3,9 +3,9 @@
 Legend: B rows, T tokens of the text so far, V vocabulary.
 
 A processor is told the text so far and the base's scores, and nothing else. So it
-remembers which texts its caches belong to and reads anew whatever does not continue
-them: the next call of ``generate``, beams that change places, tokens that were proposed
-and taken back. What it returns depends on the texts alone.
+remembers the texts and reads from where they differ: the next call of ``generate``,
+beams that change places, tokens that were proposed and taken back. What it returns
+depends on the texts alone.
 """
 
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor
 from transformers import LogitsProcessor
 
 from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
+from unlearn_core.modeling.followed import Continued, FollowedRows
 from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.modeling.row_cache import step_at
+
+__all__ = ["OffsetModel", "OffsetProcessor"]
 
 
 class OffsetProcessor(LogitsProcessor):
@@ -33,10 +35,10 @@ class OffsetProcessor(LogitsProcessor):
     supports_continuous_batching = True
 
     def __init__(self, law: OffsetModel, *, pad_id: int | None = None) -> None:
-        self._new_rows, self._compose = law.pair_rows()
+        new_rows, self._compose = law.pair_rows()
         self._pad_id = pad_id
         self._texts: list[list[int]] = []
-        self._rows = self._new_rows()
+        self._rows = FollowedRows(new_rows, device=law.device)
 
     @torch.inference_mode()
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -54,27 +56,17 @@ class OffsetProcessor(LogitsProcessor):
         if input_ids.dim() != scores.dim():
             raise ModelUnavailableError(problem="rows without their texts")
         texts = [self._without_padding(row) for row in input_ids.tolist()]
-        if not self._continues(texts):
-            self._texts, self._rows = [[] for _ in texts], self._new_rows()
-        starts = list(map(len, self._texts))
-        new = [ids[start:] for ids, start in zip(texts, starts, strict=True)]
-        counts = list(map(len, new))
-        step = step_at(slice(0, len(new)), starts, counts, device=scores.device)
-        window = max(counts)
-        ids_BT = torch.tensor([[0] * (window - len(ids)) + ids for ids in new])
-        difference_BTV = self._rows.difference(ids_BT.to(scores.device), step, first=-1)
+        for row in range(len(texts), len(self._texts)):
+            self._rows.forget(row)
+        known = self._texts + [[] for _ in texts]
         self._texts = texts
-        law_BV = self._compose(scores.float(), difference_BTV[:, -1])
+        difference_BV = self._rows.differences(
+            [_continued(row, known[row], text) for row, text in enumerate(texts)]
+        )
+        law_BV = self._compose(scores.float(), difference_BV)
         if torch.isnan(law_BV).any():
             raise ManifestInvalidError(problem="the law is not finite")
         return law_BV
-
-    def _continues(self, texts: list[list[int]]) -> bool:
-        """Return whether all texts go on where the remembered ones ended."""
-        return len(texts) == len(self._texts) and all(
-            len(text) > len(known) > 0 and text[: len(known)] == known
-            for text, known in zip(texts, self._texts, strict=True)
-        )
 
     def _without_padding(self, ids: list[int]) -> list[int]:
         """Return a text without what fills it up; its last token always stays."""
@@ -82,3 +74,11 @@ class OffsetProcessor(LogitsProcessor):
         while begin < len(ids) - 1 and ids[begin] == self._pad_id:
             begin += 1
         return ids[begin:]
+
+
+def _continued(row: int, known: list[int], text: list[int]) -> Continued:
+    """Return how a text goes on from where it differs from the one before."""
+    start, longest = 0, min(len(known), len(text) - 1)
+    while start < longest and known[start] == text[start]:
+        start += 1
+    return Continued(key=row, start=start, ids=text[start:])

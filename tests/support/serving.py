@@ -40,6 +40,7 @@ from unlearn_core.modeling.weights import (
 from unlearn_core.ports import RegisteredVersion
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.host import BaseHost
 from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 from unlearn_core.serving.watcher import Sources, Watcher
@@ -149,7 +150,7 @@ class ServingWorld:
     ) -> InferenceService:
         """Return the replica as it is after a start, before its first look."""
         meter = Meter()
-        slot = Slot(
+        slot: Slot = Slot(
             PlainLaw(self.base.model),
             requires_offset=requires_offset,
             clock=self.clock,
@@ -162,7 +163,7 @@ class ServingWorld:
             engine=Engine(meter=meter),
             watcher=Watcher(
                 slot,
-                base=self.base,
+                host=BaseHost(self.base),
                 base_model=domain.BASE_MODEL,
                 sources=Sources(
                     registry=self.registry, opener=self.notary, sealer=self.sealer

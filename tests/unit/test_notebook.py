@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from support.models import llama
+from torch import Tensor
 from transformers import (
     GenerationConfig,
     LlamaForCausalLM,
@@ -9,8 +13,7 @@ from transformers import (
 
 from unlearn_core.errors import ManifestInvalidError, ModelUnavailableError
 from unlearn_core.modeling.generation import Sampling, generate
-from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.notebook import OffsetProcessor
+from unlearn_core.notebook import OffsetModel, OffsetProcessor
 
 PAD = 0
 PROMPTS = ([7, 19, 4], [200], [31, 31, 8, 150, 99, 2, 60])
@@ -72,8 +75,9 @@ def test_beams_that_change_places_are_read_anew() -> None:
     prompt = PROMPTS[2]
 
     class Forgetful(OffsetProcessor):
-        def _continues(self, texts: list[list[int]]) -> bool:
-            return not texts
+        def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+            self._texts = []
+            return super().__call__(input_ids, scores)
 
     model = offset_model()
     remembering = OffsetProcessor(model)
@@ -109,3 +113,31 @@ def test_a_caller_that_does_not_tell_the_texts_is_refused() -> None:
     assert OffsetProcessor.supports_continuous_batching
     with pytest.raises(ModelUnavailableError, match="without their texts"):
         OffsetProcessor(offset_model())(torch.tensor([4, 5]), torch.randn(2, 272))
+
+
+def test_the_lines_of_the_readme_work() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (block,) = re.findall(
+        r"In a notebook.*?```python\n(.*?)```", readme, flags=re.DOTALL
+    )
+    lines = [line for line in block.splitlines() if line]
+    assert len(lines) == 3
+    names: dict[str, object] = {
+        "base": llama(0),
+        "unlearned": llama(2),
+        "reference": llama(1),
+        "inputs": {
+            "input_ids": torch.tensor([PROMPTS[0]]),
+            "attention_mask": torch.ones(1, 3, dtype=torch.long),
+            "max_new_tokens": 4,
+            "do_sample": False,
+            "pad_token_id": PAD,
+        },
+    }
+    *before, last = lines
+    exec("\n".join(before), names)  # noqa: S102 - our own lines
+    made = eval(last, names)  # noqa: S307 - as above
+    law = OffsetModel(llama(0), unlearned=llama(2), reference=llama(1), alpha=1.0)
+    sampling = Sampling(maximum_tokens=4)
+    (told,) = generate(law, [PROMPTS[0]], sampling, end_id=-1, pad_id=PAD, seed=0)
+    assert made[0, 3:].tolist() == told

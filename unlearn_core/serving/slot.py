@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Generic
+
+from typing_extensions import TypeVar
 
 from unlearn_core.errors import OffsetRequiredError
 from unlearn_core.modeling.rows import ServableLaw
@@ -21,9 +24,12 @@ from unlearn_core.ports import Clock
 
 NO_OFFSET = 0
 
+Law = TypeVar("Law", default=ServableLaw)
+"""What answers: a whole law, or the offset alone beside somebody else's engine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServedVersion:
+class ServedVersion(Generic[Law]):
     """A law with its stamp.
 
     Attributes:
@@ -34,14 +40,14 @@ class ServedVersion:
         recalled: Set when running answers of this version must end at once.
     """
 
-    law: ServableLaw
+    law: Law
     sequence: int
     version: str
     manifest: str
     recalled: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
-class Slot:
+class Slot(Generic[Law]):
     """Holds the version that answers.
 
     Args:
@@ -54,7 +60,7 @@ class Slot:
 
     def __init__(
         self,
-        base: ServableLaw,
+        base: Law,
         *,
         requires_offset: bool,
         clock: Clock,
@@ -63,7 +69,7 @@ class Slot:
         self._lock = threading.Lock()
         self._drain_seconds = drain_seconds
         self._clock = clock
-        self._current = ServedVersion(
+        self._current: ServedVersion[Law] = ServedVersion(
             law=base, sequence=NO_OFFSET, version="", manifest=""
         )
         # None: it is not known yet whether an offset is required.
@@ -73,7 +79,7 @@ class Slot:
         self._running: Counter[threading.Event] = Counter()
 
     @property
-    def current(self) -> ServedVersion:
+    def current(self) -> ServedVersion[Law]:
         """Return the version that new requests get."""
         return self._current
 
@@ -106,7 +112,7 @@ class Slot:
             self._minimum = max(self._minimum or NO_OFFSET, minimum)
             self._expires_at = expires_at or self._expires_at
 
-    def swap(self, version: ServedVersion) -> None:
+    def swap(self, version: ServedVersion[Law]) -> None:
         """Make a version the one that new requests get; the old one drains.
 
         Running answers keep the old version. They end by themselves, or after
@@ -145,7 +151,7 @@ class Slot:
             raise OffsetRequiredError(problem="the serving pointer has expired")
 
     @contextmanager
-    def lease(self) -> Iterator[ServedVersion]:
+    def lease(self) -> Iterator[ServedVersion[Law]]:
         """Pin the current version for one request.
 
         Raises:

@@ -29,8 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import torch
+from typing import Generic
 
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.errors import (
@@ -42,15 +41,12 @@ from unlearn_core.errors import (
     UnlearnError,
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
-from unlearn_core.modeling.laws import PlainLaw
-from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
 from unlearn_core.serving.backoff import Backoff
+from unlearn_core.serving.host import Host
 from unlearn_core.serving.metrics import Meter
-from unlearn_core.serving.probes import probe
-from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
+from unlearn_core.serving.slot import NO_OFFSET, Law, ServedVersion, Slot
 from unlearn_core.serving.traces import Tracing
 
 SEEN_POINTER = "seen-pointer.dsse.json"
@@ -75,12 +71,12 @@ class Sources:
     sealer: PairSealer
 
 
-class Watcher:
+class Watcher(Generic[Law]):
     """Keeps the slot of one base model current.
 
     Args:
         slot: The slot to fill.
-        base: The base model that is served.
+        host: The base model that is served, as its engine has it.
         base_model: Its name.
         sources: Registry, trusted keys, artifact key.
         cache: Folder for fetched bundles and the highest pointer seen.
@@ -91,9 +87,9 @@ class Watcher:
 
     def __init__(
         self,
-        slot: Slot,
+        slot: Slot[Law],
         *,
-        base: LanguageModel,
+        host: Host[Law],
         base_model: str,
         sources: Sources,
         cache: Path,
@@ -104,7 +100,7 @@ class Watcher:
         self._tracing = Tracing()
         self._meter = meter or Meter()
         self._slot = slot
-        self._base = base
+        self._host = host
         self._base_model = base_model
         self._sources = sources
         self._cache = cache
@@ -192,29 +188,16 @@ class Watcher:
         self._meter.loaded(seconds=time.perf_counter() - began)
         _LOG.info("version_swapped", version=version.version, sequence=version.sequence)
 
-    def _load(self, pointer: ServingPointer) -> ServedVersion:
+    def _load(self, pointer: ServingPointer) -> ServedVersion[Law]:
         # Steps 4 and 5.
         bundle = self._fetch(pointer)
-        # Step 6. The separate models are free after it.
-        plain = OffsetModel(
-            self._base.model,
-            unlearned=bundle.unlearned,
-            reference=bundle.reference,
-            alpha=bundle.manifest.alpha,
-        )
-        version = ServedVersion(
-            law=plain.fused(),
+        # Step 6.
+        return ServedVersion(
+            law=self._host.prepare(bundle),
             sequence=bundle.manifest.sequence,
             version=pointer.version,
             manifest=bundle.manifest_digest,
         )
-        probe(
-            version.law,
-            plain=plain,
-            base=PlainLaw(self._base.model),
-            tokenizer=self._base.tokenizer,
-        )
-        return version
 
     def _fetch(self, pointer: ServingPointer) -> OpenedBundle:
         folder = self._cache / BUNDLES / pointer.manifest.removeprefix("sha256:")
@@ -237,11 +220,11 @@ class Watcher:
         bundle = open_bundle(
             folder,
             base_model=self._base_model,
-            identity=self._base.identity,
-            vocabulary_size=self._base.model.config.vocab_size,
+            identity=self._host.identity,
+            vocabulary_size=self._host.vocabulary_size,
             opener=self._sources.opener,
             sealer=self._sources.sealer,
-            device=torch.device(self._base.model.device),
+            device=self._host.device,
         )
         if bundle.manifest_digest != pointer.manifest:
             raise DigestMismatchError(part="manifest")

@@ -21,6 +21,7 @@ from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.batch import Decoding
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.host import BaseHost
 from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.pace import Speculation
 from unlearn_core.serving.slot import Slot
@@ -52,7 +53,7 @@ def build_service(settings: Settings) -> InferenceService:
         device=choose_device(settings.model.device),
         dtype=PRECISIONS[settings.model.precision],
     )
-    slot = Slot(
+    slot: Slot = Slot(
         PlainLaw(base.model),
         requires_offset=serving.requires_offset,
         clock=SystemClock(),
@@ -97,7 +98,7 @@ def _watcher(
     keys, serving = KeyDirectory(settings.keys.directory), settings.serving
     return Watcher(
         slot,
-        base=base,
+        host=BaseHost(base),
         base_model=settings.model.name,
         sources=Sources(
             registry=MlflowArtifactRegistry(settings.mlflow_uri),
