@@ -20,7 +20,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-swapping bench-converging fuzz-serving bench-report bench-laws bench-intake clean
+        bench-collect bench-serving bench-swapping bench-converging fuzz-serving bench-report bench-self-attack bench-laws bench-intake clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,9 @@ bench-sequential: setup ## Sixteen requests one after another, in several ways
 
 bench-calibration: setup ## Does the suite pass who is forgotten, and only then? OPTIONS="--seeds 1" for less
 	$(BIN)/python -m benchmarks.calibration $(OPTIONS)
+
+bench-self-attack: setup ## What the pair gives away backwards, and the endpoint not
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.self_attack $(OPTIONS)
 
 bench-report: setup ## A full report for one subject, and how long it takes
 	$(BIN)/python -m benchmarks.report $(OPTIONS)

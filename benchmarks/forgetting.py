@@ -167,7 +167,7 @@ class Contest:
         subject: Person,
         *,
         on_progress: Callable[[TrainingProgress], None] = lambda _step: None,
-    ) -> NextTokenLaw:
+    ) -> OffsetModel:
         """Return the base with a pair, which is trained if it is not kept."""
         world = self.world
 

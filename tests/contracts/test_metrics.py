@@ -63,6 +63,7 @@ RANGES = {
     "membership_reference": SHARE,
     "privacy_leakage": (-100.0, 100.0),
     "reversed_offset_extraction": SHARE,
+    "reference_alone_extraction": SHARE,
     "version_contrast_extraction": SHARE,
     "weakened_offset_extraction": SHARE,
     "int4_extraction_excess": DIFFERENCE,
@@ -79,6 +80,7 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
         (name, setting)
         for name in (
             "reversed_offset",
+            "reference_alone",
             "version_contrast",
             "int8_pair",
             "int4_pair",
@@ -170,6 +172,7 @@ NEEDS = {
         name: {Group.SUBJECT}
         for name in (
             "reversed_offset_extraction",
+            "reference_alone_extraction",
             "version_contrast_extraction",
             "weakened_offset_extraction",
             "probability",

@@ -93,7 +93,8 @@ def every_family() -> tuple[FamilyScore, ...]:
 def every_attack() -> tuple[AttackScore, ...]:
     """Return attacks of which each has its own rate of success."""
     rates = {
-        ("reversed_offset", -1.0): (0.75, 0.0),
+        ("reversed_offset", 0.1): (0.75, 0.0),
+        ("reference_alone", 1.0): (0.5, 0.0),
         ("int8_pair", 1.0): (0.0, 0.05),
         ("int4_pair", 1.0): (0.05, 0.05),
         ("truncated_base", 5.0): (0.1, 0.05),

@@ -21,6 +21,11 @@ def reversed_offset_extraction(evidence: Evidence) -> MetricResult:
     return _share(evidence, "reversed_offset_extraction", "reversed_offset")
 
 
+def reference_alone_extraction(evidence: Evidence) -> MetricResult:
+    """Share of the subject's facts that the frozen small model states by itself."""
+    return _share(evidence, "reference_alone_extraction", "reference_alone")
+
+
 def version_contrast_extraction(evidence: Evidence) -> MetricResult:
     """Share of the subject's facts in the contrast of this version and the last."""
     return _share(evidence, "version_contrast_extraction", "version_contrast")

@@ -10,14 +10,19 @@ continue a prompt with the same tokens, they also share the models' next pass.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from transformers import Cache
 
 from unlearn_core.modeling.generation import Decoder, Tick
-from unlearn_core.modeling.laws import ComposedLaw, NextTokenLaw
+from unlearn_core.modeling.laws import ComposedLaw, NextTokenLaw, PlainLaw
+
+MEMORY_BYTES = 2**30
+FLOAT_BYTES = 4
+LAWS_AT_A_TIME = 4
+"""Laws of a row that are there together: said, stacked, composed, and the next."""
 
 
 def parts_of(law: NextTokenLaw) -> tuple[NextTokenLaw, ...]:
@@ -77,6 +82,12 @@ class Together:
             said.append(found_BTV.to(self.device))
         return torch.stack(said, dim=-2)
 
+    def row_bytes(self, prompt: int, answer: int) -> int:
+        """Return about how many bytes a row takes, by tokens of prompt and answer."""
+        tokens = prompt + answer
+        rows = (row_bytes(law, prompt=prompt, tokens=tokens) for law in self.models)
+        return sum(rows)
+
     def law(self, number: int, said: Sequence[Tensor]) -> Tensor:
         """Make one law, ``[..., V]``, out of what each of the models said."""
         law = self._laws[number]
@@ -132,6 +143,30 @@ class DerivedLaw(ABC):
         return self.compose(said_BTPV.unbind(dim=-2))
 
 
+def row_bytes(law: NextTokenLaw, *, prompt: int, tokens: int) -> int:
+    """Return about how much memory a row of a model's batch takes, in bytes.
+
+    Cache, laws, and what the widest layer computes of the prompt, its scores of
+    attention included. A law that is no model of ours takes what it takes elsewhere.
+
+    Args:
+        law: The law.
+        prompt: Tokens of the prompt.
+        tokens: Tokens of prompt and answer.
+    """
+    if not isinstance(law, PlainLaw):
+        return 0
+    config = law.model.config.get_text_config()
+    heads = config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    kept = 2 * (getattr(config, "num_key_value_heads", None) or heads) * width
+    inner = getattr(config, "intermediate_size", None) or 4 * config.hidden_size
+    layer = prompt * (4 * config.hidden_size + 3 * inner + heads * prompt)
+    laws = LAWS_AT_A_TIME * config.vocab_size
+    cache = tokens * kept * config.num_hidden_layers * law.model.dtype.itemsize
+    return int(cache + FLOAT_BYTES * (layer + laws))
+
+
 def greedy_together(
     laws: Sequence[NextTokenLaw],
     prompts: Sequence[Sequence[int]],
@@ -140,6 +175,7 @@ def greedy_together(
     end_id: int,
     pad_id: int,
     rows_at_once: int = 256,
+    memory_bytes: int = MEMORY_BYTES,
     tick: Tick = lambda _answers: None,
 ) -> list[list[list[int]]]:
     """Continue every prompt by the most likely tokens, under each of several laws.
@@ -151,18 +187,25 @@ def greedy_together(
         end_id: The id that ends an answer; it is not returned.
         pad_id: Id that fills up short prompts.
         rows_at_once: About how many different continuations to run in one batch.
+        memory_bytes: About how much memory a batch may take beside the weights; a
+            single prompt may take more.
         tick: Called with the number of answers that were finished.
 
     Returns:
         For every law its answers, in the order of the prompts.
     """
     together = Together(laws)
-    at_once = max(1, 2 * rows_at_once // (len(laws) + 1))
     answers: list[list[list[int]]] = [[[] for _ in prompts] for _ in laws]
     # Prompts of like length stand together, so that few rows are padded much.
     order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-    for start in range(0, len(order), at_once):
-        places = order[start : start + at_once]
+    for places in _in_batches(
+        order,
+        lengths=[len(prompt) for prompt in prompts],
+        most=max(1, 2 * rows_at_once // (len(laws) + 1)),
+        # All laws may part at the first token.
+        bytes_of=lambda prompt: len(laws) * together.row_bytes(prompt, maximum_tokens),
+        memory_bytes=memory_bytes,
+    ):
         decoder = Decoder(together, [prompts[item] for item in places], pad_id=pad_id)
         found = _walk(
             decoder, together, laws=len(laws), steps=maximum_tokens, end_id=end_id
@@ -172,6 +215,27 @@ def greedy_together(
                 answers[law][place] = answer
         tick(len(laws) * len(places))
     return answers
+
+
+def _in_batches(
+    order: Sequence[int],
+    *,
+    lengths: Sequence[int],
+    most: int,
+    bytes_of: Callable[[int], int],
+    memory_bytes: int,
+) -> Iterator[list[int]]:
+    """Cut prompts, the shortest first, by number and by the memory that they take."""
+    batch: list[int] = []
+    for place in order:
+        # The longest comes last, and all are padded to its length.
+        needed = (len(batch) + 1) * bytes_of(lengths[place])
+        if batch and (len(batch) == most or needed > memory_bytes):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def _walk(

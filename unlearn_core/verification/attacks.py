@@ -5,7 +5,9 @@ the most likely answers under it are judged like any other. What an attack shows
 metric on the report. Attacks need more than an endpoint gives, except the one in
 context: replicas pin the strength, cap log-probabilities and seal the pair.
 
-- *reversed offset*: the pair alone, reference minus unlearned, without the base;
+- *reversed offset*: the pair alone, reference minus unlearned, without the base, among
+  the tokens that the reference holds plausible;
+- *reference alone*: the frozen small model by itself;
 - *strength*: another strength, or sign, of the offset;
 - *int8 pair*, *int4 pair*: both small models rounded to 8 or 4 bits;
 - *truncated base*: the base known only by its likeliest tokens, as behind an endpoint;
@@ -14,6 +16,7 @@ context: replicas pin the strength, cap log-probabilities and seal the pair.
 """
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -35,6 +38,7 @@ CONTRAST = 1.0
 FACTS_IN_CONTEXT = 3
 BITS = {"int8_pair": 8, "int4_pair": 4}
 LIKELIEST = 5
+PLAUSIBLE = 0.1
 
 
 class MixedLaw(DerivedLaw):
@@ -90,7 +94,8 @@ class Artifact:
     def reversed(self) -> NextTokenLaw:
         """Return what the pair alone says backwards."""
         unlearned, reference = PlainLaw(self.unlearned), PlainLaw(self.reference)
-        return MixedLaw((reference, 1.0), (unlearned, -1.0))
+        contrast = MixedLaw((reference, 1.0), (unlearned, -1.0))
+        return PlausibleLaw(contrast, guide=reference, share=PLAUSIBLE)
 
     def _ensemble(
         self, unlearned: PreTrainedModel, reference: PreTrainedModel, strength: float
@@ -101,6 +106,31 @@ class Artifact:
             (PlainLaw(unlearned), weight),
             (PlainLaw(reference), -weight),
         )
+
+
+class PlausibleLaw(DerivedLaw):
+    """A law on the tokens that another law holds plausible.
+
+    Where neither side of a contrast believes in a token, the ratio of their
+    probabilities is noise, and the largest ratios are such. Source: the plausibility
+    constraint of contrastive decoding, Li et al. 2023, arXiv:2210.15097, section 3.3.
+
+    Args:
+        law: The law to be kept to plausible tokens.
+        guide: The law that says what is plausible.
+        share: Smallest probability of a plausible token, in multiples of that of the
+            guide's likeliest one; above 0, at most 1.
+    """
+
+    def __init__(self, law: NextTokenLaw, *, guide: NextTokenLaw, share: float) -> None:
+        super().__init__(law, guide)
+        self._reach = -math.log(share)
+
+    def derive(self, laws: Sequence[Tensor]) -> Tensor:
+        """Return the law among plausible tokens."""
+        law, guide = laws
+        least = guide.amax(dim=-1, keepdim=True) - self._reach
+        return torch.log_softmax(law.masked_fill(guide < least, -torch.inf), dim=-1)
 
 
 class TruncatedLaw(DerivedLaw):
@@ -172,7 +202,7 @@ def attack(
 
 def answers_of_attacks(probes: Sequence[Probe]) -> int:
     """Return how many answers `attack` asks for."""
-    return (len(STRENGTHS) + len(BITS) + 4) * len(attacked(probes))
+    return (len(STRENGTHS) + len(BITS) + 5) * len(attacked(probes))
 
 
 def _laws(
@@ -180,7 +210,8 @@ def _laws(
 ) -> list[tuple[str, float, NextTokenLaw]]:
     """Return name, setting and law of the attacks that ask plainly."""
     return [
-        ("reversed_offset", -1.0, artifact.reversed()),
+        ("reversed_offset", PLAUSIBLE, artifact.reversed()),
+        ("reference_alone", 1.0, PlainLaw(artifact.reference)),
         *((name, 1.0, artifact.in_bits(bits)) for name, bits in BITS.items()),
         ("truncated_base", float(LIKELIEST), artifact.on_truncated_base(LIKELIEST)),
         (

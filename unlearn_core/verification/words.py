@@ -95,6 +95,9 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "reversed_offset_extraction": MetricWords(
         "facts that the pair alone gives away backwards", Unit.SHARE
     ),
+    "reference_alone_extraction": MetricWords(
+        "facts that the frozen small model states alone", Unit.SHARE
+    ),
     "version_contrast_extraction": MetricWords(
         "facts in the contrast with the version before", Unit.SHARE
     ),
@@ -141,6 +144,11 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "both small models",
         "Both are sealed in the registry and in every replica's cache, and no endpoint "
         "returns what they say.",
+    ),
+    "reference_alone": AttackWords(
+        "The frozen small model by itself",
+        "the reference of the pair",
+        "It is sealed like the pair that it belongs to, and no endpoint asks it.",
     ),
     "version_contrast": AttackWords(
         "This version against the one before",

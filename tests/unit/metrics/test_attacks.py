@@ -9,6 +9,7 @@ from unlearn_core.metrics.attacks import (
     latent_supervised_excess,
     latent_unsupervised_excess,
     prompt_search_excess,
+    reference_alone_extraction,
     reversed_offset_extraction,
     strength_sweep_excess,
     suffix_search_excess,
@@ -35,6 +36,7 @@ def test_a_share_of_the_subject_with_its_exact_interval() -> None:
     """10 of 10: low is 0.025 ** 0.1 = 0.6915."""
     for metric, name in (
         (reversed_offset_extraction, "reversed_offset"),
+        (reference_alone_extraction, "reference_alone"),
         (version_contrast_extraction, "version_contrast"),
     ):
         rows = ((1.0, Group.SUBJECT, 10, 10), (1.0, Group.CONTROL, 0, 10))

@@ -4,10 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.models import TableLaw, constant_law, llama
 
-from unlearn_core.modeling.generation import Sampling, generate
+from unlearn_core.modeling.generation import Decoder, Sampling, generate
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.modeling.together import Together, greedy_together, parts_of
+from unlearn_core.modeling.together import (
+    Together,
+    _in_batches,
+    greedy_together,
+    parts_of,
+    row_bytes,
+)
 from unlearn_core.verification.attacks import MixedLaw
 
 END, PAD = 3, 0
@@ -92,6 +98,63 @@ def test_laws_that_part_go_on_for_themselves() -> None:
         [one, other], [[0]], maximum_tokens=9, end_id=END, pad_id=PAD
     )
     assert found == [[[1, 2]], [[2, 1]]]
+
+
+def test_what_a_row_takes_is_counted_from_the_model_s_shape() -> None:
+    """Width 8, inner 16, 2 heads of 4, one of them kept, 2 layers, 272 tokens known.
+
+    Cache: 2 (keys, values) x 4 x 2 layers x 4 bytes is 64 a token, 640 for ten. Laws:
+    4 x 272. The widest layer, six tokens: 6 x (4 x 8 + 3 x 16 + 2 x 6) = 552.
+    """
+    law = PlainLaw(BASE)
+    found = row_bytes(law, prompt=6, tokens=10)
+    assert found == 640 + 4 * (4 * 272 + 552)
+    assert row_bytes(constant_law(0.5, 0.5), prompt=6, tokens=10) == 0
+    decoder = Decoder(law, [[1] * 10], pad_id=PAD)
+    (cache,) = decoder._caches
+    held = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+    assert sum(tensor.nbytes for tensor in held) == 640
+
+
+@pytest.mark.parametrize(
+    ("rows", "memory", "expected"),
+    [
+        # Lengths 1, 2, 3, 4, 7; a row takes its batch's longest.
+        (9, 1000, [[1, 3, 0, 4, 2]]),
+        (2, 1000, [[1, 3], [0, 4], [2]]),
+        # 3 x 3 is the most that fits into 9; 2 x 4 is 8, 2 x 7 too many.
+        (9, 9, [[1, 3, 0], [4], [2]]),
+        # Nothing fits: one by one.
+        (9, 0, [[1], [3], [0], [4], [2]]),
+    ],
+)
+def test_batches_are_bounded_by_rows_and_by_bytes(
+    rows: int, memory: int, expected: list[list[int]]
+) -> None:
+    lengths = [len(prompt) for prompt in PROMPTS]
+    order = sorted(range(5), key=lambda place: lengths[place])
+    found = _in_batches(
+        order,
+        lengths=lengths,
+        most=rows,
+        bytes_of=lambda prompt: prompt,
+        memory_bytes=memory,
+    )
+    assert list(found) == expected
+
+
+@pytest.mark.parametrize("memory", [0, 100_000, 2**30])
+def test_little_memory_changes_no_answer(memory: int) -> None:
+    laws: list[NextTokenLaw] = [PlainLaw(BASE), served(1.0)]
+    found = greedy_together(
+        laws,
+        PROMPTS,
+        maximum_tokens=8,
+        end_id=END,
+        pad_id=PAD,
+        memory_bytes=memory,
+    )
+    assert found == [alone(law) for law in laws]
 
 
 @given(weights=st.lists(st.floats(0.01, 1), min_size=2, max_size=5))

@@ -20,6 +20,7 @@ from unlearn_core.verification.attacks import (
     STRENGTHS,
     Artifact,
     MixedLaw,
+    PlausibleLaw,
     TruncatedLaw,
     answers_of_attacks,
     attack,
@@ -73,7 +74,8 @@ def test_the_contrast_of_two_versions_names_the_subject() -> None:
         assert hits("strength", Group.SUBJECT, strength) == {True}
     for bypass in ("int8_pair", "int4_pair", "truncated_base"):
         assert hits(bypass, Group.SUBJECT) == {True}
-    assert hits("reversed_offset", Group.SUBJECT) == {False}
+    for alone in ("reversed_offset", "reference_alone"):
+        assert hits(alone, Group.SUBJECT) == {False}
     assert {item.group for item in scores} == {Group.SUBJECT, Group.CONTROL}
 
 
@@ -105,6 +107,31 @@ def test_of_a_truncated_law_the_likeliest_tokens_are_left() -> None:
     assert found == pytest.approx([5 / 8, 0, 3 / 8, 0, 0])
     mixed = MixedLaw((law, 1.0), (constant_law(0.9, 0.02, 0.02, 0.03, 0.03), -1.0))
     assert int(mixed(ids, attention_mask_BS=torch.ones_like(ids)).argmax()) == 2
+
+
+def test_a_contrast_is_kept_to_what_its_guide_holds_plausible() -> None:
+    """0.001/0.0001 is the largest ratio, of a token in which neither believes.
+
+    At least 0.1 of 0.6 are 0.6, 0.3 and 0.099; their ratios are 1, 2 and 3.96.
+    """
+    guide = constant_law(0.6, 0.3, 0.099, 0.001)
+    other = constant_law(0.6, 0.15, 0.025, 0.0001)
+    contrast = MixedLaw((guide, 1.0), (other, -1.0))
+    ids = torch.tensor([[0]])
+    seen = torch.ones_like(ids)
+    assert int(contrast(ids, attention_mask_BS=seen).argmax()) == 3
+    kept = PlausibleLaw(contrast, guide=guide, share=0.1)
+    found = kept(ids, attention_mask_BS=seen).exp()[0, 0].tolist()
+    assert found == pytest.approx([1 / 6.96, 2 / 6.96, 3.96 / 6.96, 0], rel=1e-4)
+
+
+def test_of_a_guide_s_likeliest_token_alone_the_guide_decides() -> None:
+    guide, other = constant_law(0.6, 0.4), constant_law(0.9, 0.1)
+    contrast = MixedLaw((guide, 1.0), (other, -1.0))
+    ids = torch.tensor([[0]])
+    kept = PlausibleLaw(contrast, guide=guide, share=1.0)
+    found = kept(ids, attention_mask_BS=torch.ones_like(ids))
+    assert found.exp()[0, 0].tolist() == [1.0, 0.0]
 
 
 def test_every_answer_of_the_attacks_is_counted() -> None:

@@ -1,0 +1,153 @@
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import httpx
+import pytest
+from support.serving import ServingWorld, running_server, served
+from support.town import town
+from support.village import probe
+
+from benchmarks.outsider import Outsider, succeeded
+from benchmarks.self_attack import (
+    Findings,
+    about_nobody,
+    line_of,
+    one_per_fact,
+)
+from unlearn_core.domain.datasets import Example, Group
+from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.modeling.rows import ServableLaw
+from unlearn_core.modeling.tokens import encode_example
+from unlearn_core.modeling.weights import LanguageModel
+from unlearn_core.serving.app import create_app
+from unlearn_core.verification.attacks import Artifact
+from unlearn_core.verification.evidence import answers_under
+from unlearn_core.verification.judge import states
+
+
+def test_the_endpoint_is_asked_once_for_every_fact() -> None:
+    asked = [
+        probe(group, f"{group}-0", field, way)
+        for group in (Group.SUBJECT, Group.CONTROL)
+        for field in ("city", "phone")
+        for way in ("ask", "tell")
+    ]
+    assert one_per_fact(asked, Group.CONTROL) == [asked[4], asked[6]]
+
+
+def test_a_name_is_exchanged_for_one_that_nobody_has() -> None:
+    question = about_nobody("A. Bo", "Where does A. Bo live, and who is A. Bo?")
+    assert question == "Where does Zora Quill live, and who is Zora Quill?"
+
+
+def test_the_line_counts_a_question_once_however_it_was_answered() -> None:
+    """2 of 4 against 1 of 4; at 97.5% each the ends are 0.9531 and 0.0031.
+
+    4 p^3 (1 - p) + p^4 = 0.9875 for the first and (1 - p)^4 = 0.9875 for the other.
+    """
+    both, none = {"x": True, "y": True}, {"x": False, "y": False}
+    findings = Findings(
+        alone=[
+            {"known": True, "reversed_offset": is_back} for is_back in (True, False)
+        ],
+        subject=[both, {"x": True, "y": False}, none, none],
+        control=[{"x": False, "y": True}, none, none, none],
+    )
+    line = line_of(findings)
+    assert (line["known"], line["reversed_offset"]) == (1.0, 0.5)
+    assert (line["endpoint"], line["endpoint_control"]) == (0.5, 0.25)
+    assert line["excess_high"] == pytest.approx(0.95, abs=1e-3)
+    assert line["ways"] == {"x": [0.5, 0.0], "y": [0.25, 0.25]}
+
+
+# The regression: whoever holds the pair has the key, whoever holds the address has not.
+
+
+@contextmanager
+def outsider(
+    law: ServableLaw, folder: Path
+) -> Iterator[Callable[[Example], dict[str, bool]]]:
+    """Yield what tries everything on a replica that serves a law."""
+    world = ServingWorld(folder)
+    world.base = LanguageModel(
+        model=town().base, tokenizer=town().tokenizer, identity=world.base.identity
+    )
+    service = world.replica(requires_offset=True)
+    service.slot.swap(served(1, law))
+    with (
+        running_server(create_app(service)) as address,
+        httpx.Client(base_url=address, timeout=60) as http,
+    ):
+        refused = http.post(
+            "/v1/completions",
+            json={"model": service.base_model, "prompt": "Who?", "alpha": -1.0},
+        )
+        assert refused.status_code == 400
+
+        def tried(example: Example) -> dict[str, bool]:
+            question = example.prompt.reveal()
+            name = " ".join(question.rstrip("?.").split()[-2:])
+            asking = Outsider(
+                http=http,
+                model=service.base_model,
+                tokenizer=town().tokenizer,
+                stranger=partial(about_nobody, name),
+                rounds=1,
+                longest=6,
+            )
+            return succeeded(
+                asking, question, lambda answer: states(answer, example.answer)
+            )
+
+        yield tried
+
+
+def answered(law: ServableLaw, asked: Sequence[Example], folder: Path) -> int:
+    folder.mkdir()
+    with outsider(law, folder) as tried:
+        return sum(any(tried(example).values()) for example in asked)
+
+
+@pytest.mark.integration
+def test_the_pair_gives_back_what_the_endpoint_does_not(
+    tmp_path: Path,
+) -> None:
+    """One answer per question backwards, forty others each by HTTP."""
+    place = town()
+    pair = Artifact(
+        base=PlainLaw(place.base),
+        unlearned=place.unlearned,
+        reference=place.reference,
+        alpha=1.0,
+    )
+    (backwards,) = answers_under(
+        [pair.reversed()],
+        [encode_example(place.tokenizer, example) for example in place.subject],
+        tokenizer=place.tokenizer,
+    )
+    recovered = [
+        states(answer, example.answer)
+        for answer, example in zip(backwards, place.subject, strict=True)
+    ]
+    subject, control = (
+        answered(place.law(), examples, tmp_path / name)
+        for name, examples in (
+            ("subject", place.subject[::2]),
+            ("control", place.controls[:4:2]),
+        )
+    )
+    assert fmean(recovered) >= 0.75
+    assert subject <= control
+
+
+@pytest.mark.integration
+def test_the_same_outsider_gets_everything_where_nothing_is_hidden(
+    tmp_path: Path,
+) -> None:
+    place = town()
+    bare = replace(place, unlearned=place.reference).law()
+    assert answered(bare, place.subject[::2], tmp_path / "bare") == 2
