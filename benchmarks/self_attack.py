@@ -144,7 +144,7 @@ def attack_subject(
                 outcome = succeeded(
                     outsider,
                     probe.example.prompt.reveal(),
-                    lambda answer, fact=probe.example.answer: states(answer, fact),
+                    partial(states, fact=probe.example.answer),
                 )
                 is_own = probe.group is Group.SUBJECT
                 (findings.subject if is_own else findings.control).append(outcome)

@@ -1,10 +1,11 @@
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from unlearn_core.metrics.bounds import (
     area_interval,
@@ -15,6 +16,7 @@ from unlearn_core.metrics.bounds import (
     spent_error,
 )
 from unlearn_core.metrics.intervals import bootstrap_mean, clopper_pearson
+from unlearn_core.metrics.published import area_under_curve
 
 
 @pytest.mark.parametrize("count", [1, 20, 25, 40, 183])
@@ -128,6 +130,102 @@ def test_an_area_is_as_sure_as_the_smaller_group() -> None:
     assert area_interval(0.5, 1000, 800, confidence=0.95) == pytest.approx(
         (0.45198, 0.54802), abs=1e-4
     )
+
+
+@pytest.mark.parametrize(
+    ("shift", "true"), [(0.0, 0.5), (1.0, 0.76025), (3.0, 0.98305)]
+)
+def test_an_area_is_covered_at_least_as_often_as_it_says(
+    shift: float, true: float
+) -> None:
+    """Eight facts against thirty; of two normal laws it is Phi(shift / sqrt 2)."""
+    rng = np.random.default_rng(6)
+    missed = 0
+    for _ in range(300):
+        members, others = rng.normal(shift, 1, 8), rng.normal(0, 1, 30)
+        area = area_under_curve(members.tolist(), others.tolist())
+        low, high = area_interval(area, 8, 30, confidence=0.8)
+        missed += not low <= true <= high
+    assert missed <= 0.2 * 300
+
+
+@pytest.mark.parametrize(("lost", "won"), [(0.1, 0.0), (0.05, 0.2), (0.3, 0.3)])
+def test_a_change_is_covered_at_least_as_often_as_it_says(
+    lost: float, won: float
+) -> None:
+    """Exactly, over all outcomes of 14 people who lose all, gain all or stay."""
+    people, covered = 14, 0.0
+    law = stats.multinomial(people, [lost, won, 1 - lost - won])
+    for losers in range(people + 1):
+        for winners in range(people + 1 - losers):
+            rest = people - losers - winners
+            changes = [-1.0] * losers + [1.0] * winners + [0.0] * rest
+            low, high = change_of_shares(changes, confidence=0.9)
+            is_in = low <= won - lost <= high
+            covered += float(law.pmf([losers, winners, rest])) if is_in else 0.0
+    assert covered >= 0.9
+
+
+@FEWER
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_the_mean_of_draws_is_the_best_of_all_laws_in_the_band(
+    values: list[float],
+) -> None:
+    """Found again by linear programming: steps of a distribution, put at grid points.
+
+    Up to each value the distribution function keeps to the band on either side.
+    """
+    points = np.unique([0.0, *values, 1.0])
+    reach = math.sqrt(math.log(2 / 0.2) / (2 * len(values)))
+    empirical = np.searchsorted(np.sort(values), points, side="right") / len(values)
+    cumulative = np.tril(np.ones((len(points), len(points))))[:-1]
+    band = empirical[:-1]
+    found = mean_of_draws(values, confidence=0.8)
+    highest = optimize.linprog(
+        -points,
+        A_ub=np.vstack([cumulative, -cumulative]),
+        b_ub=np.concatenate([band + reach, reach - band]),
+        A_eq=np.ones((1, len(points))),
+        b_eq=[1.0],
+        bounds=(0, 1),
+    )
+    assert -highest.fun == pytest.approx(found[1], abs=1e-6)
+    # The low end is the high end of the mirrored draws.
+    turned = mean_of_draws([1 - value for value in values], confidence=0.8)
+    assert (1 - turned[1], 1 - turned[0]) == pytest.approx(found, abs=1e-9)
+
+
+@FEWER
+@given(_shares, st.integers(0, 99))
+def test_no_law_inside_the_band_varies_more_than_the_bound(
+    values: list[float], seed: int
+) -> None:
+    """Whatever the draws are mixed with, as long as the band admits it."""
+    _, high = deviation_of_draws(values, confidence=0.9)
+    reach = min(1.0, math.sqrt(math.log(2 / 0.1) / (2 * len(values))))
+    rng = np.random.default_rng(seed)
+    extra = rng.choice([0.0, 1.0, float(rng.uniform())], size=50)
+    points = np.concatenate([values, extra])
+    weights = np.concatenate(
+        [np.full(len(values), (1 - reach) / len(values)), np.full(50, reach / 50)]
+    )
+    mean = float(weights @ points)
+    assert math.sqrt(float(weights @ (points - mean) ** 2)) <= high + 1e-5
+
+
+@pytest.mark.parametrize("interval", [mean_of_draws, deviation_of_draws])
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.3, 0.3), (0.5, 6.0)])
+def test_bounds_of_draws_cover_laws_without_steps(
+    interval: Callable[..., tuple[float, float]], a: float, b: float
+) -> None:
+    rng = np.random.default_rng(8)
+    law = stats.beta(a, b)
+    truth = float(law.mean() if interval is mean_of_draws else law.std())
+    missed = 0
+    for _ in range(100):
+        low, high = interval(rng.beta(a, b, size=50).tolist(), confidence=0.8)
+        missed += not low <= truth <= high
+    assert missed <= 0.2 * 100
 
 
 def test_all_verifications_together_spend_no_more_than_the_total() -> None:

@@ -3,6 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from support.models import TableLaw, constant_law, llama
+from transformers import DynamicCache
 
 from unlearn_core.modeling.generation import Decoder, Sampling, generate
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
@@ -112,7 +113,8 @@ def test_what_a_row_takes_is_counted_from_the_model_s_shape() -> None:
     assert row_bytes(constant_law(0.5, 0.5), prompt=6, tokens=10) == 0
     decoder = Decoder(law, [[1] * 10], pad_id=PAD)
     (cache,) = decoder._caches
-    held = [tensor for layer in cache.layers for tensor in (layer.keys, layer.values)]
+    assert isinstance(cache, DynamicCache)
+    held = [tensor for layer in cache for tensor in layer if tensor is not None]
     assert sum(tensor.nbytes for tensor in held) == 640
 
 
