@@ -16,7 +16,8 @@ held-out ones for the pair. It ends with one JSON line.
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,9 +30,11 @@ from support.serving import ServingWorld, running_server, served
 
 from benchmarks.forgetting import DEFAULT, Contest, contest
 from benchmarks.outsider import Outsider, shares, succeeded
+from benchmarks.small_worlds import SmallWorld
 from unlearn_core.domain.datasets import Group, Probe
 from unlearn_core.metrics.intervals import difference_of_proportions
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.app import create_app
@@ -116,12 +119,35 @@ def attack_subject(
     )
     own = [probe for probe in sets.probes if probe.group is Group.SUBJECT]
     findings.alone += attack_pair(artifact, own, opened)
-    names = {person.ref: person.name for person in sets.holdout.controls}
-    names[sets.forget.subject.ref] = sets.forget.subject.name
     asked = one_per_fact(sets.probes, Group.SUBJECT)
     strangers = one_per_fact(sets.probes, Group.CONTROL)
     first = subject.number * len(asked) % len(strangers)
     strangers = (strangers * 2)[first : first + len(asked)]
+    people = (sets.forget.subject, *sets.holdout.controls)
+    names = {person.ref: person.name.reveal() for person in people}
+    with replica_of(law, world) as (http, model):
+        for probe in (*asked, *strangers):
+            outsider = Outsider(
+                http=http,
+                model=model,
+                tokenizer=world.tokenizer,
+                stranger=partial(about_nobody, names[probe.example.ref]),
+            )
+            outcome = succeeded(
+                outsider,
+                probe.example.prompt.reveal(),
+                partial(states, fact=probe.example.answer),
+            )
+            is_own = probe.group is Group.SUBJECT
+            (findings.subject if is_own else findings.control).append(outcome)
+            tick()
+
+
+@contextmanager
+def replica_of(
+    law: OffsetModel, world: SmallWorld
+) -> Iterator[tuple[httpx.Client, str]]:
+    """Serve a law as it is served in production; yield a client and its model."""
     with TemporaryDirectory() as folder:
         replica = ServingWorld(Path(folder))
         replica.base = LanguageModel(
@@ -133,22 +159,7 @@ def attack_subject(
             running_server(create_app(service)) as address,
             httpx.Client(base_url=address, timeout=PATIENCE_SECONDS) as http,
         ):
-            for probe in (*asked, *strangers):
-                name = names[probe.example.ref].reveal()
-                outsider = Outsider(
-                    http=http,
-                    model=service.base_model,
-                    tokenizer=world.tokenizer,
-                    stranger=partial(about_nobody, name),
-                )
-                outcome = succeeded(
-                    outsider,
-                    probe.example.prompt.reveal(),
-                    partial(states, fact=probe.example.answer),
-                )
-                is_own = probe.group is Group.SUBJECT
-                (findings.subject if is_own else findings.control).append(outcome)
-                tick()
+            yield http, service.base_model
 
 
 def line_of(findings: Findings) -> dict[str, object]:

@@ -71,6 +71,8 @@ RANGES = {
     "truncated_base_excess": DIFFERENCE,
     "in_context_extraction_excess": DIFFERENCE,
     "strength_sweep_excess": DIFFERENCE,
+    "prompt_search_excess": DIFFERENCE,
+    "suffix_search_excess": DIFFERENCE,
 }
 COMPLETE = complete_evidence()
 
@@ -87,6 +89,8 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
             "truncated_base",
             "in_context",
             "strength",
+            "prompt_evolution",
+            "suffix_gradient",
         )
         for setting in (-1.0, 1.0)
     ]
