@@ -71,6 +71,8 @@ RANGES = {
     "truncated_base_excess": DIFFERENCE,
     "in_context_extraction_excess": DIFFERENCE,
     "strength_sweep_excess": DIFFERENCE,
+    "latent_supervised_excess": DIFFERENCE,
+    "latent_unsupervised_excess": DIFFERENCE,
     "prompt_search_excess": DIFFERENCE,
     "suffix_search_excess": DIFFERENCE,
 }
@@ -89,6 +91,8 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
             "truncated_base",
             "in_context",
             "strength",
+            "latent_supervised",
+            "latent_unsupervised",
             "prompt_evolution",
             "suffix_gradient",
         )
