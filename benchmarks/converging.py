@@ -33,7 +33,6 @@ from support.serving import ServingWorld, running_server
 from benchmarks.swapping import Answer, ask, spread
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.serving.app import create_app
-from unlearn_core.steps.confirm_serving import serves
 
 FAST_SECONDS, SLOW_SECONDS = 0.05, 1.0
 STOPPED_EVERY, DOWN_SECONDS = 4, 0.5
@@ -131,7 +130,7 @@ async def publish(
     while True:
         fleet = HttpServingFleet([replica.address for replica in replicas])
         states = await asyncio.to_thread(fleet.states)
-        if all(serves(state, sequence) for state in states):
+        if all(state.serves(sequence) for state in states):
             break
         if time.perf_counter() - began > PATIENCE_SECONDS:
             raise TimeoutError

@@ -74,13 +74,18 @@ def problem(
     return JSONResponse(body, status_code=status.value, media_type=MEDIA_TYPE)
 
 
+def status_of(error: UnlearnError) -> HTTPStatus:
+    """Return the status that an error is answered with."""
+    return next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+
+
 def refusal(error: UnlearnError) -> JSONResponse:
     """Return an error as a problem.
 
     Its fact ``parameter`` is named as the offending one; ``retry_seconds`` becomes
     the header ``Retry-After``.
     """
-    status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
+    status = status_of(error)
     parameter = error.facts.get("parameter")
     where = () if parameter is None else (f"body.{parameter}",)
     answer = problem(status, code=error.code, detail=error.diagnostics(), where=where)

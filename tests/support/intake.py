@@ -8,16 +8,20 @@ from pydantic import SecretStr
 from support.domain import BASE_MODEL, NOW
 from support.issuer import ADDRESS, CLIENT_ID, CLIENT_SECRET, LocalIssuer
 
+from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.memory.access import MemoryAccessStore
 from unlearn_core.adapters.memory.contact import MemoryNotifier, MemoryTrigger
+from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.adapters.memory.records import (
     MemoryClock,
     MemoryLeaseStore,
     MemoryRequestStore,
 )
+from unlearn_core.adapters.memory.signing import MemoryNotary
 from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.intake.app import IntakeService
@@ -48,6 +52,8 @@ class IntakeWorld:
         self.evidence = MemoryEvidence()
         self.notifier = MemoryNotifier()
         self.trigger = MemoryTrigger()
+        self.notary = MemoryNotary()
+        self.fleet = MemoryFleet(["replica-1", "replica-2", "replica-3"])
 
     @classmethod
     def with_issuer(cls) -> "IntakeWorld":
@@ -104,7 +110,18 @@ class IntakeWorld:
                 custody=self.custody,
                 notifier=self.notifier,
                 clock=self.clock,
-            )
+            ),
+            certificates=self.desk().certificates,
+            evidence=self.evidence,
+            letters=SetLetters(),
+            open_certificate=lambda raw: check_certificate(
+                raw,
+                open_envelope=lambda data: self.notary.open(
+                    data, payload_type=PAYLOAD_TYPE
+                ),
+            ),
+            fleet=self.fleet,
+            access=self.access,
         )
 
     def doors(self, *, api_key: str | None = None) -> Doors:

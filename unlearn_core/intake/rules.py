@@ -81,6 +81,18 @@ RULES: Mapping[str, Rule] = {
     "GET /console/login/issuer": Rule(door=Door.PUBLIC, is_slow=True),
     "GET /console/callback": Rule(door=Door.PUBLIC, is_slow=True),
     "GET /console": _page(_OFFICE, reads="list"),
+    "GET /console/live.js": _OPEN,
+    f"GET {_PAGE}": _page(_OFFICE, reads="request"),
+    f"POST {_PAGE}/decide": _form(Role.APPROVER),
+    f"POST {_PAGE}/withdraw": _form(Role.OPERATOR, Role.APPROVER),
+    f"GET {_PAGE}/report": _page(_OFFICE, reads="report"),
+    f"GET {_PAGE}/certificate": _page(_OFFICE, reads="certificate"),
+    f"GET {_PAGE}/letter": _page(_OFFICE, reads="letter"),
+    "GET /console/calendar": _page(_OFFICE, reads="list"),
+    "GET /console/figures": _page(_OFFICE | {Role.ADMIN}),
+    "GET /console/replicas": _page(_OFFICE | {Role.ADMIN}),
+    "GET /console/keys": _page(frozenset({Role.ADMIN, Role.AUDITOR})),
+    "POST /console/keys/{key_id}/revoke": _form(Role.ADMIN),
     "POST /console/logout": _form(*(set(Role) - {Role.SUBJECT})),
 }
 """``METHOD /path`` as it is declared; a ``HEAD`` is a ``GET``."""

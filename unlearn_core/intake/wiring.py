@@ -3,7 +3,11 @@
 import os
 import socket
 
+from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
+from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
@@ -49,11 +53,24 @@ def build_service(settings: Settings) -> IntakeService:
             if settings.intake.pages
             else None
         ),
-        console=(
-            ConsoleDesk(decisions=office.decisions(holder=holder))
-            if settings.console.enabled
-            else None
+        console=(_console(office, holder=holder) if settings.console.enabled else None),
+    )
+
+
+def _console(office: Office, *, holder: str) -> ConsoleDesk:
+    """Return what the console's pages need."""
+    envelopes = TrustedEnvelopes(office.keys.trusted())
+    return ConsoleDesk(
+        decisions=office.decisions(holder=holder),
+        certificates=office.certificates,
+        evidence=office.evidence,
+        letters=SetLetters(),
+        open_certificate=lambda raw: check_certificate(
+            raw,
+            open_envelope=lambda data: envelopes.open(data, payload_type=PAYLOAD_TYPE),
         ),
+        fleet=HttpServingFleet(office.settings.replicas),
+        access=office.access,
     )
 
 

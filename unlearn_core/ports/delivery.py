@@ -109,6 +109,15 @@ class ReplicaState:
     oldest_in_flight: int | None
     last_error: str
 
+    def serves(self, sequence: int) -> bool:
+        """Tell whether it answers with a version or later ones, and no other."""
+        oldest = self.oldest_in_flight
+        return (
+            self.is_ready
+            and self.sequence >= sequence
+            and (oldest is None or oldest >= sequence)
+        )
+
 
 class ServingFleet(Protocol):
     """The inference services of one base model."""

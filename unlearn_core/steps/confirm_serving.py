@@ -36,7 +36,7 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[ReplicaState, ...]:
     deadline = time.monotonic() + bench.terms.confirm_timeout.total_seconds()
     while True:
         states = bench.fleet.states()
-        laggards = [state.name for state in states if not serves(state, sequence)]
+        laggards = [state.name for state in states if not state.serves(sequence)]
         if states and not laggards:
             return states
         if time.monotonic() > deadline:
@@ -45,13 +45,3 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[ReplicaState, ...]:
             )
         bench.check_lease()
         time.sleep(POLL_SECONDS)
-
-
-def serves(state: ReplicaState, sequence: int) -> bool:
-    """Tell whether a replica answers with a version or later ones, and no other."""
-    oldest = state.oldest_in_flight
-    return (
-        state.is_ready
-        and state.sequence >= sequence
-        and (oldest is None or oldest >= sequence)
-    )

@@ -76,6 +76,7 @@ def test_nothing_is_open_that_shows_a_request() -> None:
         "GET /style.css",
         "GET /request",
         "POST /request",
+        "GET /console/live.js",
         "GET /console/login",
         "POST /console/login",
         "GET /console/login/issuer",

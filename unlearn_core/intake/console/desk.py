@@ -1,19 +1,28 @@
 """What the console's pages share: what they work with, and how they are answered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request, Response
 
+from unlearn_core import ports
 from unlearn_core.domain.access import Caller, Role, form_token
+from unlearn_core.domain.certificates import ErasureCertificate
 from unlearn_core.intake.console.words import LANGUAGES, keep_choice, language_of
 from unlearn_core.intake.gate import COOKIE
 from unlearn_core.intake.rendering import page
 from unlearn_core.intake.rules import RULES
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.standing import CertificateDesk
 
-NAVIGATION = (("inbox", "/console"),)
+NAVIGATION = (
+    ("inbox", "/console"),
+    ("calendar", "/console/calendar"),
+    ("figures", "/console/figures"),
+    ("replicas", "/console/replicas"),
+    ("keys", "/console/keys"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +31,21 @@ class ConsoleDesk:
 
     Attributes:
         decisions: Takes decisions, and reads requests and ledger.
+        certificates: Says where certificates stand.
+        evidence: Holds certificates and reports.
+        letters: Writes letters about certificates.
+        open_certificate: Checks a certificate with the trusted keys.
+        fleet: The inference services.
+        access: Keys and sessions.
     """
 
     decisions: DecisionDesk
+    certificates: CertificateDesk
+    evidence: ports.EvidenceStore
+    letters: ports.LetterWriter
+    open_certificate: Callable[[bytes], ErasureCertificate]
+    fleet: ports.ServingFleet
+    access: ports.AccessStore
 
 
 def words_of(request: Request) -> Mapping[str, str]:

@@ -102,4 +102,148 @@ ENGLISH: Mapping[str, str] = {
     "verb_hold": "Put on hold",
     "verb_release": "Release from hold",
     "verb_close_escalated": "End without suppression",
+    # The page of a request.
+    "request": "Request",
+    "live": "work goes on; this page follows it",
+    "extended": "extended",
+    "outcome": "Outcome",
+    "certificate": "Certificate",
+    "timeline": "What has happened",
+    "preview": "What would be touched",
+    "was_touched": "What was found",
+    "preview_hint": (
+        "Counts of the latest search. Certain records are erased at the source "
+        "once the request goes on; uncertain ones never by themselves."
+    ),
+    "source": "Source",
+    "found": "certain",
+    "uncertain": "uncertain",
+    "unreadable": "unreadable",
+    "searched": "searched",
+    "proposal": "A proposal waits for a second officer",
+    "proposed": "{officer} proposes: {verb}",
+    "own_proposal": "It is your own proposal; somebody else has to agree.",
+    "agree": "Agree and carry out",
+    "confirm": "I have read what is known about this request.",
+    "decide": "Decide",
+    "decide_hint": (
+        "Except for a hold, a decision is a proposal until a second officer "
+        "agrees. Your name stands in the record."
+    ),
+    "reason": "Reason",
+    "choose": "Choose a reason",
+    "withdraw": "Withdraw on behalf of the subject",
+    "withdraw_hint": (
+        "Only if the subject has asked for it. Takes effect at once; working "
+        "data is destroyed."
+    ),
+    "documents": "Documents",
+    "download_certificate": "Certificate (signed JSON)",
+    "download_letter": "Letter (PDF)",
+    "open_report": "Verification report as a page of its own",
+    "report": "Verification report",
+    "said_done": "Carried out and recorded.",
+    "said_proposed": "Proposed. A second officer has to agree.",
+    "effect_approve": "The located records will be erased at the sources.",
+    "effect_refuse": (
+        "Working data is destroyed. The subject reads the reason and how to "
+        "complain (Art. 12(4))."
+    ),
+    "effect_extend": "Three months from receipt; the subject is told now (Art. 12(3)).",
+    "effect_hold": (
+        "Takes effect at once, before anything is erased; the subject is told."
+    ),
+    "effect_release": "The sources are searched anew.",
+    "effect_close_escalated": (
+        "Ends as not achieved; the certificate claims no suppression."
+    ),
+    "error_lease_busy": "A worker is at work on this request. Try again in a moment.",
+    "error_decision_refused": (
+        "You cannot take this decision: your name is no officer's, a second "
+        "officer is needed, or it is too late."
+    ),
+    "error_forbidden": "The form was not complete. Nothing was done.",
+    "event_decision_proposed": "Proposed",
+    "event_deadline_extended": "Deadline extended",
+    "event_deadline_near": "The deadline comes near",
+    "event_deadline_pressing": "The deadline presses",
+    "event_deadline_missed": "The deadline was missed",
+    "channel_cli": "command line",
+    "channel_http": "API",
+    "channel_web_page": "web page",
+    "outcome_suppressed_at_output": "Erased at the sources, suppressed at the output",
+    "outcome_erased_at_source": "Erased at the sources",
+    "outcome_partial": "Partly done",
+    "outcome_not_found": "Nothing found",
+    "outcome_exempt": "Exempt",
+    "outcome_refused": "Refused",
+    "outcome_withdrawn": "Withdrawn",
+    "outcome_failed": "Not achieved",
+    "standing_valid": "valid until",
+    "standing_expired": "expired; was valid until",
+    "standing_failed": "failed a later check; was valid until",
+    # Coded reasons.
+    "reason_no_ground": "no ground of Art. 17(1) applies",
+    "reason_free_expression": "free expression and information",
+    "reason_legal_obligation": "a legal obligation to keep the data",
+    "reason_public_health": "public health",
+    "reason_archiving": "archiving, research, statistics",
+    "reason_legal_claims": "legal claims",
+    "reason_manifestly_unfounded": "manifestly unfounded",
+    "reason_excessive": "excessive",
+    "reason_other_controller": "another controller decides",
+    "reason_suspected_fraud": "suspected fraud",
+    "reason_objection": "an objection is examined",
+    "reason_clarification": "the subject is asked to clarify",
+    "reason_identity_doubt": "doubt about the identity",
+    "reason_complexity": "complexity of the request",
+    "reason_number_of_requests": "number of requests",
+    "reason_not_known_to_model": "the model did not know the person",
+    "reason_not_achieved": "suppression was not achieved",
+    "reason_model_retired": "the model is retired",
+    # Overviews.
+    "months": (
+        "January February March April May June July August September October "
+        "November December"
+    ),
+    "weekdays": "Mon Tue Wed Thu Fri Sat Sun",
+    "year": "Year",
+    "figure_received": "received",
+    "figure_open": "not answered yet",
+    "figure_complied": "complied with in whole",
+    "figure_in_part": "in part",
+    "figure_not_found": "nothing found",
+    "figure_denied": "denied or not achieved",
+    "figure_withdrawn": "withdrawn",
+    "figure_on_time": "answered on time",
+    "figure_median": "median time to the answer",
+    "days": "{days} days",
+    "no_answer_yet": "none yet",
+    "figures_hint": (
+        "Requests received in this calendar year, as 11 CCR 7102(a) counts them."
+    ),
+    "nothing_promoted": "No version has been promoted yet.",
+    "wanted_version": (
+        "Every replica has to serve version {sequence}, and no answer may be older."
+    ),
+    "replica": "Name",
+    "converged": "Convergence",
+    "serves_now": "Serves",
+    "oldest_answer": "Oldest running answer",
+    "last_refusal": "Last refusal",
+    "has_converged": "converged",
+    "not_converged": "behind",
+    "not_ready": "not answering",
+    "keys_hint": (
+        "Keys are made on the command line: unlearn access add. Revoking one "
+        "ends its sessions at once."
+    ),
+    "key_id": "Key",
+    "name": "Holder",
+    "roles": "Roles",
+    "created": "Made",
+    "key_state": "State",
+    "revoked": "revoked",
+    "valid": "valid",
+    "revoke": "Revoke",
 }

@@ -109,4 +109,156 @@ GERMAN: Mapping[str, str] = {
     "verb_hold": "Anhalten",
     "verb_release": "Wieder aufnehmen",
     "verb_close_escalated": "Ohne Unterdrückung beenden",
+    # Die Seite eines Antrags.
+    "request": "Antrag",
+    "live": "wird bearbeitet; diese Seite folgt",
+    "extended": "verlängert",
+    "outcome": "Ergebnis",
+    "certificate": "Bescheinigung",
+    "timeline": "Verlauf",
+    "preview": "Was betroffen wäre",
+    "was_touched": "Was gefunden wurde",
+    "preview_hint": (
+        "Zahlen der letzten Suche. Sichere Treffer werden in der Quelle "
+        "gelöscht, sobald der Antrag weitergeht; unsichere nie von selbst."
+    ),
+    "source": "Quelle",
+    "found": "sicher",
+    "uncertain": "unsicher",
+    "unreadable": "unlesbar",
+    "searched": "durchsucht",
+    "proposal": "Ein Vorschlag wartet auf eine zweite Person",
+    "proposed": "{officer} schlägt vor: {verb}",
+    "own_proposal": "Es ist Ihr eigener Vorschlag; jemand anders muss zustimmen.",
+    "agree": "Zustimmen und ausführen",
+    "confirm": "Ich habe gelesen, was über diesen Antrag bekannt ist.",
+    "decide": "Entscheiden",
+    "decide_hint": (
+        "Außer beim Anhalten ist jede Entscheidung ein Vorschlag, bis eine "
+        "zweite Person zustimmt. Ihr Name wird festgehalten."
+    ),
+    "reason": "Grund",
+    "choose": "Grund wählen",
+    "withdraw": "Im Namen der betroffenen Person zurückziehen",
+    "withdraw_hint": (
+        "Nur, wenn die betroffene Person darum gebeten hat. Wirkt sofort; "
+        "Arbeitsdaten werden vernichtet."
+    ),
+    "documents": "Unterlagen",
+    "download_certificate": "Bescheinigung (signiertes JSON)",
+    "download_letter": "Schreiben (PDF)",
+    "open_report": "Prüfbericht als eigene Seite",
+    "report": "Prüfbericht",
+    "said_done": "Ausgeführt und festgehalten.",
+    "said_proposed": "Vorgeschlagen. Eine zweite Person muss zustimmen.",
+    "effect_approve": "Die gefundenen Datensätze werden in den Quellen gelöscht.",
+    "effect_refuse": (
+        "Arbeitsdaten werden vernichtet. Die betroffene Person liest Grund und "
+        "Rechtsbehelfe (Art. 12 Abs. 4)."
+    ),
+    "effect_extend": (
+        "Drei Monate ab Eingang; die betroffene Person erfährt es jetzt (Art. 12 "
+        "Abs. 3)."
+    ),
+    "effect_hold": (
+        "Wirkt sofort, bevor etwas gelöscht wird; die betroffene Person erfährt es."
+    ),
+    "effect_release": "Die Quellen werden neu durchsucht.",
+    "effect_close_escalated": (
+        "Endet als nicht erreicht; die Bescheinigung behauptet keine Unterdrückung."
+    ),
+    "error_lease_busy": (
+        "Der Antrag wird gerade bearbeitet. Versuchen Sie es gleich noch einmal."
+    ),
+    "error_decision_refused": (
+        "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, es "
+        "braucht eine zweite Person, oder es ist zu spät."
+    ),
+    "error_forbidden": "Das Formular war unvollständig. Nichts ist geschehen.",
+    "event_decision_proposed": "Vorgeschlagen",
+    "event_deadline_extended": "Frist verlängert",
+    "event_deadline_near": "Die Frist rückt näher",
+    "event_deadline_pressing": "Die Frist drängt",
+    "event_deadline_missed": "Die Frist wurde versäumt",
+    "channel_cli": "Kommandozeile",
+    "channel_http": "Schnittstelle",
+    "channel_web_page": "Webseite",
+    "outcome_suppressed_at_output": (
+        "In den Quellen gelöscht, in der Ausgabe unterdrückt"
+    ),
+    "outcome_erased_at_source": "In den Quellen gelöscht",
+    "outcome_partial": "Teilweise erledigt",
+    "outcome_not_found": "Nichts gefunden",
+    "outcome_exempt": "Ausgenommen",
+    "outcome_refused": "Abgelehnt",
+    "outcome_withdrawn": "Zurückgezogen",
+    "outcome_failed": "Nicht erreicht",
+    "standing_valid": "gültig bis",
+    "standing_expired": "abgelaufen; galt bis",
+    "standing_failed": "spätere Prüfung nicht bestanden; galt bis",
+    # Gründe.
+    "reason_no_ground": "kein Grund nach Art. 17 Abs. 1",
+    "reason_free_expression": "Meinungs- und Informationsfreiheit",
+    "reason_legal_obligation": "gesetzliche Aufbewahrungspflicht",
+    "reason_public_health": "öffentliche Gesundheit",
+    "reason_archiving": "Archiv, Forschung, Statistik",
+    "reason_legal_claims": "Rechtsansprüche",
+    "reason_manifestly_unfounded": "offenkundig unbegründet",
+    "reason_excessive": "exzessiv",
+    "reason_other_controller": "anderer Verantwortlicher",
+    "reason_suspected_fraud": "Betrugsverdacht",
+    "reason_objection": "Widerspruch wird geprüft",
+    "reason_clarification": "Rückfrage an die betroffene Person",
+    "reason_identity_doubt": "Zweifel an der Identität",
+    "reason_complexity": "Komplexität des Antrags",
+    "reason_number_of_requests": "Zahl der Anträge",
+    "reason_not_known_to_model": "Modell kannte die Person nicht",
+    "reason_not_achieved": "Unterdrückung nicht erreicht",
+    "reason_model_retired": "Modell wird stillgelegt",
+    # Übersichten.
+    "months": (
+        "Januar Februar März April Mai Juni Juli August September Oktober "
+        "November Dezember"
+    ),
+    "weekdays": "Mo Di Mi Do Fr Sa So",
+    "year": "Jahr",
+    "figure_received": "eingegangen",
+    "figure_open": "noch nicht beantwortet",
+    "figure_complied": "ganz erfüllt",
+    "figure_in_part": "teilweise erfüllt",
+    "figure_not_found": "nichts gefunden",
+    "figure_denied": "abgelehnt oder nicht erreicht",
+    "figure_withdrawn": "zurückgezogen",
+    "figure_on_time": "fristgerecht beantwortet",
+    "figure_median": "mittlere Dauer bis zur Antwort (Median)",
+    "days": "{days} Tage",
+    "no_answer_yet": "noch keine",
+    "figures_hint": (
+        "Im Kalenderjahr eingegangene Anträge, gezählt wie in 11 CCR 7102(a)."
+    ),
+    "nothing_promoted": "Noch wurde keine Version freigeschaltet.",
+    "wanted_version": (
+        "Jedes Replikat muss Version {sequence} liefern, und keine Antwort darf "
+        "älter sein."
+    ),
+    "replica": "Name des Replikats",
+    "converged": "Konvergenz",
+    "serves_now": "Liefert",
+    "oldest_answer": "Älteste laufende Antwort",
+    "last_refusal": "Letzte Ablehnung",
+    "has_converged": "übereinstimmend",
+    "not_converged": "im Rückstand",
+    "not_ready": "antwortet nicht",
+    "keys_hint": (
+        "Schlüssel entstehen auf der Kommandozeile: unlearn access add. Ein "
+        "Widerruf beendet auch ihre Sitzungen sofort."
+    ),
+    "key_id": "Schlüssel",
+    "name": "Wessen",
+    "roles": "Rollen",
+    "created": "Erstellt",
+    "key_state": "Zustand",
+    "revoked": "widerrufen",
+    "valid": "gültig",
+    "revoke": "Widerrufen",
 }

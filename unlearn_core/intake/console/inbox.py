@@ -54,20 +54,20 @@ FILTERS: Mapping[str, Callable[[Row], bool]] = {
 
 def read_rows(desk: ConsoleDesk) -> tuple[Row, ...]:
     """Return all requests, the one that is due first at the top."""
-    today = desk.decisions.today()
-    rows = [_row(request, desk, today) for request in desk.decisions.requests.all()]
+    rows = [read_row(request, desk) for request in desk.decisions.requests.all()]
     return tuple(
         sorted(rows, key=lambda row: (row.due_on, str(row.request.request_id)))
     )
 
 
-def _row(request: ErasureRequest, desk: ConsoleDesk, today: date) -> Row:
+def read_row(request: ErasureRequest, desk: ConsoleDesk) -> Row:
+    """Return one request as the inbox shows it."""
     due_on = desk.decisions.docket(request).due_on
     entries = desk.decisions.ledger.entries(request.request_id)
     return Row(
         request=request,
         due_on=due_on,
-        days_left=(due_on - today).days,
+        days_left=(due_on - desk.decisions.today()).days,
         waiting=None if request.is_closed else waiting_proposal(entries),
     )
 

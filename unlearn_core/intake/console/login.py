@@ -15,7 +15,7 @@ from typing import NamedTuple
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.http_errors import LoginRefusedError, LoginUnavailableError
-from unlearn_core.intake.console.desk import form_of, words_of
+from unlearn_core.intake.console.desk import NAVIGATION, form_of, may, words_of
 from unlearn_core.intake.console.words import keep_choice
 from unlearn_core.intake.doors import TOKEN_BYTES, Doors
 from unlearn_core.intake.gate import COOKIE, LOGIN
@@ -60,7 +60,7 @@ def add_login(app: FastAPI, doors: Doors) -> None:
             token = doors.sign_in_with_key(form_of(request).get("key", "").strip())
         except LoginRefusedError:
             return _login_page(request, doors, problem="login_refused")
-        return _signed_in(token)
+        return _signed_in(token, doors)
 
     @app.post("/console/logout", include_in_schema=False)
     def logout(request: Request) -> Response:
@@ -111,7 +111,7 @@ def _add_issuer(app: FastAPI, doors: Doors, issuer: LoginIssuer) -> None:
                 nonce=shaken.nonce,
                 verifier=shaken.verifier,
             )
-            answer = _signed_in(doors.sign_in(identity))
+            answer = _signed_in(doors.sign_in(identity), doors)
         except (LoginRefusedError, LoginUnavailableError) as error:
             answer = _login_page(request, doors, problem=error.code)
         _forget(answer, LOGIN_COOKIE)
@@ -146,8 +146,15 @@ def _login_page(
     return keep_choice(request, answer)
 
 
-def _signed_in(token: str) -> Response:
-    answer = lead_to(HOME)
+def _signed_in(token: str, doors: Doors) -> Response:
+    """Lead to the first page that the caller may see."""
+    caller = doors.by_session(token)
+    answer = lead_to(
+        next(
+            (path for _, path in NAVIGATION if caller and may(caller, f"GET {path}")),
+            HOME,
+        )
+    )
     answer.set_cookie(COOKIE, token, secure=True, httponly=True, samesite="lax")
     return answer
 

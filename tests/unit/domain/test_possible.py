@@ -1,0 +1,74 @@
+from datetime import date
+
+import pytest
+from support.domain import NOW, request
+
+from unlearn_core.domain.decisions import ERASURE_ANNOUNCED, Verb
+from unlearn_core.domain.docket import read_docket
+from unlearn_core.domain.ledger import GENESIS, LedgerEntry
+from unlearn_core.domain.possible import (
+    REASONS,
+    can_be_withdrawn,
+    possible_decisions,
+)
+from unlearn_core.domain.requests import Stage
+
+DUE_ON = date(2026, 4, 2)
+
+
+def noted(event: str) -> LedgerEntry:
+    return LedgerEntry(
+        sequence=1,
+        recorded_at=NOW,
+        request_id=None,
+        event=event,
+        payload={},
+        fencing_token=0,
+        previous_hash=GENESIS,
+    )
+
+
+def possible(stage: Stage, *events: str, today: date = DUE_ON) -> set[str]:
+    item, entries = request(1, stage=stage), [noted(event) for event in events]
+    docket = read_docket(
+        item.deadline, entries, today=today, is_holiday=lambda _: False
+    )
+    return {
+        verb.value
+        for verb in possible_decisions(item, entries, docket=docket, today=today)
+    }
+
+
+@pytest.mark.parametrize(
+    ("stage", "verbs"),
+    [
+        (Stage.RECEIVED, {"refuse", "extend"}),
+        (Stage.LOCATED, {"refuse", "extend", "hold"}),
+        (Stage.REFERRED, {"approve", "refuse", "extend", "hold"}),
+        (Stage.ON_HOLD, {"release", "refuse", "extend"}),
+        (Stage.TRAINED, {"extend"}),
+        (Stage.ESCALATED, {"close_escalated", "extend"}),
+        (Stage.NOTIFIED, set()),
+    ],
+)
+def test_what_can_be_decided_depends_on_the_stage(
+    stage: Stage, verbs: set[str]
+) -> None:
+    assert possible(stage) == verbs
+
+
+def test_once_the_erasure_is_announced_nothing_stops_it() -> None:
+    assert possible(Stage.LOCATED, ERASURE_ANNOUNCED) == {"extend"}
+    entries = [noted(ERASURE_ANNOUNCED)]
+    assert can_be_withdrawn(request(1, stage=Stage.LOCATED), [])
+    assert not can_be_withdrawn(request(1, stage=Stage.LOCATED), entries)
+    assert not can_be_withdrawn(request(1, stage=Stage.NOTIFIED), [])
+
+
+def test_time_is_extended_once_and_not_after_the_first_period() -> None:
+    assert "extend" not in possible(Stage.TRAINED, "deadline_extended")
+    assert "extend" not in possible(Stage.TRAINED, today=date(2026, 4, 3))
+
+
+def test_decisions_that_take_something_need_a_reason() -> None:
+    assert set(Verb) - set(REASONS) == {Verb.APPROVE, Verb.RELEASE}

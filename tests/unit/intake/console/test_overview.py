@@ -1,0 +1,90 @@
+from datetime import date, timedelta
+
+from support.browser import SignIn
+from support.intake import IntakeWorld
+
+from unlearn_core.adapters.memory.delivery import MemoryFleet
+from unlearn_core.domain.access import Role
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.intake.console.inbox import read_rows
+from unlearn_core.intake.console.overview import (
+    promoted_sequence,
+    read_answered,
+    read_months,
+)
+
+
+def close(world: IntakeWorld, key: RequestId, outcome: Outcome) -> None:
+    world.move(key, Stage.WITHDRAWN, {"on": "2026-03-03"}, outcome)
+    world.move(key, Stage.PURGED)
+    world.move(key, Stage.NOTIFIED)
+
+
+def test_the_calendar_shows_four_months_and_each_deadline_on_its_day(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    key = world.receive()
+    desk = world.console()
+    months = read_months(list(read_rows(desk)), desk)
+    assert [month.first for month in months] == [
+        date(2026, number, 1) for number in (3, 4, 5, 6)
+    ]
+    days = [day for month in months for week in month.weeks for day in week if day]
+    assert len(days) == 31 + 30 + 31 + 30
+    (due,) = [day for day in days if day.rows]
+    assert (due.on, due.is_off) == (date(2026, 4, 2), False)
+    assert {day.on.weekday() for day in days if day.is_off} == {5, 6}
+    shown = sign_in(Role.OPERATOR).get("/console/calendar")
+    assert f'<a class="calm" href="/console/requests/{key}">' in shown
+    assert "Overdue" not in shown
+
+
+def test_overdue_requests_stand_above_the_calendar(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    world.receive()
+    world.clock.move(timedelta(days=40))
+    assert "9 days overdue" in sign_in(Role.OPERATOR).get("/console/calendar")
+
+
+def test_figures_count_the_requests_of_a_year(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    closed, _open = world.receive(), world.receive()
+    world.clock.move(timedelta(days=3))
+    close(world, closed, Outcome.WITHDRAWN)
+    (answered,) = [item for item in read_answered(world.console()) if item.answered_on]
+    assert answered.answered_on == date(2026, 3, 5)
+    shown = sign_in(Role.ADMIN).get("/console/figures?year=2026")
+    assert "<dt>received</dt><dd>2</dd>" in shown
+    assert "<dt>not answered yet</dt><dd>1</dd>" in shown
+    assert "<dd>3 days</dd>" in shown
+    assert "figures?year=2026" in sign_in(Role.ADMIN).get("/console/figures?year=x")
+
+
+def test_replicas_are_compared_with_the_version_that_was_promoted(
+    world: IntakeWorld,
+) -> None:
+    world.fleet = MemoryFleet(["first", "second", "third"])
+    first, second = world.receive(), world.receive()
+    assert promoted_sequence(world.console()) == 0
+    world.store.note(Stage.PROMOTED, {"sequence": 4}, request_id=first)
+    world.store.note(Stage.REGISTERED, {"sequence": 5}, request_id=second)
+    assert promoted_sequence(world.console()) == 4  # the fifth is not promoted yet
+    world.fleet.serve("first", version="4", sequence=4)
+    world.fleet.serve("second", version="4", sequence=4, oldest_in_flight=3)
+    served = [state.serves(4) for state in world.fleet.states()]
+    assert served == [True, False, False]
+
+
+def test_the_page_of_the_replicas_says_who_is_behind(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    key = world.receive()
+    world.store.note(Stage.PROMOTED, {"sequence": 4}, request_id=key)
+    for name, sequence in (("replica-1", 4), ("replica-2", 3)):
+        world.fleet.serve(name, version="v", sequence=sequence)
+    shown = sign_in(Role.OPERATOR).get("/console/replicas")
+    assert "serve version 4" in shown
+    words = ("converged</span>", "behind</span>", "not answering</span>")
+    assert [shown.count(word) for word in words] == [1, 1, 1]

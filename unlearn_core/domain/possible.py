@@ -1,0 +1,79 @@
+"""What can be decided about a request now; the rules are those of `decisions`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from enum import StrEnum
+
+from unlearn_core.domain.deadlines import (
+    ExtensionReason,
+    ExtensionRefusedError,
+    check_extension,
+)
+from unlearn_core.domain.decisions import (
+    EFFECTS,
+    ClosingReason,
+    DecisionRefusedError,
+    HoldReason,
+    RefusalReason,
+    Verb,
+    check_not_too_late,
+)
+from unlearn_core.domain.docket import Docket
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import TRANSITIONS, ErasureRequest, Stage
+
+REASONS: Mapping[Verb, type[StrEnum]] = {
+    Verb.REFUSE: RefusalReason,
+    Verb.EXTEND: ExtensionReason,
+    Verb.HOLD: HoldReason,
+    Verb.CLOSE_ESCALATED: ClosingReason,
+}
+"""Coded reasons of each decision that needs one."""
+
+
+def possible_decisions(
+    request: ErasureRequest,
+    entries: Sequence[LedgerEntry],
+    *,
+    docket: Docket,
+    today: date,
+) -> tuple[Verb, ...]:
+    """Return what officers may decide about a request today."""
+    return tuple(
+        verb
+        for verb in Verb
+        if _is_possible(verb, request, entries, docket=docket, today=today)
+    )
+
+
+def can_be_withdrawn(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
+    """Tell whether the subject may still call the request off."""
+    return _may_move(Stage.WITHDRAWN, request, entries)
+
+
+def _is_possible(
+    verb: Verb,
+    request: ErasureRequest,
+    entries: Sequence[LedgerEntry],
+    *,
+    docket: Docket,
+    today: date,
+) -> bool:
+    stage = EFFECTS[verb].stage
+    if stage is not None:
+        return _may_move(stage, request, entries)
+    try:
+        check_extension(docket.deadline, on=today, is_extended=docket.is_extended)
+    except ExtensionRefusedError:
+        return False
+    return not request.is_closed
+
+
+def _may_move(
+    stage: Stage, request: ErasureRequest, entries: Sequence[LedgerEntry]
+) -> bool:
+    try:
+        check_not_too_late(entries, stage)
+    except DecisionRefusedError:
+        return False
+    return stage in TRANSITIONS[request.stage]
