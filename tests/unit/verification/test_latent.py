@@ -64,6 +64,20 @@ def test_with_few_who_stay_nothing_is_probed() -> None:
     )
 
 
+def test_a_layer_that_does_not_show_what_the_reference_knows_is_left_out() -> None:
+    """Those who stay live in two cities, so no direction is the true one."""
+    mixed = (
+        *village(subject="ulm", stranger="jena")[:3],
+        *(asked(Group.RETAINED, n, ("ulm", "jena")[n // 2 % 2]) for n in range(12)),
+    )
+    assert (
+        probe_latent(
+            mixed, tokenizer=TOKENIZER, unlearned=MODEL, reference=MODEL, seed=0
+        )
+        == ()
+    )
+
+
 def test_a_false_answer_is_somebody_elses_value_of_the_same_field() -> None:
     probes = village(subject="trier", stranger="bonn")
     pairs = pairs_of(probes, tokenizer=TOKENIZER, seed=0)
