@@ -25,10 +25,10 @@ from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
+from unlearn_core.remote_settings import TeacherSettings
 from unlearn_core.settings import (
     IdentitySettings,
     Settings,
-    TeacherSettings,
     load_settings,
 )
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk

@@ -1,6 +1,6 @@
 """Errors that only callers of an HTTP interface meet; see `unlearn_core.errors`."""
 
-from unlearn_core.errors import DependencyError, RequestError
+from unlearn_core.errors import DependencyError, PolicyError, RequestError
 
 
 class UnsupportedParameterError(RequestError):
@@ -57,3 +57,27 @@ class OverloadedError(DependencyError):
     code = "overloaded"
     summary = "too many questions are waiting"
     next_step = "Ask again later, or start another replica."
+
+
+class UpstreamUnavailableError(DependencyError):
+    """The base elsewhere does not answer."""
+
+    code = "upstream_unavailable"
+    summary = "the base elsewhere does not answer"
+    next_step = "Start it, or wait until it is less busy; nothing was answered without."
+
+
+class UpstreamMismatchError(DependencyError):
+    """The base elsewhere is another one, or tells less than was asked for."""
+
+    code = "upstream_mismatch"
+    summary = "the base elsewhere is another model, or tells too little of its law"
+    next_step = "Check the UNLEARN_UPSTREAM__ settings and what the service admits."
+
+
+class BoundExceededError(PolicyError):
+    """Too much may lie among tokens that the base elsewhere does not tell."""
+
+    code = "bound_exceeded"
+    summary = "too much may lie among tokens that the base elsewhere does not tell"
+    next_step = "Ask something else, or let the base elsewhere tell more tokens."

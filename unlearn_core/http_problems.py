@@ -27,9 +27,11 @@ from unlearn_core.errors import (
 )
 from unlearn_core.http_errors import (
     ApiKeyError,
+    BoundExceededError,
     ForbiddenError,
     RateLimitedError,
     UnsupportedParameterError,
+    UpstreamMismatchError,
 )
 from unlearn_core.observability import EventLog
 
@@ -46,6 +48,9 @@ _STATUS: Mapping[type[UnlearnError], HTTPStatus] = {
     ApiKeyError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
+    # Asking again does not help, and clients ask again after 409 and 5xx.
+    BoundExceededError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    UpstreamMismatchError: HTTPStatus.BAD_GATEWAY,
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PolicyError: HTTPStatus.CONFLICT,
     IntegrityError: HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
+from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
 
 PACKAGE_ROOT = Path(__file__).parent
 
@@ -46,26 +47,6 @@ class ModelSettings(BaseModel):
     brief_laws: bool = Field(
         default=False,
         description="Whether kept laws tell likely tokens only where that will do.",
-    )
-
-
-class TeacherSettings(BaseModel):
-    """A base elsewhere that training learns from instead of the one here."""
-
-    model_config = _STRICT
-
-    url: str | None = Field(
-        default=None,
-        description="Address, without /v1, of a service that tells token ids.",
-    )
-    name: str = Field(default="base", description="Name of the model there.")
-    api_key: SecretStr | None = Field(
-        default=None, description="Key that is sent as a bearer token."
-    )
-    tokens: int = Field(
-        default=20,
-        ge=1,
-        description="How many likely tokens it is asked for.",
     )
 
 
@@ -196,6 +177,12 @@ class ServingSettings(BaseModel):
     shares_prefixes: bool = Field(
         default=False,
         description="Compute beginnings that running prompts share only once.",
+    )
+    maximum_logprobs: int = Field(
+        default=5,
+        ge=0,
+        description="Most alternatives told with a token; more make a service that "
+        "others may put an offset on.",
     )
 
 
@@ -373,6 +360,7 @@ class Settings(BaseSettings):
     objects: ObjectSettings = ObjectSettings()
     legal: LegalSettings = LegalSettings()
     serving: ServingSettings = ServingSettings()
+    upstream: UpstreamSettings = UpstreamSettings()
     intake: IntakeSettings = IntakeSettings()
     console: ConsoleSettings = ConsoleSettings()
     mail: MailSettings = MailSettings()

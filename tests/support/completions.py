@@ -21,6 +21,7 @@ class Service:
         statuses: What it answers first, one a question, before it does what it should.
         asked: Bodies of all questions.
         keys: What the questions had in their authorization header.
+        model: What it calls its model.
     """
 
     told: Told
@@ -28,6 +29,7 @@ class Service:
     asked: list[dict[str, object]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     address: str = ""
+    model: str = "base"
 
 
 @contextmanager
@@ -46,7 +48,9 @@ def completions(service: Service) -> Iterator[Service]:
                 for n, prompt in enumerate(body["prompt"])
             ]
             # Choices need not come in order.
-            page = json.dumps({"choices": choices[::-1]}).encode()
+            page = json.dumps(
+                {"model": service.model, "choices": choices[::-1]}
+            ).encode()
             self.send_response(status)
             self.end_headers()
             self.wfile.write(page)

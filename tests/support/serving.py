@@ -39,9 +39,10 @@ from unlearn_core.modeling.weights import (
 )
 from unlearn_core.ports import RegisteredVersion
 from unlearn_core.serving.app import InferenceService
+from unlearn_core.serving.bases import LocalBase, ServedBase
 from unlearn_core.serving.engine import Engine
-from unlearn_core.serving.host import BaseHost
 from unlearn_core.serving.metrics import Meter
+from unlearn_core.serving.schemas import MAXIMUM_LOGPROBS
 from unlearn_core.serving.slot import NO_OFFSET, ServedVersion, Slot
 from unlearn_core.serving.watcher import Sources, Watcher
 from unlearn_core.smallworld.base_model import (
@@ -146,24 +147,30 @@ class ServingWorld:
         self.base = language_model()
 
     def replica(
-        self, *, requires_offset: bool = False, poll_seconds: float = NEVER_SECONDS
+        self,
+        *,
+        requires_offset: bool = False,
+        poll_seconds: float = NEVER_SECONDS,
+        base: ServedBase | None = None,
+        maximum_logprobs: int = MAXIMUM_LOGPROBS,
     ) -> InferenceService:
         """Return the replica as it is after a start, before its first look."""
         meter = Meter()
+        base = base or LocalBase(self.base)
         slot: Slot = Slot(
-            PlainLaw(self.base.model),
+            base.bare(),
             requires_offset=requires_offset,
             clock=self.clock,
         )
         return InferenceService(
             replica="replica-1",
             base_model=domain.BASE_MODEL,
-            base=self.base,
+            base=base,
             slot=slot,
             engine=Engine(meter=meter),
             watcher=Watcher(
                 slot,
-                host=BaseHost(self.base),
+                host=base,
                 base_model=domain.BASE_MODEL,
                 sources=Sources(
                     registry=self.registry, opener=self.notary, sealer=self.sealer
@@ -172,6 +179,7 @@ class ServingWorld:
                 poll_seconds=poll_seconds,
                 meter=meter,
             ),
+            maximum_logprobs=maximum_logprobs,
         )
 
     def register(

@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from unlearn_core.modeling.low_rank import MAXIMUM_RANKS, LowRankLinear, factors_of
 from unlearn_core.modeling.row_cache import Step
-from unlearn_core.modeling.rows import RowModel, base_logits
+from unlearn_core.modeling.rows import RowModel
 from unlearn_core.modeling.weights import output_head
 
 TOLERANCE = 1e-3
@@ -58,13 +58,13 @@ class SeparatePair:
 
     def difference(self, ids_BT: Tensor, step: Step, *, first: int) -> Tensor:
         """Return unlearned minus reference; see `PairRows`."""
-        unlearned_BTV = base_logits(self._unlearned, ids_BT, step, first=first)
-        return unlearned_BTV - base_logits(self._reference, ids_BT, step, first=first)
+        unlearned_BTV = self._unlearned.logits(ids_BT, step, first=first)
+        return unlearned_BTV - self._reference.logits(ids_BT, step, first=first)
 
     def draft(self, ids_BT: Tensor, step: Step) -> tuple[Tensor, Tensor]:
         """Return the unlearned model's logits and the difference."""
-        unlearned_BV = base_logits(self._unlearned, ids_BT, step, first=-1)[:, -1]
-        reference_BV = base_logits(self._reference, ids_BT, step, first=-1)[:, -1]
+        unlearned_BV = self._unlearned.logits(ids_BT, step, first=-1)[:, -1]
+        reference_BV = self._reference.logits(ids_BT, step, first=-1)[:, -1]
         return unlearned_BV, unlearned_BV - reference_BV
 
 

@@ -52,6 +52,7 @@ class RowModel:
     ) -> None:
         _check_attention(config)
         self._model = model
+        self.device = next(model.parameters()).device
         self._dtype = next(model.parameters()).dtype
         self._copies = copies
         self._layers = [RowLayer() for _ in range(int(config.num_hidden_layers))]
@@ -70,6 +71,12 @@ class RowModel:
             use_cache=True,
             **options,
         )
+
+    def logits(self, ids_BT: Tensor, step: Step, *, first: int) -> Tensor:
+        """Return the float32 logits of a whole model from one new token on."""
+        kept_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)[first:]
+        logits_BTV: Tensor = self(ids_BT, step, logits_to_keep=kept_T).logits
+        return logits_BTV.float()
 
     def copy_row(self, source: int, target: int, length: int) -> None:
         """Copy the beginning of a running row to another place."""
@@ -98,11 +105,29 @@ def _check_attention(config: PretrainedConfig) -> None:
         raise ModelUnavailableError(problem="attention is not plain")
 
 
-def base_logits(model: RowModel, ids_BT: Tensor, step: Step, *, first: int) -> Tensor:
-    """Return the float32 logits of a whole model from one new token on."""
-    kept_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)[first:]
-    logits: Tensor = model(ids_BT, step, logits_to_keep=kept_T).logits
-    return logits.float()
+class StoredRows(Protocol):
+    """What is kept of running rows between two steps."""
+
+    def copy_row(self, source: int, target: int, length: int) -> None:
+        """Copy the beginning of a running row to another place."""
+        ...
+
+    def clear_row(self, row: int) -> None:
+        """Forget a row."""
+        ...
+
+
+class BaseRows(StoredRows, Protocol):
+    """The running rows of a base, which may be a model here or elsewhere."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where logits are."""
+        ...
+
+    def logits(self, ids_BT: Tensor, step: Step, *, first: int) -> Tensor:
+        """Return float32 logits, or log-probabilities, from one new token on."""
+        ...
 
 
 class PairRows(Protocol):
@@ -126,7 +151,7 @@ class Rows:
     """The running rows of a served law.
 
     Args:
-        base: The large model.
+        base: The large model, or the rows of one that is elsewhere.
         offset: An offset pair and how its difference is added; None for the base
             alone.
 
@@ -136,14 +161,19 @@ class Rows:
 
     def __init__(
         self,
-        base: PreTrainedModel,
+        base: PreTrainedModel | BaseRows,
         *,
         offset: tuple[PairRows, Compose] | None = None,
     ) -> None:
-        self._base = RowModel(base, config=base.config)
+        if isinstance(base, PreTrainedModel):
+            base = RowModel(base, config=base.config)
+        self._base: BaseRows = base
         self._offset = offset
-        self._models = [self._base, *(offset[0].models if offset else ())]
-        self.device = torch.device(base.device)
+        self._models: list[StoredRows] = [
+            self._base,
+            *(offset[0].models if offset else ()),
+        ]
+        self.device = self._base.device
         self.lengths: list[int] = []
 
     def __len__(self) -> int:
@@ -266,7 +296,7 @@ class Rows:
                 columns.append(torch.tensor(chosen, device=self.device))
         ids_BT = torch.stack(columns, dim=1)
         step = self._next_step(count + 1)
-        logits_BTV = base_logits(self._base, ids_BT, step, first=0)
+        logits_BTV = self._base.logits(ids_BT, step, first=0)
         laws_BTV = compose(logits_BTV, torch.stack(differences, dim=1))
         return laws_BTV, ids_BT[:, 1:].tolist()
 
@@ -283,7 +313,7 @@ class Rows:
 
     def _law(self, ids_BT: Tensor, step: Step) -> Tensor:
         """Return the law after the last token, ``[B, V]``."""
-        logits_BTV = base_logits(self._base, ids_BT, step, first=-1)
+        logits_BTV = self._base.logits(ids_BT, step, first=-1)
         if self._offset is None:
             return torch.log_softmax(logits_BTV, dim=-1)[:, -1]
         pair, compose = self._offset
@@ -299,7 +329,11 @@ def _pieces(window: int, *, rows: int, columns: int) -> list[slice]:
 
 
 class ServableLaw(Protocol):
-    """A law of the next token that can be decoded from, row by row."""
+    """A law of the next token that can be decoded from, row by row.
+
+    A row of NaN is a failure; a row of negative infinity alone is refused, since there
+    is no token that may be chosen.
+    """
 
     @property
     def device(self) -> torch.device:

@@ -212,13 +212,23 @@ def identity_of(directory: Path) -> ModelIdentity:
     """
     try:
         weights = digest_of((directory / WEIGHTS_FILE).read_bytes())
+    except OSError:
+        raise ModelUnavailableError(missing="model file") from None
+    tokenizer, chat_template = tokenizer_digests(directory)
+    return ModelIdentity(base=weights, tokenizer=tokenizer, chat_template=chat_template)
+
+
+def tokenizer_digests(directory: Path) -> tuple[Digest, Digest]:
+    """Return the digests of a directory's tokenizer and of its chat template.
+
+    Raises:
+        ModelUnavailableError: A file is missing.
+    """
+    try:
         tokenizer = digest_of((directory / TOKENIZER_FILE).read_bytes())
     except OSError:
         raise ModelUnavailableError(missing="model file") from None
-    template = load_tokenizer(directory).chat_template
-    return ModelIdentity(
-        base=weights, tokenizer=tokenizer, chat_template=digest_of(template.encode())
-    )
+    return tokenizer, digest_of(load_tokenizer(directory).chat_template.encode())
 
 
 def own_tensors_digest(model: PreTrainedModel) -> Digest:

@@ -50,6 +50,7 @@ from unlearn_core.ports.transparency import (
     NoteSigner,
     Prove,
 )
+from unlearn_core.ports.upstream import Told, Upstream
 
 __all__ = [
     "AccessStore",
@@ -87,5 +88,7 @@ __all__ = [
     "ServingFleet",
     "Signer",
     "SourceConnector",
+    "Told",
+    "Upstream",
     "WorkflowTrigger",
 ]

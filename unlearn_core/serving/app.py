@@ -15,19 +15,24 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from unlearn_core import http_problems
 from unlearn_core.errors import OffsetRequiredError, UnknownModelError
-from unlearn_core.modeling.weights import LanguageModel
+from unlearn_core.http_errors import (
+    BoundExceededError,
+    UpstreamMismatchError,
+    UpstreamUnavailableError,
+)
 from unlearn_core.serving.admission import Admission, Gate
+from unlearn_core.serving.bases import ServedBase
 from unlearn_core.serving.completions import (
     FAILURES,
     Answering,
-    Question,
-    read_question,
     stamp_headers,
 )
 from unlearn_core.serving.engine import Engine
 from unlearn_core.serving.jobs import FinishReason
+from unlearn_core.serving.questions import Limits, Question, read_question
 from unlearn_core.serving.schemas import (
     FIELD_NAMES,
+    MAXIMUM_LOGPROBS,
     ChatCompletionRequest,
     CompletionRequest,
     ReplicaStateAnswer,
@@ -39,6 +44,16 @@ from unlearn_core.serving.webhook import add_webhook
 
 MAXIMUM_RESTARTS = 3
 """How often one answer begins anew before its client is told to ask again."""
+
+_REFUSALS = {
+    error.code: error
+    for error in (
+        BoundExceededError(),
+        UpstreamMismatchError(),
+        UpstreamUnavailableError(retry_seconds=1),
+    )
+}
+"""What answers end in that a base elsewhere made impossible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +71,13 @@ class InferenceService:
         tracing: Where spans go.
         restarts: Whether a whole answer begins anew when its version's time is up.
         webhook_secret: What the registry signs its hints with; None to take none.
+        maximum_logprobs: Most alternatives that are told with a token.
         started_at: Moment of start, in seconds since 1970.
     """
 
     replica: str
     base_model: str
-    base: LanguageModel
+    base: ServedBase
     slot: Slot
     engine: Engine
     watcher: Watcher
@@ -69,6 +85,7 @@ class InferenceService:
     tracing: Tracing = field(default_factory=Tracing)
     restarts: bool = False
     webhook_secret: bytes | None = None
+    maximum_logprobs: int = MAXIMUM_LOGPROBS
     started_at: int = field(default_factory=lambda: int(time.time()))
 
     def state(self) -> ReplicaStateAnswer:
@@ -87,6 +104,7 @@ class InferenceService:
             oldest_in_flight=self.slot.oldest_in_flight,
             in_flight=self.slot.in_flight,
             last_error=self.watcher.last_error,
+            is_best_effort=self.base.is_best_effort,
         )
 
 
@@ -176,13 +194,17 @@ async def _answer(
     question = read_question(
         request,
         tokenizer=service.base.tokenizer,
-        maximum_tokens=service.slot.current.law.maximum_tokens,
-        vocabulary_size=service.base.model.config.vocab_size,
+        limits=Limits(
+            maximum_tokens=service.slot.current.law.maximum_tokens,
+            vocabulary_size=service.base.vocabulary_size,
+            maximum_logprobs=service.maximum_logprobs,
+            is_best_effort=service.base.is_best_effort,
+        ),
     )
     if request.stream:
         return await _stream(service, question, connection)
     with service.tracing.span("answer", connection.headers) as span:
-        span.set(is_streamed=False, prompt_tokens=len(question.prompt))
+        span.set(is_streamed=False, prompt_tokens=question.prompt_tokens)
         return await _whole(service, question, connection, span=span)
 
 
@@ -226,6 +248,8 @@ def _lease(service: InferenceService) -> Iterator[ServedVersion]:
 
 def _failure(code: str) -> Response:
     """Return the problem of an answer that did not become whole."""
+    if code in _REFUSALS:
+        return http_problems.refusal(_REFUSALS[code])
     if code == FAILURES[FinishReason.RECALLED]:
         answer = http_problems.problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -249,7 +273,7 @@ async def _stream(
         version = stack.enter_context(_lease(service))
         span.set(
             is_streamed=True,
-            prompt_tokens=len(question.prompt),
+            prompt_tokens=question.prompt_tokens,
             sequence=version.sequence,
         )
         answering = Answering(

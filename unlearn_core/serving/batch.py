@@ -12,6 +12,7 @@ served token. So a speculative answer is the same as the plain one, sampled or n
 how a step is made is nobody's business but the clock's.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -220,20 +221,20 @@ class RunningBatch:
         laws_BTV, proposals = self._models.speculate(
             [row.ids[-1] for row in rows], count=count, choose=propose
         )
-        is_nan_BT = torch.isnan(laws_BTV).any(dim=-1).tolist()
+        best_BT = laws_BTV.amax(dim=-1).tolist()
         kept = [
-            _accept(row, law_TV, proposed, is_nan_T=is_nan_T)
-            for row, law_TV, proposed, is_nan_T in zip(
-                rows, laws_BTV, proposals, is_nan_BT, strict=True
+            _accept(row, law_TV, proposed, best_T=best_T)
+            for row, law_TV, proposed, best_T in zip(
+                rows, laws_BTV, proposals, best_BT, strict=True
             )
         ]
         self._models.extend(kept)
 
     def _hand_on(self, places: range, laws_BV: Tensor) -> None:
         """Choose and hand out the next token of some rows."""
-        is_nan_B = torch.isnan(laws_BV).any(dim=-1).tolist()
-        for place, law_V, is_nan in zip(places, laws_BV, is_nan_B, strict=True):
-            _next(self._rows[place], law_V, is_nan=is_nan)
+        best_B = laws_BV.amax(dim=-1).tolist()
+        for place, law_V, best in zip(places, laws_BV, best_B, strict=True):
+            _next(self._rows[place], law_V, best=best)
 
     def _interrupt(self) -> None:
         for row in self._rows:
@@ -251,25 +252,31 @@ class RunningBatch:
 
 
 def _accept(
-    row: _Row, law_TV: Tensor, proposed: Sequence[int], *, is_nan_T: Sequence[bool]
+    row: _Row, law_TV: Tensor, proposed: Sequence[int], *, best_T: Sequence[float]
 ) -> int:
     """Hand out tokens as long as they were proposed, and the first that was not.
 
     Returns:
         How many tokens the models have rightly seen in this step.
     """
-    for place, (law_V, is_nan) in enumerate(zip(law_TV, is_nan_T, strict=True)):
-        _next(row, law_V, is_nan=is_nan)
+    for place, (law_V, best) in enumerate(zip(law_TV, best_T, strict=True)):
+        _next(row, law_V, best=best)
         is_last = place == len(proposed)
         if row.ended or is_last or row.ids[-1] != proposed[place]:
             return place + 1
     raise AssertionError  # the last place returns
 
 
-def _next(row: _Row, law_V: Tensor, *, is_nan: bool) -> None:
-    """Choose and hand out a row's next token, or end it."""
+def _next(row: _Row, law_V: Tensor, *, best: float) -> None:
+    """Choose and hand out a row's next token, or end it.
+
+    Args:
+        row: The row.
+        law_V: Its law.
+        best: The largest value of the law.
+    """
     job = row.job
-    reason = _interruption(job) or (FinishReason.ERROR if is_nan else None)
+    reason = _interruption(job) or _failure(best)
     token = None if reason else row.choose(law_V)
     if reason or token is None:
         _end(row, reason or FinishReason.ERROR)
@@ -305,6 +312,13 @@ def _interruption(job: Job) -> FinishReason | None:
     if job.is_cancelled.is_set():
         return FinishReason.CANCELLED
     return FinishReason.RECALLED if job.recalled.is_set() else None
+
+
+def _failure(best: float) -> FinishReason | None:
+    """Return why nothing may be chosen from a law, if so; see `ServableLaw`."""
+    if math.isnan(best):
+        return FinishReason.ERROR
+    return FinishReason.BOUND if best == -math.inf else None
 
 
 def _biased(scores_V: Tensor, bias: Mapping[int, float]) -> Tensor:

@@ -2,131 +2,38 @@
 
 import asyncio
 import json
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from unlearn_core.errors import ContextExceededError
-from unlearn_core.http_errors import UnsupportedParameterError
-from unlearn_core.modeling.generation import Sampling
+from unlearn_core.http_errors import (
+    BoundExceededError,
+    UpstreamMismatchError,
+    UpstreamUnavailableError,
+)
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.serving.engine import Engine
 from unlearn_core.serving.jobs import Event, FinishReason, Job, Token
 from unlearn_core.serving.logprobs import chat_logprobs, text_logprobs
+from unlearn_core.serving.questions import SEED_BITS, Question
 from unlearn_core.serving.running_text import Piece, PlacedToken, RunningText
 from unlearn_core.serving.schemas import (
-    ChatCompletionRequest,
-    CompletionRequest,
     OffsetStamp,
     Usage,
 )
 from unlearn_core.serving.slot import ServedVersion
 
-SEED_BITS = 31
-LOWEST_TEMPERATURE = 1e-3
-LOWEST_TOP_P = 1e-6
+NO_END = -1
 FAILURES = {
     FinishReason.ERROR: "generation_failed",
     FinishReason.RECALLED: "version_recalled",
+    FinishReason.BOUND: BoundExceededError.code,
+    FinishReason.UNAVAILABLE: UpstreamUnavailableError.code,
+    FinishReason.MISMATCH: UpstreamMismatchError.code,
 }
 """Error codes of answers that ended without being whole."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A request reduced to what the engine needs.
-
-    Attributes:
-        prompt: Token ids.
-        sampling: How tokens are chosen.
-        seed: Seed of the random choices.
-        is_chat: Which shape the answer has.
-        model: Model name to be repeated in the answer.
-        choices: How many answers are wanted.
-        stops: Texts that end an answer.
-        bias: What is added to the log-probabilities of single tokens.
-        likeliest: How many of the likeliest tokens are told with each token; None if
-            no log-probabilities are wanted.
-        wants_usage: Whether a stream ends with the token counts.
-    """
-
-    prompt: list[int]
-    sampling: Sampling
-    seed: int
-    is_chat: bool
-    model: str
-    choices: int
-    stops: Sequence[str]
-    bias: Mapping[int, float]
-    likeliest: int | None
-    wants_usage: bool
-
-
-def read_question(
-    request: CompletionRequest | ChatCompletionRequest,
-    *,
-    tokenizer: TransformersTokenizer,
-    maximum_tokens: int,
-    vocabulary_size: int,
-) -> Question:
-    """Turn a request into token ids.
-
-    Raises:
-        ContextExceededError: Prompt and answer do not fit into the context.
-        UnsupportedParameterError: Two parameters contradict each other, or a token
-            does not exist.
-    """
-    limit = request.max_tokens
-    if isinstance(request, ChatCompletionRequest):
-        limit = request.max_completion_tokens or limit
-        prompt = tokenizer.conversation(
-            [{"role": item.role, "content": item.content} for item in request.messages]
-        )
-    else:
-        prompt = tokenizer.text(request.prompt)
-    if len(prompt) + limit > maximum_tokens:
-        raise ContextExceededError(asked=len(prompt) + limit, maximum=maximum_tokens)
-    options = request.stream_options
-    if options is not None and not request.stream:
-        raise UnsupportedParameterError(parameter="stream_options", problem="no stream")
-    bias = request.logit_bias or {}
-    if max(bias, default=0) >= vocabulary_size:
-        raise UnsupportedParameterError(parameter="logit_bias", problem="no such token")
-    seed = request.seed
-    is_sampled = request.temperature >= LOWEST_TEMPERATURE
-    stop = request.stop or ()
-    return Question(
-        prompt=prompt,
-        sampling=Sampling(
-            maximum_tokens=limit,
-            # Below these, float32 cannot tell sampling from taking the likeliest.
-            temperature=request.temperature if is_sampled else 0.0,
-            top_p=max(request.top_p, LOWEST_TOP_P),
-        ),
-        seed=secrets.randbits(SEED_BITS) if seed is None else seed % 2**SEED_BITS,
-        is_chat=isinstance(request, ChatCompletionRequest),
-        model=request.model,
-        choices=request.n,
-        stops=(stop,) if isinstance(stop, str) else tuple(stop),
-        bias=bias,
-        likeliest=_likeliest(request),
-        wants_usage=options is not None and options.include_usage,
-    )
-
-
-def _likeliest(request: CompletionRequest | ChatCompletionRequest) -> int | None:
-    """Return how many of the likeliest tokens are wanted; None for no logprobs."""
-    if isinstance(request, CompletionRequest):
-        return request.logprobs
-    if not request.logprobs and request.top_logprobs is not None:
-        raise UnsupportedParameterError(
-            parameter="top_logprobs", problem="needs logprobs"
-        )
-    return (request.top_logprobs or 0) if request.logprobs else None
 
 
 class _Choice:
@@ -189,7 +96,7 @@ class Answering:
         self._loop = asyncio.get_running_loop()
         self._choices = [
             _Choice(self._job(index), RunningText(tokenizer, stops=question.stops))
-            for index in range(question.choices)
+            for index in range(question.choices * len(question.prompts))
         ]
         engine.submit(*(choice.job for choice in self._choices))
 
@@ -246,15 +153,16 @@ class Answering:
             version=self._version.version,
             sequence=self._version.sequence,
             manifest=self._version.manifest,
+            guarantee="best_effort" if self._question.is_best_effort else None,
         )
 
     def _job(self, index: int) -> Job:
         question = self._question
         return Job(
             law=self._version.law,
-            prompt=question.prompt,
+            prompt=question.prompts[index // question.choices],
             sampling=question.sampling,
-            end_id=self._tokenizer.end_id,
+            end_id=NO_END if question.ignores_end else self._tokenizer.end_id,
             seed=(question.seed + index) % 2**SEED_BITS,
             emit=partial(self._emit, index),
             bias=question.bias,
@@ -295,10 +203,10 @@ class Answering:
     def _logprobs(self, tokens: Sequence[PlacedToken]) -> dict[str, Any] | None:
         if self._question.likeliest is None:
             return None
-        shape: Callable[..., dict[str, Any]] = (
-            chat_logprobs if self._question.is_chat else text_logprobs
-        )
-        return shape(tokens, tokenizer=self._tokenizer)
+        if self._question.is_chat:
+            return chat_logprobs(tokens, tokenizer=self._tokenizer)
+        label = "token_id:{}".format if self._question.wants_ids else None
+        return text_logprobs(tokens, label=label or self._tokenizer.label)
 
     def _piece(
         self, index: int, piece: Piece, reason: FinishReason | None = None
@@ -335,11 +243,11 @@ class Answering:
             "created": self._created,
             "model": self._question.model,
             "system_fingerprint": f"offset-{self._version.sequence}",
-            "offset": self.stamp().model_dump(),
+            "offset": self.stamp().model_dump(exclude_none=True),
         }
 
     def _usage(self) -> Usage:
-        prompt = len(self._question.prompt)
+        prompt = sum(map(len, self._question.prompts))
         answer = sum(len(choice.text) for choice in self._choices)
         return Usage(
             prompt_tokens=prompt,
@@ -357,3 +265,5 @@ def stamp_headers(stamp: OffsetStamp) -> Iterator[tuple[str, str]]:
     yield "X-Offset-Version", stamp.version or "none"
     yield "X-Offset-Sequence", str(stamp.sequence)
     yield "X-Offset-Manifest", stamp.manifest or "none"
+    if stamp.guarantee:
+        yield "X-Offset-Guarantee", stamp.guarantee

@@ -13,7 +13,11 @@ longer than a client is willing to wait.
 import threading
 from collections import deque
 
-from unlearn_core.http_errors import OverloadedError
+from unlearn_core.http_errors import (
+    OverloadedError,
+    UpstreamMismatchError,
+    UpstreamUnavailableError,
+)
 from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.observability import EventLog
 from unlearn_core.serving.batch import Decoding, RunningBatch, hand_out
@@ -27,6 +31,11 @@ PREFILL_TOKENS = 2048
 is prefilled alone."""
 
 RETRY_SECONDS = 1
+
+_REASONS: tuple[tuple[type[Exception], FinishReason], ...] = (
+    (UpstreamUnavailableError, FinishReason.UNAVAILABLE),
+    (UpstreamMismatchError, FinishReason.MISMATCH),
+)
 
 _LOG = EventLog("engine")
 
@@ -172,5 +181,9 @@ class Engine:
 
 def _give_up(jobs: list[Job], error: Exception) -> None:
     _LOG.error("batch_failed", reason=type(error).__name__, count=len(jobs))
+    reason = next(
+        (reason for kind, reason in _REASONS if isinstance(error, kind)),
+        FinishReason.ERROR,
+    )
     for job in jobs:
-        hand_out(job, FinishReason.ERROR)
+        hand_out(job, reason)

@@ -16,6 +16,9 @@ class FinishReason(StrEnum):
     LENGTH = "length"
     CANCELLED = "cancelled"
     RECALLED = "recalled"
+    BOUND = "bound"
+    UNAVAILABLE = "unavailable"
+    MISMATCH = "mismatch"
     ERROR = "error"
 
 

@@ -4,7 +4,7 @@ They are those of the law before temperature, top-p and bias, for generated toke
 What the base alone thinks is nowhere to be had: it would undo the offset.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from unlearn_core.modeling.tokens import TransformersTokenizer
@@ -40,7 +40,7 @@ def chat_logprobs(
 
 
 def text_logprobs(
-    tokens: Sequence[PlacedToken], *, tokenizer: TransformersTokenizer
+    tokens: Sequence[PlacedToken], *, label: Callable[[int], str]
 ) -> dict[str, Any]:
     """Return the ``logprobs`` member of a choice of a text completion."""
     likeliest: list[dict[str, float]] = []
@@ -48,10 +48,10 @@ def text_logprobs(
         labels: dict[str, float] = {}
         for token_id, log_prob in item.token.likeliest:
             # Of two tokens with one text, the likelier is named.
-            labels.setdefault(tokenizer.label(token_id), max(log_prob, LOWEST))
+            labels.setdefault(label(token_id), max(log_prob, LOWEST))
         likeliest.append(labels)
     return {
-        "tokens": [tokenizer.label(item.token.token_id) for item in tokens],
+        "tokens": [label(item.token.token_id) for item in tokens],
         "token_logprobs": [max(item.token.log_prob, LOWEST) for item in tokens],
         "top_logprobs": likeliest if any(likeliest) else None,
         "text_offset": [item.start for item in tokens],

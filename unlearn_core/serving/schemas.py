@@ -12,14 +12,22 @@ from pydantic import BaseModel, ConfigDict, Field
 
 MAXIMUM_TOKENS = 256
 MAXIMUM_PROMPT_CHARACTERS = 20_000
+MAXIMUM_PROMPTS = 64
 MAXIMUM_CHOICES = 8
 MAXIMUM_LOGPROBS = 5
+"""Most alternatives that are told with a token, unless the settings admit more."""
 
 _REQUEST = ConfigDict(extra="forbid", frozen=True)
 
 _StopText = Annotated[str, Field(min_length=1, max_length=64)]
 _TokenId = Annotated[int, Field(ge=0)]
 _Bias = Annotated[float, Field(ge=-100, le=100)]
+_Text = Annotated[str, Field(min_length=1, max_length=MAXIMUM_PROMPT_CHARACTERS)]
+_Ids = Annotated[
+    list[_TokenId], Field(min_length=1, max_length=MAXIMUM_PROMPT_CHARACTERS)
+]
+_Texts = Annotated[list[_Text], Field(min_length=1, max_length=MAXIMUM_PROMPTS)]
+_IdLists = Annotated[list[_Ids], Field(min_length=1, max_length=MAXIMUM_PROMPTS)]
 _Zero = Annotated[float, Field(ge=0, le=0)]
 
 
@@ -57,8 +65,10 @@ class _Sampled(BaseModel):
 class CompletionRequest(_Sampled):
     """``POST /v1/completions``."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=MAXIMUM_PROMPT_CHARACTERS)]
-    logprobs: Annotated[int, Field(ge=0, le=MAXIMUM_LOGPROBS)] | None = None
+    prompt: _Text | _Ids | _Texts | _IdLists
+    logprobs: Annotated[int, Field(ge=0)] | None = None
+    return_tokens_as_token_ids: bool = False
+    ignore_eos: bool = False
     best_of: Literal[1] | None = None
     echo: Literal[False] | None = None
     suffix: None = None
@@ -79,7 +89,7 @@ class ChatCompletionRequest(_Sampled):
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=64)]
     max_completion_tokens: Annotated[int, Field(ge=1, le=MAXIMUM_TOKENS)] | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=MAXIMUM_LOGPROBS)] | None = None
+    top_logprobs: Annotated[int, Field(ge=0)] | None = None
 
 
 FIELD_NAMES: frozenset[str] = frozenset(
@@ -93,7 +103,7 @@ FIELD_NAMES: frozenset[str] = frozenset(
         *("parallel_tool_calls", "prediction", "reasoning_effort", "response_format"),
         *("service_tier", "store", "tool_choice", "tools"),
         # And of other servers, which would leave the offset out or reveal the base.
-        *("prompt_embeds", "return_tokens_as_token_ids", "vllm_xargs"),
+        *("prompt_embeds", "vllm_xargs"),
         *("custom_logit_processor", "logits_processors", "extra_args"),
     }
 )
@@ -101,11 +111,12 @@ FIELD_NAMES: frozenset[str] = frozenset(
 
 
 class OffsetStamp(BaseModel):
-    """Which version of the offset answered."""
+    """Which version of the offset answered, and how well if not exactly."""
 
     version: str
     sequence: int
     manifest: str
+    guarantee: Literal["best_effort"] | None = None
 
 
 class Usage(BaseModel):
@@ -126,3 +137,4 @@ class ReplicaStateAnswer(BaseModel):
     oldest_in_flight: int | None
     in_flight: int
     last_error: str
+    is_best_effort: bool = False

@@ -10,21 +10,24 @@ from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
 from unlearn_core.adapters.sealing import PairSeal
-from unlearn_core.modeling.laws import PlainLaw
+from unlearn_core.adapters.upstream import UpstreamCompletions
 from unlearn_core.modeling.weights import (
     PRECISIONS,
-    LanguageModel,
     choose_device,
     load_language_model,
+    load_tokenizer,
+    tokenizer_digests,
 )
 from unlearn_core.serving.admission import Admission
 from unlearn_core.serving.app import InferenceService
+from unlearn_core.serving.bases import LocalBase, RemoteBase, ServedBase
 from unlearn_core.serving.batch import Decoding
 from unlearn_core.serving.engine import Engine
-from unlearn_core.serving.host import BaseHost
+from unlearn_core.serving.fingerprints import read_fingerprint
 from unlearn_core.serving.metrics import Meter
 from unlearn_core.serving.pace import Speculation
 from unlearn_core.serving.slot import Slot
+from unlearn_core.serving.upstream import CheckedUpstream
 from unlearn_core.serving.watcher import Sources, Watcher
 from unlearn_core.settings import Settings
 
@@ -48,14 +51,10 @@ def build_service(settings: Settings) -> InferenceService:
     serving = settings.serving
     if serving.threads:
         torch.set_num_threads(serving.threads)
-    base = load_language_model(
-        settings.model.base,
-        device=choose_device(settings.model.device),
-        dtype=PRECISIONS[settings.model.precision],
-    )
+    base = _base(settings)
     slot: Slot = Slot(
-        PlainLaw(base.model),
-        requires_offset=serving.requires_offset,
+        base.bare(),
+        requires_offset=serving.requires_offset or base.is_best_effort,
         clock=SystemClock(),
         drain_seconds=serving.swap_drain_seconds,
     )
@@ -80,6 +79,42 @@ def build_service(settings: Settings) -> InferenceService:
             requests_per_minute=serving.requests_per_minute,
         ),
         watcher=_watcher(slot, base, settings=settings, meter=meter),
+        maximum_logprobs=serving.maximum_logprobs,
+    )
+
+
+def _base(settings: Settings) -> ServedBase:
+    """Load the base, or get to know the one that is elsewhere.
+
+    Raises:
+        UnlearnError: Something is missing or does not fit together.
+    """
+    model, upstream = settings.model, settings.upstream
+    device = choose_device(model.device)
+    if upstream.url is None:
+        dtype = PRECISIONS[model.precision]
+        return LocalBase(load_language_model(model.base, device=device, dtype=dtype))
+    fingerprint = read_fingerprint(model.base)
+    fingerprint.check_tokenizer(*tokenizer_digests(model.base))
+    source = UpstreamCompletions(
+        upstream.url,
+        model=upstream.name,
+        key=upstream.api_key,
+        tokens=upstream.tokens,
+        timeout_seconds=upstream.timeout_seconds,
+    )
+    ask = CheckedUpstream(
+        source,
+        fingerprint=fingerprint,
+        check_seconds=upstream.check_seconds,
+        tolerance_nats=upstream.tolerance_nats,
+    )
+    return RemoteBase(
+        ask,
+        fingerprint=fingerprint,
+        tokenizer=load_tokenizer(model.base),
+        largest_excluded=upstream.largest_excluded,
+        device=device,
     )
 
 
@@ -88,7 +123,7 @@ def _secret(value: SecretStr | None) -> bytes | None:
 
 
 def _watcher(
-    slot: Slot, base: LanguageModel, *, settings: Settings, meter: Meter
+    slot: Slot, base: ServedBase, *, settings: Settings, meter: Meter
 ) -> Watcher:
     """Build what looks for new versions.
 
@@ -98,7 +133,7 @@ def _watcher(
     keys, serving = KeyDirectory(settings.keys.directory), settings.serving
     return Watcher(
         slot,
-        host=BaseHost(base),
+        host=base,
         base_model=settings.model.name,
         sources=Sources(
             registry=MlflowArtifactRegistry(settings.mlflow_uri),

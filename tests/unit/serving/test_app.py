@@ -81,6 +81,7 @@ def test_a_fresh_service_is_ready_with_the_bare_base(client: TestClient) -> None
         "oldest_in_flight": None,
         "in_flight": 0,
         "last_error": "",
+        "is_best_effort": False,
     }
 
 
@@ -307,7 +308,7 @@ def test_what_cannot_be_honoured_is_a_problem_that_names_the_field(
     [
         ({"prompt": CANARY + "x" * 150}, 400, "context_length_exceeded"),
         ({"prompt": CANARY, "model": CANARY}, 404, "model_not_found"),
-        ({"prompt": [CANARY]}, 400, "invalid_request"),
+        ({"prompt": [[CANARY]]}, 400, "invalid_request"),
     ],
 )
 def test_a_refused_question_is_not_repeated(

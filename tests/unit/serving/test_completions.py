@@ -5,49 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from support.questions import chat_question, text_question
 from support.serving import byte_tokenizer, greedy_tokens, offset_law, served
 from torch import Tensor
 
-from unlearn_core.errors import ContextExceededError
-from unlearn_core.http_errors import OverloadedError, UnsupportedParameterError
-from unlearn_core.serving.completions import (
-    Answering,
-    Question,
-    read_question,
-    stamp_headers,
-)
+from unlearn_core.http_errors import OverloadedError
+from unlearn_core.serving.completions import Answering, stamp_headers
 from unlearn_core.serving.engine import Engine
-from unlearn_core.serving.schemas import ChatCompletionRequest, CompletionRequest
+from unlearn_core.serving.questions import Question
 
 pytestmark = pytest.mark.integration
 
 TOKENIZER = byte_tokenizer()
 VERSION = served(3)
-
-
-def text_question(**changes: object) -> Question:
-    body = {"model": "m", "prompt": "Hello", "temperature": 0} | changes
-    return read_question(
-        CompletionRequest.model_validate(body),
-        tokenizer=TOKENIZER,
-        maximum_tokens=100,
-        vocabulary_size=260,
-    )
-
-
-def chat_question(*contents: str, **changes: object) -> Question:
-    roles = ("user", "assistant")
-    messages = [
-        {"role": roles[number % 2], "content": content}
-        for number, content in enumerate(contents or ("Hello",))
-    ]
-    body = {"model": "m", "messages": messages, "temperature": 0} | changes
-    return read_question(
-        ChatCompletionRequest.model_validate(body),
-        tokenizer=TOKENIZER,
-        maximum_tokens=100,
-        vocabulary_size=260,
-    )
 
 
 @pytest.fixture
@@ -81,65 +51,6 @@ def parsed(lines: list[str]) -> list[dict[str, Any]]:
     assert lines[-1] == "data: [DONE]\n\n"
     assert all(line.startswith("data: ") and line.endswith("\n\n") for line in lines)
     return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
-
-
-def test_a_text_is_continued_as_it_is_and_a_conversation_in_the_chat_form() -> None:
-    assert TOKENIZER.decode(text_question().prompt) == "Hello"
-    user, assistant, end = (
-        TOKENIZER.text(f"<|{x}|>") for x in ("user", "assistant", "end")
-    )
-    assert chat_question("Hi", "Yes?", "Bye").prompt == [
-        *user,
-        *TOKENIZER.text("Hi"),
-        *assistant,
-        *TOKENIZER.text("Yes?"),
-        *end,
-        *user,
-        *TOKENIZER.text("Bye"),
-        *assistant,
-    ]
-
-
-@pytest.mark.parametrize(("length", "fits"), [(60, True), (61, False)])
-def test_question_and_answer_must_fit_into_the_context(
-    length: int, *, fits: bool
-) -> None:
-    changes = {"prompt": "x" * length, "max_tokens": 40}
-    if fits:
-        assert len(text_question(**changes).prompt) == 60
-    else:
-        with pytest.raises(ContextExceededError, match="asked=101, maximum=100"):
-            text_question(**changes)
-
-
-def test_the_newer_name_of_the_limit_wins_over_the_older_one() -> None:
-    question = chat_question(max_tokens=9, max_completion_tokens=7)
-    assert question.sampling.maximum_tokens == 7
-    assert chat_question(max_tokens=9).sampling.maximum_tokens == 9
-
-
-@pytest.mark.parametrize(
-    ("asked", "used"),
-    [(0, 0.0), (1e-300, 0.0), (0.0009, 0.0), (0.001, 0.001), (2, 2.0)],
-)
-def test_a_temperature_too_low_to_sample_with_takes_the_likeliest(
-    asked: float, used: float
-) -> None:
-    assert text_question(temperature=asked).sampling.temperature == used
-
-
-def test_a_top_p_that_leaves_no_token_is_raised_until_it_leaves_one() -> None:
-    assert text_question(top_p=1e-300).sampling.top_p == 1e-6
-    assert text_question(top_p=0.5).sampling.top_p == 0.5
-
-
-@pytest.mark.parametrize(("asked", "used"), [(5, 5), (2**31 + 5, 5), (-1, 2**31 - 1)])
-def test_a_seed_of_any_size_is_brought_into_range(asked: int, used: int) -> None:
-    assert text_question(seed=asked).seed == used
-
-
-def test_without_a_seed_every_question_gets_its_own() -> None:
-    assert len({text_question().seed for _ in range(8)}) > 1
 
 
 def test_a_whole_text_answer_has_the_shape_of_the_openai_api(engine: Engine) -> None:
@@ -234,32 +145,6 @@ def served_law(*ids: int) -> Tensor:
     return laws_BTV[0, -1]
 
 
-@pytest.mark.parametrize(
-    ("changes", "parameter"),
-    [
-        ({"stream_options": {"include_usage": True}}, "stream_options"),
-        ({"logit_bias": {"260": 1}}, "logit_bias"),
-        ({"top_logprobs": 2}, "top_logprobs"),
-        ({"top_logprobs": 0, "logprobs": False}, "top_logprobs"),
-    ],
-)
-def test_parameters_that_contradict_each_other_are_refused_by_name(
-    changes: dict[str, Any], parameter: str
-) -> None:
-    with pytest.raises(UnsupportedParameterError, match=f"parameter={parameter}"):
-        chat_question(**changes)
-
-
-@pytest.mark.parametrize(
-    ("stop", "stops"),
-    [(None, ()), ([], ()), ("a", ("a",)), (["a", "bc"], ("a", "bc"))],
-)
-def test_stop_texts_may_be_given_in_every_form_of_the_api(
-    stop: object, stops: tuple[str, ...]
-) -> None:
-    assert text_question(stop=stop).stops == stops
-
-
 def test_several_answers_are_the_answers_to_consecutive_seeds(engine: Engine) -> None:
     changes = {"temperature": 1.0, "max_tokens": 12}
     body = whole(engine, text_question(**changes, seed=5, n=3))
@@ -332,7 +217,7 @@ def test_log_probabilities_of_a_chat_are_those_of_the_served_law(
 ) -> None:
     question = chat_question(max_tokens=3, logprobs=True, top_logprobs=2)
     (choice,) = whole(engine, question)["choices"]
-    ids = list(question.prompt)
+    ids = list(question.prompts[0])
     for entry in choice["logprobs"]["content"]:
         values, best = served_law(*ids).topk(2)
         ids.append(int(best[0]))
@@ -342,7 +227,7 @@ def test_log_probabilities_of_a_chat_are_those_of_the_served_law(
         ]
         told = [item["logprob"] for item in entry["top_logprobs"]]
         assert told == pytest.approx(values.tolist(), abs=1e-4)
-    assert len(ids) == len(question.prompt) + 3
+    assert len(ids) == len(question.prompts[0]) + 3
 
 
 def test_a_stream_tells_every_token_s_log_probability_once(engine: Engine) -> None:

@@ -47,7 +47,7 @@ def test_a_chat_names_each_token_its_bytes_and_the_likeliest_ones() -> None:
 
 
 def test_a_text_has_parallel_lists() -> None:
-    assert text_logprobs(PLACED, tokenizer=TOKENIZER) == {
+    assert text_logprobs(PLACED, label=TOKENIZER.label) == {
         "tokens": ["a", "â"],
         "token_logprobs": [-0.5, -2.0],
         "top_logprobs": [{"a": -0.5, "b": -9999.0}, {"<|end|>": -1.0}],
@@ -57,10 +57,10 @@ def test_a_text_has_parallel_lists() -> None:
 
 def test_a_text_without_likeliest_tokens_has_none_of_them() -> None:
     alone = [PlacedToken(token=Token(token_id=A, log_prob=0.0), start=0)]
-    assert text_logprobs(alone, tokenizer=TOKENIZER)["top_logprobs"] is None
+    assert text_logprobs(alone, label=TOKENIZER.label)["top_logprobs"] is None
 
 
 def test_of_two_tokens_with_one_text_the_likelier_is_told() -> None:
     twice = Token(token_id=A, log_prob=-1.0, likeliest=[(A, -1.0), (A, -2.0)])
-    told = text_logprobs([PlacedToken(token=twice, start=0)], tokenizer=TOKENIZER)
+    told = text_logprobs([PlacedToken(token=twice, start=0)], label=TOKENIZER.label)
     assert told["top_logprobs"] == [{"a": -1.0}]
