@@ -28,30 +28,47 @@ CANARY = "Ottilie"
 PROMPTS = ("Hello", "Where does Ada live?", "Count")
 
 
-def remote(address: str, *, tokens: int, largest_excluded: float = 1.0) -> RemoteBase:
-    """Return a base at an address."""
+@contextmanager
+def remote(
+    address: str, *, tokens: int, largest_excluded: float = 1.0
+) -> Iterator[RemoteBase]:
+    """Open a base at an address."""
     source = UpstreamCompletions(
         address, model="small-world", key=None, tokens=tokens, timeout_seconds=20.0
     )
-    return RemoteBase(
-        CheckedUpstream(
-            source, fingerprint=fingerprint(), check_seconds=3600.0, tolerance_nats=0.01
-        ),
-        fingerprint=fingerprint(),
-        tokenizer=byte_tokenizer(),
-        largest_excluded=largest_excluded,
-        device=torch.device("cpu"),
+    ask = CheckedUpstream(
+        source, fingerprint=fingerprint(), check_seconds=3600.0, tolerance_nats=0.01
     )
+    try:
+        yield RemoteBase(
+            ask,
+            fingerprint=fingerprint(),
+            tokenizer=byte_tokenizer(),
+            largest_excluded=largest_excluded,
+            device=torch.device("cpu"),
+        )
+    finally:
+        source.close()
 
 
 @contextmanager
-def gateway(folder: Path, base: RemoteBase, sequence: int = 1) -> Iterator[TestClient]:
+def gateway(
+    folder: Path,
+    address: str,
+    *,
+    tokens: int = ALL,
+    largest_excluded: float = 1.0,
+    sequence: int = 1,
+) -> Iterator[TestClient]:
     """Run a replica on a base elsewhere."""
     folder.mkdir()
     world = ServingWorld(folder)
     if sequence:
         world.promote(sequence)
-    with TestClient(create_app(world.replica(base=base))) as client:
+    with (
+        remote(address, tokens=tokens, largest_excluded=largest_excluded) as base,
+        TestClient(create_app(world.replica(base=base))) as client,
+    ):
         yield client
 
 
@@ -83,8 +100,9 @@ def test_with_every_token_told_answers_are_those_of_a_replica_with_the_base(
     upstream: str, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:
-        base = remote(upstream, tokens=ALL, largest_excluded=0.0)
-        there = stack.enter_context(gateway(tmp_path / "there", base))
+        there = stack.enter_context(
+            gateway(tmp_path / "there", upstream, largest_excluded=0.0)
+        )
         here = stack.enter_context(local(tmp_path / "here"))
         for prompt in PROMPTS:
             assert text_of(there, prompt=prompt) == text_of(here, prompt=prompt)
@@ -104,7 +122,7 @@ def test_with_every_token_told_answers_are_those_of_a_replica_with_the_base(
 def test_answers_and_state_say_that_they_are_best_effort(
     upstream: str, tmp_path: Path
 ) -> None:
-    with gateway(tmp_path / "gateway", remote(upstream, tokens=20)) as client:
+    with gateway(tmp_path / "gateway", upstream, tokens=20) as client:
         whole = client.post("/v1/completions", json=TEXT | {"prompt": "Hello"})
         stream = client.post(
             "/v1/completions", json=TEXT | {"prompt": "Hello", "stream": True}
@@ -118,7 +136,7 @@ def test_answers_and_state_say_that_they_are_best_effort(
 
 
 def test_without_an_offset_nothing_is_answered(upstream: str, tmp_path: Path) -> None:
-    with gateway(tmp_path / "gateway", remote(upstream, tokens=ALL), 0) as client:
+    with gateway(tmp_path / "gateway", upstream, sequence=0) as client:
         answer = client.post("/v1/completions", json=TEXT | {"prompt": "Hello"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (
         503,
@@ -130,8 +148,9 @@ def test_without_an_offset_nothing_is_answered(upstream: str, tmp_path: Path) ->
 def test_an_answer_that_may_lose_too_much_is_refused(
     upstream: str, tmp_path: Path, *, stream: bool
 ) -> None:
-    base = remote(upstream, tokens=2, largest_excluded=1e-6)
-    with gateway(tmp_path / "gateway", base) as client:
+    with gateway(
+        tmp_path / "gateway", upstream, tokens=2, largest_excluded=1e-6
+    ) as client:
         body = TEXT | {"prompt": "Hello", "stream": stream}
         answer = client.post("/v1/completions", json=body)
     assert "bound_exceeded" in answer.text
@@ -160,7 +179,7 @@ def test_a_base_that_fails_ends_the_answer_with_its_reason_and_is_asked_again(
     body = TEXT | {"prompt": CANARY, "max_tokens": 2}
     with (
         completions(Service(tell)) as service,
-        gateway(tmp_path / "gateway", remote(service.address, tokens=ALL)) as client,
+        gateway(tmp_path / "gateway", service.address) as client,
     ):
         expected_text = text_of(client, **body)
         service.statuses = [200, *statuses]
@@ -173,13 +192,13 @@ def test_a_base_that_fails_ends_the_answer_with_its_reason_and_is_asked_again(
 def test_a_base_that_is_away_or_has_an_offset_itself_lets_nothing_be_served(
     tmp_path: Path,
 ) -> None:
-    with gateway(tmp_path / "away", remote(silent_address(), tokens=ALL)) as client:
+    with gateway(tmp_path / "away", silent_address()) as client:
         assert client.get("/state").json()["last_error"] == "upstream_unavailable"
         assert client.post("/v1/completions", json=TEXT | {"prompt": "a"}).is_error
     (tmp_path / "up").mkdir()
     with (
         running_upstream(tmp_path / "up", maximum_logprobs=ALL, sequence=2) as address,
-        gateway(tmp_path / "other", remote(address, tokens=ALL)) as client,
+        gateway(tmp_path / "other", address) as client,
     ):
         assert client.get("/state").json()["last_error"] == "upstream_mismatch"
         assert client.post("/v1/completions", json=TEXT | {"prompt": "a"}).is_error
@@ -191,7 +210,7 @@ def test_a_base_that_caps_its_log_probabilities_lets_nothing_be_served(
     (tmp_path / "up").mkdir()
     with (
         running_upstream(tmp_path / "up", maximum_logprobs=5) as address,
-        gateway(tmp_path / "gateway", remote(address, tokens=6)) as client,
+        gateway(tmp_path / "gateway", address, tokens=6) as client,
     ):
         state = client.get("/state").json()
         answer = client.post("/v1/completions", json=TEXT | {"prompt": "Hello"})
@@ -201,11 +220,11 @@ def test_a_base_that_caps_its_log_probabilities_lets_nothing_be_served(
 
 @pytest.mark.parametrize("tokens", [5, 20])
 def test_what_is_lost_never_exceeds_the_bound(upstream: str, tokens: int) -> None:
-    ask = remote(upstream, tokens=tokens)._ask
     law = offset_law(1)
     generator = torch.Generator().manual_seed(tokens)
     contexts = torch.randint(4, 260, (60, 6), generator=generator)
-    told_NV = ask(contexts.tolist())
+    with remote(upstream, tokens=tokens) as base:
+        told_NV = base._ask(contexts.tolist())
     with torch.inference_mode():
         mask = torch.ones_like(contexts)
         true_NV = law(contexts, attention_mask_BS=mask)[:, -1]

@@ -159,7 +159,7 @@ class ServingWorld:
         base = base or LocalBase(self.base)
         slot: Slot = Slot(
             base.bare(),
-            requires_offset=requires_offset,
+            requires_offset=requires_offset or base.is_best_effort,
             clock=self.clock,
         )
         return InferenceService(

@@ -6,9 +6,17 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from support.serving import ServingWorld, byte_tokenizer, language_model, running_server
+from support.serving import (
+    ServingWorld,
+    byte_tokenizer,
+    language_model,
+    running_server,
+    tiny_model,
+)
 
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
+from unlearn_core.modeling.pairs import fuse
+from unlearn_core.modeling.remote_rows import RemoteOffset
 from unlearn_core.ports import Told
 from unlearn_core.serving.app import create_app
 from unlearn_core.serving.bases import RemoteBase
@@ -35,7 +43,7 @@ class MemoryUpstream:
         mark: What it calls itself.
         asked: All contexts that it was asked about.
         change: Changes what it says about a position.
-        failures: Raised one by one instead of answers.
+        failures: Raised one by one instead of answers; None lets one answer through.
     """
 
     def __init__(self, law: NextTokenLaw | None = None, *, tokens: int = 260) -> None:
@@ -44,12 +52,12 @@ class MemoryUpstream:
         self.mark = "base none"
         self.asked: list[tuple[int, ...]] = []
         self.change: Change = dict
-        self.failures: list[Exception] = []
+        self.failures: list[Exception | None] = []
 
     def tell(self, contexts: Sequence[Sequence[int]]) -> Told:
         """Return what the law says."""
-        if self.failures:
-            raise self.failures.pop(0)
+        if self.failures and (failure := self.failures.pop(0)):
+            raise failure
         self.asked += map(tuple, contexts)
         return Told(laws=[self._after(item) for item in contexts], mark=self.mark)
 
@@ -77,6 +85,22 @@ def remote_base(source: MemoryUpstream, *, largest_excluded: float = 1.0) -> Rem
         fingerprint=fingerprint(),
         tokenizer=byte_tokenizer(),
         largest_excluded=largest_excluded,
+        device=torch.device("cpu"),
+    )
+
+
+def remote_law(
+    source: MemoryUpstream, *, largest_excluded: float = 1.0
+) -> RemoteOffset:
+    """Return the law of version 1 with the base elsewhere."""
+    pair = fuse(tiny_model(101), tiny_model(2))
+    assert pair is not None
+    return RemoteOffset(
+        checked(source),
+        pair=pair.rows,
+        alpha=1.0,
+        largest_excluded=largest_excluded,
+        maximum_tokens=160,
         device=torch.device("cpu"),
     )
 

@@ -215,7 +215,7 @@ class Rows:
             [[0] * empty + ids for empty, ids in zip(padding, new, strict=True)],
             device=self.device,
         )
-        law_BV = torch.empty(0, device=self.device)
+        laws_BTV = torch.empty(0, device=self.device)
         for piece in _pieces(window, rows=len(new), columns=max(starts) + window):
             step = step_at(
                 rows,
@@ -226,8 +226,10 @@ class Rows:
                 [max(0, piece.stop - max(piece.start, empty)) for empty in padding],
                 device=self.device,
             )
-            law_BV = self._law(ids_BT[:, piece], step)
-        return law_BV
+            # A law is wanted after the last piece only.
+            first = -1 if piece.stop == window else piece.stop - piece.start
+            laws_BTV = self._laws(ids_BT[:, piece], step, first=first)
+        return laws_BTV[:, -1]
 
     @torch.inference_mode()
     def fork(self, row: int) -> None:
@@ -257,9 +259,9 @@ class Rows:
     def advance(self, tokens: Sequence[int]) -> Tensor:
         """Append a token to every row and return the law after it, ``[B, V]``."""
         ids_BT = torch.tensor(tokens, device=self.device)[:, None]
-        law_BV = self._law(ids_BT, self._next_step(1))
+        laws_BTV = self._laws(ids_BT, self._next_step(1), first=-1)
         self.lengths = [length + 1 for length in self.lengths]
-        return law_BV
+        return laws_BTV[:, -1]
 
     @property
     def can_draft(self) -> bool:
@@ -311,14 +313,14 @@ class Rows:
         rows = slice(0, len(starts))
         return step_at(rows, starts, [count] * len(starts), device=self.device)
 
-    def _law(self, ids_BT: Tensor, step: Step) -> Tensor:
-        """Return the law after the last token, ``[B, V]``."""
-        logits_BTV = self._base.logits(ids_BT, step, first=-1)
+    def _laws(self, ids_BT: Tensor, step: Step, *, first: int) -> Tensor:
+        """Return the laws from one new token on, ``[B, T - first, V]``."""
+        logits_BTV = self._base.logits(ids_BT, step, first=first)
         if self._offset is None:
-            return torch.log_softmax(logits_BTV, dim=-1)[:, -1]
+            return torch.log_softmax(logits_BTV, dim=-1)
         pair, compose = self._offset
-        difference_BTV = pair.difference(ids_BT, step, first=-1)
-        return compose(logits_BTV, difference_BTV)[:, -1]
+        difference_BTV = pair.difference(ids_BT, step, first=first)
+        return compose(logits_BTV, difference_BTV)
 
 
 def _pieces(window: int, *, rows: int, columns: int) -> list[slice]:

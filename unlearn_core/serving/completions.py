@@ -247,7 +247,7 @@ class Answering:
         }
 
     def _usage(self) -> Usage:
-        prompt = sum(map(len, self._question.prompts))
+        prompt = self._question.prompt_tokens
         answer = sum(len(choice.text) for choice in self._choices)
         return Usage(
             prompt_tokens=prompt,

@@ -2,30 +2,16 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from support.serving import offset_law, tiny_model
-from support.upstream import MemoryUpstream, checked
+from support.serving import offset_law
+from support.upstream import MemoryUpstream, fingerprint, remote_law
 from torch import Tensor
 
 from unlearn_core.errors import OffsetRequiredError
-from unlearn_core.modeling.pairs import fuse
-from unlearn_core.modeling.remote_rows import NoLaw, RemoteOffset
+from unlearn_core.modeling import rows as rows_module
+from unlearn_core.modeling.remote_rows import NoLaw
 from unlearn_core.modeling.rows import Rows
 
 LONG, SHORT = [5, 6, 7, 8, 9], [40, 41]
-
-
-def remote_law(source: MemoryUpstream) -> RemoteOffset:
-    """Return the law of version 1 with the base elsewhere."""
-    pair = fuse(tiny_model(101), tiny_model(2))
-    assert pair is not None
-    return RemoteOffset(
-        checked(source),
-        pair=pair.rows,
-        alpha=1.0,
-        largest_excluded=1.0,
-        maximum_tokens=160,
-        device=torch.device("cpu"),
-    )
 
 
 def both() -> tuple[MemoryUpstream, Rows, Rows]:
@@ -81,6 +67,17 @@ def test_the_base_is_asked_about_whole_texts() -> None:
     rows.advance([3, 4])
     expected: Sequence[tuple[int, ...]] = [(*LONG, 3), (*SHORT, 4)]
     assert source.asked[begin:] == expected
+
+
+def test_a_prompt_that_is_read_in_pieces_is_asked_about_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rows_module, "SHORTEST_PASS", 2)
+    monkeypatch.setattr(rows_module, "PASS_SCORES", 1)
+    source, remote, local = both()
+    assert_same(remote.join([LONG, SHORT]), local.join([LONG, SHORT]))
+    assert source.asked[-2:] == [tuple(LONG), tuple(SHORT)]
+    assert len(source.asked) == len(fingerprint().probes) + 2
 
 
 def test_without_an_offset_there_is_no_law() -> None:

@@ -60,7 +60,7 @@ def test_an_offset_that_changes_nothing_is_refused() -> None:
     ],
 )
 def test_no_offset_is_put_on_a_base_that_is_another_one_or_away(
-    source: MemoryUpstream, failures: list[Exception], kind: type[Exception]
+    source: MemoryUpstream, failures: list[Exception | None], kind: type[Exception]
 ) -> None:
     source.failures = failures
     with pytest.raises(kind):

@@ -268,3 +268,31 @@ def test_answers_that_do_not_fit_into_the_queue_are_refused_together() -> None:
         Answering(idle, text_question(), version=VERSION, tokenizer=TOKENIZER)
 
     asyncio.run(ask())
+
+
+def test_several_prompts_of_ids_are_answered_in_order_and_told_by_ids(
+    engine: Engine,
+) -> None:
+    prompts = [TOKENIZER.text("Hello"), TOKENIZER.text("Hi")]
+    changes = {"max_tokens": 1, "n": 2, "logprobs": 1}
+    question = text_question(prompt=prompts, return_tokens_as_token_ids=True, **changes)
+    body = whole(engine, question)
+    tokens = [greedy_tokens(offset_law(3), prompt, 1)[0] for prompt in prompts]
+    told = [choice["logprobs"] for choice in body["choices"]]
+    first, _, second, _ = (f"token_id:{token}" for token in tokens for _ in range(2))
+    assert [item["tokens"] for item in told] == [[first], [first], [second], [second]]
+    assert [list(item["top_logprobs"][0]) for item in told[::2]] == [[first], [second]]
+    assert body["usage"]["prompt_tokens"] == 7
+
+
+@pytest.mark.parametrize(("ignores", "length"), [(False, 0), (True, 2)])
+def test_the_end_is_a_token_like_any_other_where_it_is_ignored(
+    engine: Engine, length: int, *, ignores: bool
+) -> None:
+    end = TOKENIZER.end_id
+    question = text_question(
+        max_tokens=2, ignore_eos=ignores, logit_bias={str(end): 100}, logprobs=0
+    )
+    body = whole(engine, question)
+    assert len(body["choices"][0]["logprobs"]["tokens"]) == length
+    assert body["choices"][0]["text"] == ""

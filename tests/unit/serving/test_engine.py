@@ -10,8 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.serving import byte_tokenizer, greedy_tokens, offset_law, tiny_model
+from support.upstream import MemoryUpstream, remote_law
 
-from unlearn_core.http_errors import OverloadedError
+from unlearn_core.http_errors import (
+    OverloadedError,
+    UpstreamMismatchError,
+    UpstreamUnavailableError,
+)
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.offset import FusedOffsetModel, OffsetModel
 from unlearn_core.modeling.rows import ServableLaw
@@ -226,6 +231,35 @@ def test_sampling_that_cannot_be_done_does_not_harm_the_neighbours(
     answer_together(poisonous, neighbour)
     assert poisonous.events == [FinishReason.ERROR]
     assert len(neighbour.tokens) == 12
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UpstreamUnavailableError(), FinishReason.UNAVAILABLE),
+        (UpstreamMismatchError(), FinishReason.MISMATCH),
+        (ValueError(), FinishReason.ERROR),
+    ],
+)
+def test_an_answer_whose_base_stops_to_answer_says_why(
+    engine: Engine, error: Exception, reason: FinishReason, steps: int
+) -> None:
+    source = MemoryUpstream()
+    source.failures = [None] * (1 + steps) + [error]  # the first is the fingerprint's
+    asker = Requester(law=remote_law(source))
+    engine.submit(asker.job())
+    assert asker.ended.wait(WAIT_SECONDS)
+    assert asker.events[-1] is reason
+    assert len(asker.tokens) == steps
+
+
+def test_an_answer_that_may_lose_too_much_ends_without_a_token(engine: Engine) -> None:
+    source = MemoryUpstream(tokens=2)
+    asker = Requester(law=remote_law(source, largest_excluded=1e-6))
+    engine.submit(asker.job())
+    assert asker.ended.wait(WAIT_SECONDS)
+    assert asker.events == [FinishReason.BOUND]
 
 
 def test_a_cancelled_request_ends_early_and_the_next_one_is_answered(

@@ -2,20 +2,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from support.serving import byte_tokenizer, tiny_model, write_base_model
+from support.serving import CPU, byte_tokenizer, tiny_model, write_base_model
 
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.errors import (
+    IncompatibleBaseError,
     KeyMissingError,
     ModelUnavailableError,
     OffsetRequiredError,
 )
+from unlearn_core.modeling.weights import load_language_model
+from unlearn_core.serving.fingerprints import fingerprint_of
 from unlearn_core.serving.wiring import build_service
 from unlearn_core.settings import (
     KeySettings,
     ModelSettings,
     ServingSettings,
     Settings,
+    UpstreamSettings,
 )
 
 ENVIRONMENT = (
@@ -60,6 +64,38 @@ def test_a_service_is_built_from_settings_and_fails_closed_without_its_registry(
     assert service.watcher.last_error == "registry_unavailable"
     with pytest.raises(OffsetRequiredError):
         service.slot.check()
+
+
+def remote(settings: Settings, tmp_path: Path) -> Settings:
+    """Return settings of a replica whose base is elsewhere: it has no weights."""
+    fingerprint = fingerprint_of(load_language_model(tmp_path / "base", device=CPU))
+    (tmp_path / "base" / "fingerprint.json").write_bytes(fingerprint.to_bytes())
+    (tmp_path / "base" / "model.safetensors").unlink()
+    settings.upstream = UpstreamSettings(url="http://127.0.0.1:9")
+    return settings
+
+
+def test_a_replica_whose_base_is_elsewhere_needs_no_weights_but_an_offset(
+    settings: Settings, tmp_path: Path
+) -> None:
+    service = build_service(remote(settings, tmp_path))
+    assert (service.base.is_best_effort, service.base.vocabulary_size) == (True, 260)
+    service.slot.permit_base()
+    with pytest.raises(OffsetRequiredError):
+        service.slot.check()
+
+
+def test_a_replica_whose_base_is_elsewhere_needs_its_tokenizer_and_fingerprint(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings = remote(settings, tmp_path)
+    tokenizer = tmp_path / "base" / "tokenizer.json"
+    tokenizer.write_text(tokenizer.read_text() + " ")
+    with pytest.raises(IncompatibleBaseError, match="tokenizer"):
+        build_service(settings)
+    (tmp_path / "base" / "fingerprint.json").unlink()
+    with pytest.raises(ModelUnavailableError, match=r"fingerprint\.json"):
+        build_service(settings)
 
 
 @pytest.mark.parametrize("name", ["trust.json", "artifact.key"])
