@@ -72,7 +72,7 @@ class UpstreamMismatchError(DependencyError):
 
     code = "upstream_mismatch"
     summary = "the base elsewhere is another model, or tells too little of its law"
-    next_step = "Check the UNLEARN_UPSTREAM__ settings and what the service admits."
+    next_step = "Check its address, its model and how many log-probabilities it admits."
 
 
 class BoundExceededError(PolicyError):

@@ -8,7 +8,7 @@ from unlearn_core.serving.schemas import ChatCompletionRequest, CompletionReques
 LIMITS = Limits(maximum_tokens=100, vocabulary_size=260)
 
 
-def text_question(*, limits: Limits = LIMITS, **changes: object) -> Question:
+def text_question(limits: Limits = LIMITS, /, **changes: object) -> Question:
     """Return a greedy question about a text."""
     body = {"model": "m", "prompt": "Hello", "temperature": 0} | changes
     return read_question(
@@ -18,9 +18,7 @@ def text_question(*, limits: Limits = LIMITS, **changes: object) -> Question:
     )
 
 
-def chat_question(
-    *contents: str, limits: Limits = LIMITS, **changes: object
-) -> Question:
+def chat_question(*contents: str, **changes: object) -> Question:
     """Return a greedy question that ends a conversation."""
     roles = ("user", "assistant")
     messages = [
@@ -31,5 +29,5 @@ def chat_question(
     return read_question(
         ChatCompletionRequest.model_validate(body),
         tokenizer=byte_tokenizer(),
-        limits=limits,
+        limits=LIMITS,
     )

@@ -72,10 +72,11 @@ class MemoryUpstream:
         )
 
 
-def checked(source: MemoryUpstream, **changes: float) -> CheckedUpstream:
+def checked(source: MemoryUpstream) -> CheckedUpstream:
     """Return what asks a source; checks are good for an hour."""
-    options = {"check_seconds": 3600.0, "tolerance_nats": 0.25} | changes
-    return CheckedUpstream(source, fingerprint=fingerprint(), **options)
+    return CheckedUpstream(
+        source, fingerprint=fingerprint(), check_seconds=3600.0, tolerance_nats=0.25
+    )
 
 
 def remote_base(source: MemoryUpstream, *, largest_excluded: float = 1.0) -> RemoteBase:

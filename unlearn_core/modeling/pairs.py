@@ -142,7 +142,7 @@ class FusedPair:
         logits_2NV = torch.bmm(states_2NH, self._weight_2VH.transpose(1, 2)).float()
         if self._bias_2V is not None:
             logits_2NV = logits_2NV + self._bias_2V[:, None]
-        unlearned, reference = logits_2NV.unflatten(1, (batch, tokens))
+        unlearned, reference = logits_2NV.view(2, batch, tokens, logits_2NV.shape[-1])
         return unlearned, reference
 
     @torch.inference_mode()

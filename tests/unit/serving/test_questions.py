@@ -129,12 +129,12 @@ def test_the_longest_prompt_must_fit_into_the_context() -> None:
 def test_the_number_of_likeliest_tokens_is_capped(maximum: int, asked: int) -> None:
     limits = replace(LIMITS, maximum_logprobs=maximum)
     with pytest.raises(UnsupportedParameterError, match=f"maximum={maximum}"):
-        text_question(limits=limits, logprobs=asked)
-    assert text_question(limits=limits, logprobs=maximum).likeliest == maximum
+        text_question(limits, logprobs=asked)
+    assert text_question(limits, logprobs=maximum).likeliest == maximum
 
 
 def test_a_base_that_is_known_in_part_has_no_tokens_to_promote() -> None:
     limits = replace(LIMITS, is_best_effort=True)
     with pytest.raises(UnsupportedParameterError, match="parameter=logit_bias"):
-        text_question(limits=limits, logit_bias={"5": 0.1, "6": -1})
-    assert text_question(limits=limits, logit_bias={"5": -1}).bias == {5: -1}
+        text_question(limits, logit_bias={"5": 0.1, "6": -1})
+    assert text_question(limits, logit_bias={"5": -1}).bias == {5: -1}
