@@ -261,12 +261,22 @@ def test_no_other_name_gives_the_bare_model(client: TestClient, model: str) -> N
 
 
 @pytest.mark.parametrize(
-    "prompt", [[72, 101], [[72, 101]], ["a", "b"], {"embeds": "AAAA"}, None]
+    "prompt", [[0.5, 1.5], [[0.5]], [260], [-1], {"embeds": "AAAA"}, None]
 )
-def test_a_prompt_is_text_and_nothing_else(client: TestClient, prompt: object) -> None:
+def test_a_prompt_is_text_or_tokens_and_nothing_else(
+    client: TestClient, prompt: object
+) -> None:
     assert client.post(TEXT_PATH, json=TEXT | {"prompt": prompt}).status_code == 400
     embedded = TEXT | {"prompt_embeds": "AAAA"}
     assert client.post(TEXT_PATH, json=embedded).status_code == 400
+
+
+def test_a_prompt_of_tokens_gets_the_offset_like_its_text(client: TestClient) -> None:
+    ids = TOKENIZER.text(PROMPT)
+    for prompt, count in ((ids, 1), ([ids, ids], 2), ([PROMPT, PROMPT], 2)):
+        body = TEXT | {"prompt": prompt, "temperature": 0}
+        choices = client.post(TEXT_PATH, json=body).json()["choices"]
+        assert [item["text"] for item in choices] == [greedy_text(SERVED, ids)] * count
 
 
 # Other doors to the same engine.
@@ -318,7 +328,7 @@ def test_every_door_stamps_its_answers(
 def test_every_field_that_is_accepted_is_honoured_somewhere() -> None:
     """A field that is accepted and ignored would be a lie about the answer."""
     package = Path(schemas.__file__).parent
-    used = (package / "completions.py").read_text(encoding="utf-8")
+    used = (package / "questions.py").read_text(encoding="utf-8")
     used += (package / "app.py").read_text(encoding="utf-8")
     kinds = (schemas.CompletionRequest, schemas.ChatCompletionRequest)
     fields = {name: item for kind in kinds for name, item in kind.model_fields.items()}
