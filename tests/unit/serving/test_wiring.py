@@ -12,6 +12,7 @@ from unlearn_core.errors import (
     OffsetRequiredError,
 )
 from unlearn_core.modeling.weights import load_language_model
+from unlearn_core.remote_settings import UpstreamSettings
 from unlearn_core.serving.fingerprints import fingerprint_of
 from unlearn_core.serving.wiring import build_service
 from unlearn_core.settings import (
@@ -19,7 +20,6 @@ from unlearn_core.settings import (
     ModelSettings,
     ServingSettings,
     Settings,
-    UpstreamSettings,
 )
 
 ENVIRONMENT = (
