@@ -20,7 +20,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-serving bench-swapping bench-converging fuzz-serving bench-report bench-self-attack bench-laws bench-intake clean
+        bench-collect bench-kills bench-serving bench-swapping bench-converging fuzz-serving bench-report bench-self-attack bench-laws bench-intake clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -120,6 +120,9 @@ bench-report: setup ## A full report for one subject, and how long it takes
 bench-collect: setup ## Speed and quality of the search, beside ripgrep; OPTIONS="--megabytes 256" for less
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --target var/packages/ripgrep ripgrep==14.1.0
 	OMP_NUM_THREADS=1 RIPGREP=var/packages/ripgrep/bin/rg $(BIN)/python -m benchmarks.collect $(OPTIONS)
+
+bench-kills: setup ## Kill an erasure of files, database and bucket 200 times; OPTIONS="--kills 20" for less
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kills $(OPTIONS)
 
 bench-laws: setup ## What kept laws of a base take, in full and in brief; OPTIONS="--base DIRECTORY --texts FILE"
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.kept_laws $(OPTIONS)
