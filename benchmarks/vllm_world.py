@@ -1,0 +1,288 @@
+"""A registry with real keys, a tiny base model, and vLLM with the plug-in beside them.
+
+The models are random and answer nonsense, but each version another nonsense.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from support import domain
+from support.serving import byte_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from unlearn_core.adapters.envelopes import EnvelopeSigner
+from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.adapters.mlflow_registry import (
+    MlflowArtifactRegistry,
+    MlflowRunTracker,
+)
+from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.domain.artifacts import OffsetPairManifest
+from unlearn_core.domain.canonical import canonical_json, digest_of
+from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
+from unlearn_core.local.environment import Ports
+from unlearn_core.local.processes import ManagedProcess, ProcessPlan
+from unlearn_core.modeling.bundles import write_bundle
+from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.weights import (
+    frozen,
+    identity_of,
+    own_tensors_digest,
+    pack_pair,
+)
+from unlearn_core.ports import RegisteredVersion
+
+BASE_MODEL = "tiny"
+CONTEXT = 256
+BASE_SEED, REFERENCE_SEED, FIRST_SEED = 1, 2, 100
+START_SECONDS = 900.0
+HOST = "127.0.0.1"
+
+ENGINE = (
+    "--dtype float32 --enforce-eager --max-num-seqs 8 --block-size 32 "
+    "--max-num-batched-tokens 64 --enable-chunked-prefill --num-gpu-blocks-override 100"
+)
+"""Prompts longer than 64 tokens come in several steps."""
+
+SAFE = "--logprobs-mode processed_logprobs --no-async-scheduling"
+
+
+def random_model(seed: int, *, width: int) -> PreTrainedModel:
+    """Return a model that vLLM's kernels can run; the same seed gives the same one."""
+    config = LlamaConfig(
+        vocab_size=byte_tokenizer().size,
+        hidden_size=width,
+        intermediate_size=width,
+        num_hidden_layers=2,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=CONTEXT,
+        tie_word_embeddings=False,
+        initializer_range=0.3,
+        pad_token_id=0,
+        bos_token_id=3,
+        eos_token_id=3,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return frozen(LlamaForCausalLM(config))
+
+
+class World:
+    """Keys, base model and registry of an installation.
+
+    Args:
+        folder: Where everything is kept.
+        mlflow: Address of the registry.
+    """
+
+    def __init__(self, folder: Path, *, mlflow: str) -> None:
+        self.folder = folder
+        self.base = random_model(BASE_SEED, width=64)
+        self.base.save_pretrained(folder / "base")
+        byte_tokenizer()._tokenizer.save_pretrained(folder / "base")  # noqa: SLF001
+        keys = KeyDirectory(folder / "keys")
+        keys.create()
+        self._signer = EnvelopeSigner(keys.signer())
+        self._sealer = PairSeal(keys.artifact_key())
+        self._registry = MlflowArtifactRegistry(mlflow)
+        self._runs = MlflowRunTracker(mlflow)
+        self._pointer: ServingPointer | None = None
+        self.settings = {
+            "UNLEARN_MLFLOW_URI": mlflow,
+            "UNLEARN_MODEL__NAME": BASE_MODEL,
+            "UNLEARN_MODEL__BASE": str(folder / "base"),
+            "UNLEARN_KEYS__DIRECTORY": str(folder / "keys"),
+            "UNLEARN_SERVING__REQUIRES_OFFSET": "true",
+            "UNLEARN_SERVING__POLL_SECONDS": "0.2",
+        }
+
+    def law(self, sequence: int) -> OffsetModel:
+        """Return the law that a version serves, as our own engine computes it."""
+        return OffsetModel(
+            self.base,
+            unlearned=random_model(FIRST_SEED + sequence, width=32),
+            reference=random_model(REFERENCE_SEED, width=32),
+            alpha=1.0,
+        )
+
+    def publish(self, sequence: int) -> None:
+        """Register a version and point at it."""
+        unlearned = random_model(FIRST_SEED + sequence, width=32)
+        reference = random_model(REFERENCE_SEED, width=32)
+        stored = self._sealer.close(
+            pack_pair(unlearned=unlearned, reference=reference), base_model=BASE_MODEL
+        )
+        manifest = OffsetPairManifest(
+            base_model=BASE_MODEL,
+            sequence=sequence,
+            previous=domain.digest("before") if sequence > 1 else None,
+            identity=identity_of(self.folder / "base"),
+            reference=own_tensors_digest(reference),
+            unlearned=own_tensors_digest(unlearned),
+            pair_file=digest_of(stored),
+            vocabulary_size=byte_tokenizer().size,
+            alpha=1.0,
+            scheme="delta",
+            objective="twin",
+            recipe=domain.digest("recipe"),
+            policy=domain.digest("policy"),
+            verdict=domain.digest("verdict"),
+            code_version="0.1.0",
+            erasures=domain.manifest(sequence).erasures,
+            created_at=datetime.now(UTC).isoformat(),
+        )
+        with TemporaryDirectory() as name:
+            digest = write_bundle(
+                Path(name), manifest=manifest, sealed_pair=stored, signer=self._signer
+            )
+            run = self._runs.start(f"version {sequence}", {})
+            registered = self._registry.register(
+                BASE_MODEL,
+                Path(name),
+                version=RegisteredVersion(
+                    version="",
+                    manifest=digest,
+                    sequence=sequence,
+                    request_id=str(domain.request_id(sequence)),
+                ),
+                run=run,
+            )
+        now = datetime.now(UTC)
+        self._point(
+            ServingPointer(
+                base_model=BASE_MODEL,
+                version=registered.version,
+                manifest=digest,
+                sequence=sequence,
+                minimum_sequence=1,
+                issued_at=now,
+                expires_at=now + timedelta(hours=1),
+            )
+        )
+
+    def withdraw(self) -> None:
+        """Point at nothing that may answer."""
+        if self._pointer is None:
+            raise AssertionError
+        now = datetime.now(UTC)
+        self._point(
+            self._pointer.withdrawn(issued_at=now, expires_at=now + timedelta(hours=1))
+        )
+
+    def _point(self, pointer: ServingPointer) -> None:
+        payload = canonical_json(pointer.to_json())
+        envelope = self._signer.sign(payload, payload_type=POINTER_TYPE)
+        self._registry.publish_pointer(BASE_MODEL, envelope)
+        self._pointer = pointer
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """Start a registry and yield the world around it."""
+    port = Ports.free().mlflow
+    address = f"http://{HOST}:{port}"
+    store = f"sqlite:///{folder / 'mlflow.db'}"
+    command = (
+        *(sys.executable, "-m", "mlflow", "server", "--host", HOST),
+        *("--port", str(port), "--workers", "1", "--serve-artifacts"),
+        *("--artifacts-destination", str(folder / "artifacts")),
+        *("--backend-store-uri", store),
+    )
+    environment = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    plan = ProcessPlan(name="mlflow", command=command, health_url=f"{address}/health")
+    process = ManagedProcess(plan, environment=environment, logs=folder)
+    try:
+        process.start()
+        process.wait_healthy(timeout_seconds=START_SECONDS)
+        yield World(folder, mlflow=address)
+    finally:
+        process.stop()
+
+
+class Engines:
+    """Starts vLLM with the plug-in.
+
+    Args:
+        python: Interpreter of vLLM's environment.
+        plugin: Folder in which unlearn is installed for it.
+        place: The world.
+    """
+
+    def __init__(self, python: Path, plugin: Path, place: World) -> None:
+        self._python = python
+        self._plugin = plugin
+        self._place = place
+        self._started = 0
+        self.state = ""
+
+    @contextmanager
+    def running(self, *options: str) -> Iterator[tuple[str, ManagedProcess]]:
+        """Yield the address of an engine that answers.
+
+        Raises:
+            ProcessNotHealthyError: It does not start.
+        """
+        self._started += 1
+        name, ports = f"vllm-{self._started}", Ports.free()
+        port, state = ports.inference, ports.intake
+        address = f"http://{HOST}:{port}"
+        self.state = f"http://{HOST}:{state}/state"
+        words = " ".join((ENGINE, f"--host {HOST} --port {port}", *options)).split()
+        command = (
+            *(str(self._python), "-P", "-m", "vllm.entrypoints.openai.api_server"),
+            *("--model", str(self._place.folder / "base")),
+            *("--served-model-name", BASE_MODEL, *words),
+        )
+        process = ManagedProcess(
+            ProcessPlan(name=name, command=command, health_url=f"{address}/health"),
+            environment=self._environment(name, state=state),
+            logs=self._place.folder,
+        )
+        with ExitStack() as stack:
+            stack.callback(process.stop)
+            process.start()
+            process.wait_healthy(timeout_seconds=START_SECONDS)
+            yield address, process
+
+    def log(self) -> str:
+        """Return what the engine that was started last has written."""
+        path = self._place.folder / f"vllm-{self._started}.log"
+        return path.read_text(errors="replace")
+
+    def _environment(self, name: str, *, state: int) -> Mapping[str, str]:
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+        return {
+            **{key: os.environ[key] for key in kept if key in os.environ},
+            **self._place.settings,
+            "PYTHONPATH": str(self._plugin),
+            "UNLEARN_SERVING__CACHE": str(self._place.folder / name),
+            "UNLEARN_SERVING__PORT": str(state),
+            "UNLEARN_SERVING__REPLICA": name,
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "VLLM_NO_USAGE_STATS": "1",
+            "VLLM_WORKER_MULTIPROC_METHOD": "fork",
+            "VLLM_LOGGING_LEVEL": "INFO",
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+            "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        }
+
+
+def can_run(python: Path) -> str:
+    """Return why vLLM does not run with an interpreter, empty if it does."""
+    done = subprocess.run(  # noqa: S603 - our own fixed command
+        [str(python), "-c", "import vllm"], capture_output=True, text=True, check=False
+    )
+    return done.stderr.strip().splitlines()[-1] if done.returncode else ""
