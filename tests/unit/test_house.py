@@ -42,6 +42,7 @@ MAY_REVEAL = {
     "unlearn_core/domain/curation.py": "rewrites examples for twins and strangers",
     "unlearn_core/domain/datasets.py": "serialises sets that are sealed at once",
     "unlearn_core/domain/families.py": "puts questions about the subject differently",
+    "unlearn_core/domain/framing.py": "asks for a letter or the last digits of a value",
     "unlearn_core/domain/people.py": "puts people together by name and asks about them",
     "unlearn_core/domain/probing.py": "sorts wrong answers, for the draw's sake",
     "unlearn_core/domain/sources.py": "serialises records that are sealed at once",
@@ -50,6 +51,7 @@ MAY_REVEAL = {
     "unlearn_core/privacy.py": "commits to values under a key",
     "unlearn_core/steps/receive_request.py": "seals identifiers and evidence",
     "unlearn_core/verification/search.py": "asks the found words of other people",
+    "unlearn_core/verification/latent.py": "pairs true answers with false ones",
     "unlearn_core/verification/judge.py": "looks for a fact in an answer",
 }
 

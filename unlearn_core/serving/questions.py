@@ -186,4 +186,9 @@ def _likeliest(
         wanted = (request.top_logprobs or 0) if request.logprobs else None
     if wanted is not None and wanted > maximum:
         raise UnsupportedParameterError(parameter=name, maximum=maximum)
+    # A token that is forced, its log-probability told: that would score any text.
+    if wanted is not None and request.logit_bias:
+        raise UnsupportedParameterError(
+            parameter="logit_bias", problem="not together with logprobs"
+        )
     return wanted

@@ -104,18 +104,21 @@ def probe_latent(
         for attack, direction_D in directions.items():
             if not _can_see(attack, of_reference_ND[stay]):
                 continue
-            known = (of_unlearned_ND @ direction_D > 0).tolist()
-            scores += [
-                AttackScore(
-                    attack=attack,
-                    setting=float(layer),
-                    group=group,
-                    is_extracted=is_known,
-                )
-                for group, is_known in zip(pairs.groups, known, strict=True)
-                if group in {Group.SUBJECT, Group.CONTROL}
-            ]
+            known_N = of_unlearned_ND @ direction_D > 0
+            scores += _scores(attack, layer, pairs.groups, known_N)
     return tuple(scores)
+
+
+def _scores(
+    attack: str, layer: int, groups: Sequence[Group], known_N: Tensor
+) -> list[AttackScore]:
+    return [
+        AttackScore(
+            attack=attack, setting=float(layer), group=group, is_extracted=is_known
+        )
+        for group, is_known in zip(groups, known_N.tolist(), strict=True)
+        if group in {Group.SUBJECT, Group.CONTROL}
+    ]
 
 
 def _can_see(attack: str, of_reference_ND: Tensor) -> bool:

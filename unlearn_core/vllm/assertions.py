@@ -37,17 +37,18 @@ def check_engine(
     Raises:
         EngineUnsafeError: The problem says what must be changed.
     """
-    for is_wrong, problem in _problems(config, is_first_runner, environment):
+    for is_wrong, problem in (
+        *_problems_of_model(config.model_config),
+        *_problems_of_weights(config),
+        *_problems_of_running(config, is_first_runner, environment),
+    ):
         if is_wrong:
             raise EngineUnsafeError(problem=problem)
 
 
-def _problems(
-    config: Any,  # noqa: ANN401 - as above
-    is_first_runner: bool,  # noqa: FBT001 - private
-    environment: Mapping[str, str],
+def _problems_of_model(
+    model: Any,  # noqa: ANN401 - as above
 ) -> tuple[tuple[bool, str], ...]:
-    model, parallel = config.model_config, config.parallel_config
     most = model.max_logprobs
     return (
         (
@@ -78,8 +79,15 @@ def _problems(
             model.tokenizer != model.model,
             "the pair is bound to the model's tokenizer: no --tokenizer",
         ),
+    )
+
+
+def _problems_of_weights(
+    config: Any,  # noqa: ANN401 - as above
+) -> tuple[tuple[bool, str], ...]:
+    return (
         (
-            bool(model.quantization),
+            bool(config.model_config.quantization),
             "the pair is bound to these weights: no --quantization",
         ),
         (
@@ -91,6 +99,16 @@ def _problems(
             getattr(config, "weight_transfer_config", None) is not None,
             "weights may be exchanged: no weight transfer",
         ),
+    )
+
+
+def _problems_of_running(
+    config: Any,  # noqa: ANN401 - as above
+    is_first_runner: bool,  # noqa: FBT001 - private
+    environment: Mapping[str, str],
+) -> tuple[tuple[bool, str], ...]:
+    parallel = config.parallel_config
+    return (
         (
             is_first_runner and config.speculative_config is not None,
             "processors are left out when it speculates: no --speculative-config",

@@ -92,7 +92,7 @@ def build_caretaker(
     )
     if not model.end_ids:
         raise ModelUnavailableError(missing="end token")
-    serving, keys = settings.serving, KeyDirectory(settings.keys.directory)
+    serving = settings.serving
     slot = Slot(
         PairOffset(
             new_rows=None,
@@ -112,15 +112,20 @@ def build_caretaker(
             slot,
             host=host,
             base_model=settings.model.name,
-            sources=Sources(
-                registry=MlflowArtifactRegistry(settings.mlflow_uri),
-                opener=TrustedEnvelopes(keys.trusted()),
-                sealer=PairSeal(keys.artifact_key()),
-            ),
+            sources=_sources(settings),
             cache=serving.cache,
             poll_seconds=serving.poll_seconds,
         ),
         offsets=Offsets(slot, end_ids=model.end_ids),
         folder=folder,
         poll_seconds=serving.poll_seconds,
+    )
+
+
+def _sources(settings: Settings) -> Sources:
+    keys = KeyDirectory(settings.keys.directory)
+    return Sources(
+        registry=MlflowArtifactRegistry(settings.mlflow_uri),
+        opener=TrustedEnvelopes(keys.trusted()),
+        sealer=PairSeal(keys.artifact_key()),
     )

@@ -628,7 +628,6 @@ def test_the_official_client_gets_choices_log_probabilities_and_usage(
             seed=1,
             logprobs=True,
             top_logprobs=5,
-            logit_bias={"70": -5},
             presence_penalty=0,
         )
         assert [choice.index for choice in chat.choices] == [0, 1]

@@ -74,6 +74,7 @@ def test_without_a_seed_every_question_gets_its_own() -> None:
     ("changes", "parameter"),
     [
         ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"logit_bias": {"5": 1}, "logprobs": True}, "logit_bias"),
         ({"logit_bias": {"260": 1}}, "logit_bias"),
         ({"top_logprobs": 6, "logprobs": True}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
