@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,6 @@ from unlearn_core.adapters.mlflow_registry import (
     MlflowRunTracker,
 )
 from unlearn_core.adapters.sealing import PairSeal
-from unlearn_core.domain.artifacts import OffsetPairManifest
 from unlearn_core.domain.canonical import canonical_json, digest_of
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.local.environment import Ports
@@ -120,23 +120,15 @@ class World:
         stored = self._sealer.close(
             pack_pair(unlearned=unlearned, reference=reference), base_model=BASE_MODEL
         )
-        manifest = OffsetPairManifest(
+        manifest = replace(
+            domain.manifest(sequence),
             base_model=BASE_MODEL,
-            sequence=sequence,
-            previous=domain.digest("before") if sequence > 1 else None,
             identity=identity_of(self.folder / "base"),
             reference=own_tensors_digest(reference),
             unlearned=own_tensors_digest(unlearned),
             pair_file=digest_of(stored),
             vocabulary_size=byte_tokenizer().size,
             alpha=1.0,
-            scheme="delta",
-            objective="twin",
-            recipe=domain.digest("recipe"),
-            policy=domain.digest("policy"),
-            verdict=domain.digest("verdict"),
-            code_version="0.1.0",
-            erasures=domain.manifest(sequence).erasures,
             created_at=datetime.now(UTC).isoformat(),
         )
         with TemporaryDirectory() as name:
