@@ -111,10 +111,13 @@ def page(caretaker: Caretaker) -> type[BaseHTTPRequestHandler]:
     """Return what answers ``/state`` and ``/ready``."""
 
     class Page(BaseHTTPRequestHandler):
+        """Answers with the caretaker's state."""
+
         server_version = "unlearn"
         sys_version = ""
 
-        def do_GET(self) -> None:  # the library's name for it
+        def do_GET(self) -> None:
+            """Answer a question."""
             state = caretaker.state()
             status = {
                 "/state": HTTPStatus.OK,
