@@ -33,6 +33,7 @@ NOT_OF_THE_FLOW = {
     "renew_pointer",
     "watch_deadlines",
     "decide_request",
+    "deliver_messages",
     "publish_checkpoint",
     "audit_ledger",
     "review_records",
