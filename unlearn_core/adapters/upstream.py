@@ -17,7 +17,6 @@ from unlearn_core.ports.upstream import Told
 
 CONTEXTS_AT_ONCE = 32
 WAITS_SECONDS = (0.2, 1.0)
-"""Waits before a further try, where the service is busy or away."""
 
 RETRY_SECONDS = 1
 _ID = "token_id:"
@@ -33,6 +32,7 @@ class UpstreamCompletions:
         key: API key, if one is needed.
         tokens: How many tokens are asked for at a position.
         timeout_seconds: Longest wait for an answer.
+        waits_seconds: Waits before a further try, where the service is busy or away.
     """
 
     def __init__(
@@ -43,12 +43,14 @@ class UpstreamCompletions:
         key: SecretStr | None,
         tokens: int,
         timeout_seconds: float,
+        waits_seconds: Sequence[float] = WAITS_SECONDS,
     ) -> None:
         headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
         self._client = httpx.Client(
             base_url=address, timeout=timeout_seconds, headers=headers
         )
         self._model = model
+        self._waits_seconds = waits_seconds
         self.tokens = tokens
 
     def tell(self, contexts: Sequence[Sequence[int]]) -> Told:
@@ -86,12 +88,14 @@ class UpstreamCompletions:
             mark = f"{body['model']} {body.get('system_fingerprint')}"
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise UpstreamMismatchError(problem="answer of another form") from None
+        if len(laws) != len(contexts):
+            raise UpstreamMismatchError(problem="answer of another length")
         return Told(laws=laws, mark=mark)
 
     def _asked(self, question: Mapping[str, object]) -> httpx.Response:
         """Ask, and ask again where that may help."""
         status = 0
-        for wait in (*WAITS_SECONDS, None):
+        for wait in (*self._waits_seconds, None):
             try:
                 answer = self._client.post("/v1/completions", json=question)
             except httpx.HTTPError:

@@ -30,7 +30,7 @@ class Upstream(Protocol):
         """Return what it says after each context.
 
         Args:
-            contexts: Token ids, none of them empty.
+            contexts: Token ids, at least of one context and none of them empty.
 
         Raises:
             UpstreamUnavailableError: It does not answer, or is busy.

@@ -7,7 +7,6 @@ from pydantic import SecretStr
 from support.completions import Service, completions
 from support.replicas import silent_address
 
-from unlearn_core.adapters import remote_base
 from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.errors import ModelUnavailableError
 
@@ -82,10 +81,7 @@ def test_a_service_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     source.close()
 
 
-def test_contexts_are_asked_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_base, "CONTEXTS_AT_ONCE", 2)
-    service = Service(by_length)
-    with client(service) as source:
-        told = source.likeliest([(4,), (5, 6), (7, 8, 9)])
-    assert [asked["prompt"] for asked in service.asked] == [[[4], [5, 6]], [[7, 8, 9]]]
-    assert [max(item) for item in told] == [1, 2, 3]
+def test_nothing_is_asked_about_nothing() -> None:
+    source = CompletionsService(silent_address(), model="base")
+    assert source.likeliest([]) == []
+    source.close()
