@@ -18,6 +18,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,7 +33,7 @@ from unlearn_core.domain.access import (
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import UnlearnError
 from unlearn_core.http_errors import ForbiddenError
-from unlearn_core.http_problems import refusal
+from unlearn_core.http_problems import MEDIA_TYPE, refusal
 from unlearn_core.http_rates import Rate
 from unlearn_core.intake.doors import Doors
 from unlearn_core.intake.rendering import lead_to, page
@@ -139,8 +140,7 @@ class Gate:
             return
 
         async def sending(message: Message) -> None:
-            is_answer = message["type"] == "http.response.start"
-            if rule.reads and is_answer and message["status"] < HTTPStatus.BAD_REQUEST:
+            if rule.reads and _shows_something(message):
                 await run_in_threadpool(
                     self._recorder.record, passed, rule.reads, _request_id(parameters)
                 )
@@ -199,6 +199,18 @@ class Gate:
         if "Retry-After" in answer.headers:
             shown.headers["Retry-After"] = answer.headers["Retry-After"]
         return shown
+
+
+def _shows_something(message: Message) -> bool:
+    """Tell whether an answer begins that neither leads elsewhere nor just refuses.
+
+    A form that cannot be carried out is answered with the page it stands on.
+    """
+    if message["type"] != "http.response.start":
+        return False
+    leads_elsewhere = message["status"] == HTTPStatus.SEE_OTHER
+    kind = Headers(raw=message["headers"]).get("content-type")
+    return not leads_elsewhere and kind != MEDIA_TYPE
 
 
 async def _own_form(request: Request, expected: str | None) -> dict[str, str]:

@@ -57,8 +57,8 @@ def _page(roles: frozenset[Role], *, reads: str | None = None) -> Rule:
     return Rule(door=Door.SESSION, roles=roles, reads=reads)
 
 
-def _form(*roles: Role) -> Rule:
-    return Rule(door=Door.SESSION, roles=frozenset(roles), takes_form=True)
+def _form(*roles: Role, reads: str | None = None) -> Rule:
+    return Rule(door=Door.SESSION, roles=frozenset(roles), reads=reads, takes_form=True)
 
 
 RULES: Mapping[str, Rule] = {
@@ -83,8 +83,8 @@ RULES: Mapping[str, Rule] = {
     "GET /console": _page(_OFFICE, reads="list"),
     "GET /console/live.js": _OPEN,
     f"GET {_PAGE}": _page(_OFFICE, reads="request"),
-    f"POST {_PAGE}/decide": _form(Role.APPROVER),
-    f"POST {_PAGE}/withdraw": _form(Role.OPERATOR, Role.APPROVER),
+    f"POST {_PAGE}/decide": _form(Role.APPROVER, reads="request"),
+    f"POST {_PAGE}/withdraw": _form(Role.OPERATOR, Role.APPROVER, reads="request"),
     f"GET {_PAGE}/report": _page(_OFFICE, reads="report"),
     f"GET {_PAGE}/certificate": _page(_OFFICE, reads="certificate"),
     f"GET {_PAGE}/letter": _page(_OFFICE, reads="letter"),

@@ -79,6 +79,21 @@ def test_a_hold_takes_one_officer_and_a_coded_reason(
     assert "(an objection is examined)" in page(olga, key)
 
 
+def test_who_sees_the_page_because_a_form_was_refused_is_recorded_too(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    seen = "personal_data_accessed"
+    mallory = sign_in(Role.APPROVER, "Mallory")
+    missing = f"/console/requests/{'0' * 8}-0000-0000-0000-000000000009/decide"
+    assert mallory.post(missing, verb="approve", confirmed="yes")[0] == 404
+    assert list(world.store.entries(event=seen)) == []
+    status, text = mallory.post(f"/console/requests/{key}/decide", verb="approve")
+    assert status == 403
+    assert "Waits for approval" in text
+    (entry,) = world.store.entries(event=seen)
+    assert (entry.payload["what"], entry.request_id) == ("request", key)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
