@@ -200,7 +200,8 @@ class IntakeSettings(BaseModel):
         default=False, description="Serve the form and status page for subjects."
     )
     public_url: str | None = Field(
-        default=None, description="Address at which subjects reach the pages."
+        default=None,
+        description="Address of intake as browsers see it, without a path.",
     )
     requests_per_minute: int = Field(
         default=0,
@@ -222,10 +223,6 @@ class ConsoleSettings(BaseModel):
 
     enabled: bool = Field(
         default=False, description="Serve the console; keys open it, or an issuer."
-    )
-    address: str = Field(
-        default="http://localhost:8820",
-        description="Address of intake as browsers see it, without a path.",
     )
     issuer: str | None = Field(
         default=None, description="OpenID provider that people sign in with."

@@ -1,8 +1,8 @@
 """Finds out who asks: keys of programs, sessions of people.
 
-- Without any key, neither in the settings nor in the table, and without an issuer of
-  logins, the API is open to whoever reaches it. The first key closes it for good, also
-  when that key is revoked.
+- Without any key, neither in the settings nor in the table, without an issuer of logins
+  and without the console, the API is open to whoever reaches it. The first key closes
+  it for good, also when that key is revoked.
 - Pages of the console are never open.
 """
 
@@ -49,6 +49,7 @@ class Doors:
         pseudonymiser: Makes pseudonyms of people for the records.
         api_key: The one key of the settings, if there is one.
         issuer: Whom people sign in with, if it is configured.
+        always_ask: Whether nobody comes in without a key, even before there is one.
     """
 
     access: ports.AccessStore
@@ -57,6 +58,7 @@ class Doors:
     pseudonymiser: Pseudonymiser
     api_key: SecretStr | None = None
     issuer: ports.LoginIssuer | None = None
+    always_ask: bool = False
     _is_closed: threading.Event = field(default_factory=threading.Event, init=False)
 
     def by_key(self, authorization: str) -> Caller:
@@ -150,7 +152,7 @@ class Doors:
         if self._is_closed.is_set():
             return False
         is_named = self.api_key is not None or self.issuer is not None
-        if is_named or self.access.all_keys():
+        if self.always_ask or is_named or self.access.all_keys():
             self._is_closed.set()
             return False
         return True

@@ -9,6 +9,7 @@ from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
+from unlearn_core.errors import SettingsError
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
 from unlearn_core.intake.doors import Doors
@@ -25,13 +26,14 @@ def build_service(settings: Settings) -> IntakeService:
     """Build the service; nothing is started yet.
 
     Raises:
-        UnlearnError: A key is missing or the database does not answer.
+        UnlearnError: A key or a setting is missing, or the database does not answer.
     """
     office = open_office(settings)
     desk = office.desk()
     holder = f"{socket.gethostname()}-{os.getpid()}"
     links = StatusLinks(desk.pseudonymiser)
-    public_url = settings.intake.public_url
+    # Without the pages, a link would lead nowhere.
+    public_url = settings.intake.public_url if settings.intake.pages else None
 
     def link(request_id: RequestId) -> str | None:
         return links.address(request_id, at=public_url) if public_url else None
@@ -75,15 +77,21 @@ def _console(office: Office, *, holder: str) -> ConsoleDesk:
 
 
 def _doors(office: Office) -> Doors:
-    """Return who may come in."""
-    settings = office.settings.console
+    """Return who may come in.
+
+    Raises:
+        SettingsError: There is an issuer, and no address that it could lead back to.
+    """
+    settings, public_url = office.settings.console, office.settings.intake.public_url
     issuer = None
     if settings.issuer is not None:
+        if public_url is None:
+            raise SettingsError(variable="UNLEARN_INTAKE__PUBLIC_URL")
         registration = Registration(
             issuer=settings.issuer,
             client_id=settings.client_id,
             client_secret=settings.client_secret,
-            redirect=settings.address.rstrip("/") + CALLBACK,
+            redirect=public_url.rstrip("/") + CALLBACK,
             name_claim=settings.name_claim,
             roles_claim=settings.roles_claim,
         )
@@ -95,4 +103,5 @@ def _doors(office: Office) -> Doors:
         pseudonymiser=office.keys.pseudonymiser(),
         api_key=office.settings.intake.api_key,
         issuer=issuer,
+        always_ask=settings.enabled,
     )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -34,6 +35,14 @@ def test_without_any_key_the_api_is_open_to_anybody_as_an_operator(
 ) -> None:
     caller = doors.by_key("")
     assert (caller.who, caller.roles) == (ANYBODY.who, frozenset({Role.OPERATOR}))
+
+
+def test_where_keys_are_always_asked_for_the_api_is_never_open(
+    world: IntakeWorld,
+) -> None:
+    doors = replace(world.doors(), always_ask=True)
+    with pytest.raises(ApiKeyError):
+        doors.by_key("")
 
 
 def test_the_first_key_closes_the_api_for_good(

@@ -7,10 +7,13 @@ from support.databases import open_sqlite
 
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.memory.contact import MemoryTrigger
-from unlearn_core.errors import KeyMissingError
+from unlearn_core.domain.access import Role
+from unlearn_core.errors import KeyMissingError, SettingsError
+from unlearn_core.http_errors import ApiKeyError
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.wiring import build_service
 from unlearn_core.settings import (
+    ConsoleSettings,
     IntakeSettings,
     KeySettings,
     ObjectSettings,
@@ -46,6 +49,24 @@ def test_a_service_from_settings_takes_a_request_in_and_seals_it(
     assert (page["stage"], page["messages"]) == ("received", [])
     files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not [data for data in files if b"Ada" in data or b"ada@" in data]
+
+
+def test_with_the_console_the_api_asks_for_a_key_even_before_there_is_one(
+    settings: Settings,
+) -> None:
+    settings.intake = IntakeSettings()
+    assert build_service(settings).doors.by_key("").roles == {Role.OPERATOR}
+    settings.console = ConsoleSettings(enabled=True)
+    with pytest.raises(ApiKeyError):
+        build_service(settings).doors.by_key("")
+
+
+def test_an_issuer_needs_an_address_to_lead_back_to(settings: Settings) -> None:
+    settings.console = ConsoleSettings(enabled=True, issuer="https://id.example")
+    with pytest.raises(SettingsError, match="UNLEARN_INTAKE__PUBLIC_URL"):
+        build_service(settings)
+    settings.intake = IntakeSettings(public_url="https://unlearn.example/")
+    assert build_service(settings).doors.issuer is not None
 
 
 @pytest.mark.parametrize("name", ["kek.key", "pseudonym.key"])
