@@ -56,7 +56,13 @@ class IntakeService:
 
 def create_app(service: IntakeService) -> FastAPI:
     """Build the application; it starts and stops the watchdog."""
-    app = FastAPI(title="unlearn intake", lifespan=_watched(service.watchdog))
+    # The framework's own pages run scripts from elsewhere; the console is next door.
+    app = FastAPI(
+        title="unlearn intake",
+        lifespan=_watched(service.watchdog),
+        docs_url=None,
+        redoc_url=None,
+    )
     app.add_middleware(Gate, routed=app, doors=service.doors, limits=service.limits)
     http_problems.install(app, names=FIELD_NAMES)
     if service.web is not None or service.console is not None:

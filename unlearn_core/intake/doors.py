@@ -82,15 +82,21 @@ class Doors:
             return INSTALLATION
         return self._known(text).caller
 
-    def by_session(self, token: str | None) -> Caller | None:
-        """Return who is signed in with a token; None if nobody is."""
+    def by_session(self, token: str | None, *, is_use: bool = True) -> Caller | None:
+        """Return who is signed in with a token; None if nobody is.
+
+        Args:
+            token: What the cookie holds.
+            is_use: Whether a person asks; what a page does by itself keeps no session
+                alive.
+        """
         if not token:
             return None
         now = self.clock.now()
         session = self.access.session(digest_of_secret(token))
         if session is None or session.is_over(now):
             return None
-        if now >= session.seen_at + TOUCH_TIME:
+        if is_use and now >= session.seen_at + TOUCH_TIME:
             self.access.touch_session(session.digest, at=now)
         return session.caller
 

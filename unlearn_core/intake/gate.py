@@ -41,11 +41,14 @@ from unlearn_core.intake.rules import RULES, Door, Rule
 
 COOKIE = "__Host-unlearn-session"
 LOGIN = "/console/login"
+FOLLOWS = "follow"
+"""Parameter of a page that is looked at again by itself, not by a person."""
+
 MAXIMUM_FIELDS = 50
 MAXIMUM_REMEMBERED = 10_000
 RECORDED_FOR = timedelta(hours=1)
 
-_OWN_SITES = frozenset({"same-origin", "none"})
+OWN_SITES = frozenset({"same-origin", "none"})
 
 
 class Limits(Protocol):
@@ -172,7 +175,10 @@ class Gate:
             caller = await run_in_threadpool(self._doors.by_key, shown)
             self._often.count(address if caller.who == ANYBODY.who else caller.who)
         if rule.door is Door.SESSION:
-            known = await run_in_threadpool(self._doors.by_session, token)
+            is_use = FOLLOWS not in request.query_params
+            known = await run_in_threadpool(
+                self._doors.by_session, token, is_use=is_use
+            )
             if known is None:
                 return lead_to(LOGIN)
             caller = known
@@ -225,7 +231,7 @@ async def _own_form(request: Request, expected: str | None) -> dict[str, str]:
     is_ours = origin == "null" or (
         urlsplit(origin).netloc == request.headers.get("host")
     )
-    if site not in _OWN_SITES or not is_ours:
+    if site not in OWN_SITES or not is_ours:
         raise ForbiddenError(problem="the form is not from here")
     try:
         body = (await request.body()).decode()

@@ -64,9 +64,6 @@ def _form(*roles: Role, reads: str | None = None) -> Rule:
 RULES: Mapping[str, Rule] = {
     "GET /health": _OPEN,
     "GET /openapi.json": _OPEN,
-    "GET /docs": _OPEN,
-    "GET /docs/oauth2-redirect": _OPEN,
-    "GET /redoc": _OPEN,
     "GET /style.css": _OPEN,
     f"POST {_API}": _key(Role.OPERATOR),
     f"GET {_API}": _key(*_OFFICE, reads="list"),

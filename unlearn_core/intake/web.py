@@ -22,6 +22,7 @@ from unlearn_core.domain.requests import (
 )
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
+from unlearn_core.intake.gate import OWN_SITES
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
@@ -63,7 +64,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     @app.post("/request", include_in_schema=False)
     async def send(request: Request) -> Response:
         """Take in a form; lead to its status page."""
-        if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+        if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
             return page("missing.html", HTTPStatus.FORBIDDEN)
         try:
             submission = _submission(await request.body())
@@ -95,9 +96,6 @@ def add_style(app: FastAPI) -> None:
         """Return the style sheet."""
         text = (PAGES / "style.css").read_text(encoding="utf-8")
         return Response(text, media_type="text/css", headers=dict(HEADERS))
-
-
-_OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def _submission(body: bytes) -> Submission:

@@ -120,8 +120,13 @@ def decide_request(
         desk.leases.release(lease)
 
 
-def withdraw_request(request_id: RequestId, *, desk: DecisionDesk) -> None:
+def withdraw_request(request_id: RequestId, *, who: str, desk: DecisionDesk) -> None:
     """Call a request off on behalf of the subject.
+
+    Args:
+        request_id: The request.
+        who: Pseudonym of whoever says that the subject wants it.
+        desk: What deciding needs.
 
     Raises:
         DecisionRefusedError: Records are being erased already.
@@ -134,7 +139,7 @@ def withdraw_request(request_id: RequestId, *, desk: DecisionDesk) -> None:
         desk.ledger.advance(
             request_id,
             Stage.WITHDRAWN,
-            {"on": desk.today().isoformat()},
+            {"who": who, "on": desk.today().isoformat()},
             lease=lease,
             outcome=Outcome.WITHDRAWN,
         )

@@ -70,9 +70,6 @@ def test_nothing_is_open_that_shows_a_request() -> None:
     assert {name for name, rule in RULES.items() if rule.door is Door.PUBLIC} == {
         "GET /health",
         "GET /openapi.json",
-        "GET /docs",
-        "GET /docs/oauth2-redirect",
-        "GET /redoc",
         "GET /style.css",
         "GET /request",
         "POST /request",
@@ -82,6 +79,13 @@ def test_nothing_is_open_that_shows_a_request() -> None:
         "GET /console/login/issuer",
         "GET /console/callback",
     }
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_no_page_runs_scripts_from_elsewhere_beside_the_console(
+    client: TestClient, path: str
+) -> None:
+    assert client.get(path).status_code == 404
 
 
 def test_every_rule_with_a_door_names_who_may() -> None:

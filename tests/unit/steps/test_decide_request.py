@@ -249,7 +249,9 @@ def test_the_subject_may_withdraw_until_records_are_erased(
     controller: Controller, stage: Stage
 ) -> None:
     request_id = bring_to(stage, controller)
-    withdraw_request(request_id, desk=desk_of(controller))
+    withdraw_request(request_id, who="key:1", desk=desk_of(controller))
+    (entry,) = controller.entries(request_id, "withdrawn")
+    assert entry.payload["who"] == "key:1"
     bench = controller.bench(request_id)
     assert was_called_off(request_id, bench=bench)
     for step in (purge_working_data, notify_data_subject):
@@ -263,7 +265,7 @@ def test_it_is_too_late_once_the_erasure_was_announced_even_if_not_recorded(
     request_id = bring_to(Stage.LOCATED, controller)
     controller.store.note(ERASURE_ANNOUNCED, {}, request_id=request_id)
     with pytest.raises(DecisionRefusedError, match="begun"):
-        withdraw_request(request_id, desk=desk_of(controller))
+        withdraw_request(request_id, who="key:1", desk=desk_of(controller))
     held = Decision(verb=Verb.HOLD, officer=ANNA, reason=HoldReason.LEGAL_CLAIMS)
     with pytest.raises(DecisionRefusedError, match="begun"):
         decide_request(request_id, held, desk=desk_of(controller))
@@ -304,11 +306,11 @@ def test_nothing_is_decided_while_a_worker_is_at_work(controller: Controller) ->
     request_id = controller.receive()
     controller.lease(request_id)
     with pytest.raises(LeaseBusyError):
-        withdraw_request(request_id, desk=desk_of(controller))
+        withdraw_request(request_id, who="key:1", desk=desk_of(controller))
 
 
 def test_an_unknown_request_takes_no_lease(controller: Controller) -> None:
     other = request_id_of(9)
     with pytest.raises(UnknownRequestError):
-        withdraw_request(other, desk=desk_of(controller))
+        withdraw_request(other, who="key:1", desk=desk_of(controller))
     assert controller.leases._latest.get(str(other)) is None

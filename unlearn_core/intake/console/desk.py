@@ -88,8 +88,7 @@ def show(
         navigation=[
             (word, path) for word, path in NAVIGATION if may(caller, f"GET {path}")
         ],
-        path=request.url.path,
         form_token=form_token(request.cookies.get(COOKIE, "")),
-        **values,
+        **{"path": request.url.path} | values,
     )
     return keep_choice(request, answer)

@@ -24,10 +24,12 @@ def add_keys(app: FastAPI, desk: ConsoleDesk) -> None:
         )
 
     @app.post(REVOKE, include_in_schema=False)
-    def revoke(key_id: str) -> Response:
+    def revoke(request: Request, key_id: str) -> Response:
         """End a key and its sessions."""
         if desk.access.key(key_id) is None:
             raise UnknownRequestError(missing="key")
-        desk.decisions.ledger.note(KEY_REVOKED, {"key": key_id})
+        desk.decisions.ledger.note(
+            KEY_REVOKED, {"key": key_id, "who": caller_of(request).who}
+        )
         desk.access.revoke_key(key_id, at=desk.decisions.clock.now())
         return lead_to("/console/keys")

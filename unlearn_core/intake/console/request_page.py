@@ -99,9 +99,10 @@ def add_request_page(app: FastAPI, desk: ConsoleDesk) -> None:
     @app.post(WITHDRAW, include_in_schema=False)
     def withdraw(request: Request, request_id: UUID) -> Response:
         """Call a request off on behalf of the subject."""
-        key = RequestId(request_id)
+        key, who = RequestId(request_id), caller_of(request).who
         try:
-            withdraw_request(key, desk=desk.decisions)
+            _check_confirmed(request)
+            withdraw_request(key, who=who, desk=desk.decisions)
         except UnlearnError as error:
             return _page(request, key, desk, error=error)
         return lead_to(f"{_place(key)}?said=done")
@@ -155,9 +156,13 @@ def _decision(request: Request) -> Decision:
         reason: Reason | None = kind(form.get("reason", "")) if kind else None  # type: ignore[assignment]  # the table holds these kinds only
     except ValueError:
         raise ForbiddenError(problem="no such decision") from None
-    if form.get("confirmed") != "yes":
-        raise ForbiddenError(problem="not confirmed")
+    _check_confirmed(request)
     return Decision(verb=verb, officer=caller_of(request).name, reason=reason)
+
+
+def _check_confirmed(request: Request) -> None:
+    if form_of(request).get("confirmed") != "yes":
+        raise ForbiddenError(problem="not confirmed")
 
 
 def _page(
@@ -167,7 +172,10 @@ def _page(
     *,
     error: UnlearnError | None = None,
 ) -> Response:
-    """Return the page, with what went wrong if something did."""
+    """Return the page, with what went wrong if something did.
+
+    A refused form is answered under its own address, where nothing can be looked up.
+    """
     row = read_row(desk.decisions.requests.get(key), desk)
     entries = tuple(desk.decisions.ledger.entries(key))
     caller, item = caller_of(request), row.request
@@ -180,6 +188,7 @@ def _page(
         request,
         "console_request.html",
         status_of(error) if error else HTTPStatus.OK,
+        path=_place(key),
         row=row,
         is_extended=docket.is_extended,
         timeline=timeline(entries, desk),

@@ -19,7 +19,9 @@ def test_an_administrator_ends_a_key_and_its_sessions(
     assert path not in shown
     assert "revoked" in shown
     (entry,) = world.store.entries(event="access_key_revoked")
-    assert entry.payload == {"key": read_key_id(key)}
+    who = world.doors().by_session(admin.token)
+    assert who is not None
+    assert entry.payload == {"key": read_key_id(key), "who": who.who}
     assert admin.post("/console/keys/unknown/revoke")[0] == 404
 
 

@@ -1,4 +1,5 @@
 import re
+from datetime import timedelta
 
 import pytest
 from support.browser import Browser, SignIn
@@ -141,6 +142,8 @@ def test_a_request_is_withdrawn_until_records_are_erased(
     assert "/withdraw" not in page(operator, key)
     other = world.receive("Bruno Bernstein")
     path = f"/console/requests/{other}/withdraw"
+    assert operator.post(path)[0] == 403
+    assert world.store.get(other).stage is Stage.RECEIVED
     assert operator.post(path, confirmed="yes") == (
         303,
         f"/console/requests/{other}?said=done",
@@ -156,6 +159,28 @@ def test_work_in_progress_is_followed_and_what_waits_is_not(
     working = page(auditor, world.receive("Bruno Bernstein"))
     assert '<script src="/console/live.js" defer></script>' in working
     assert '<noscript><meta http-equiv="refresh"' in working
+
+
+def test_a_page_that_follows_by_itself_keeps_no_session_alive(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    path = f"/console/requests/{world.receive()}"
+    auditor = sign_in(Role.AUDITOR)
+    place = f"{path}?follow"
+    assert f"url={place}" in auditor.get(path)
+    world.clock.move(timedelta(minutes=29))
+    assert auditor.answer(place).status_code == 200
+    world.clock.move(timedelta(minutes=1))
+    assert auditor.answer(place).headers["Location"] == "/console/login"
+
+
+def test_a_refused_form_leads_back_to_what_can_be_looked_up(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    path = f"/console/requests/{world.receive()}"
+    _, text = sign_in(Role.OPERATOR).post(f"{path}/withdraw")
+    assert f'data-live="{path}"' in text
+    assert f'href="{path}?language=de"' in text
 
 
 def test_an_unknown_request_is_not_found(sign_in: SignIn) -> None:
