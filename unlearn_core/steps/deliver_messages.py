@@ -2,7 +2,8 @@
 
 Several services may do it; a lease makes one of them the postman at a time. A try that
 failed is repeated later, a refused message is not; both are visible in the outbox, and
-the message stands on the status page anyway.
+the message stands on the status page anyway. Whatever goes wrong with one message, the
+others are tried.
 """
 
 import hashlib
@@ -13,22 +14,21 @@ from datetime import timedelta
 
 from unlearn_core import ports
 from unlearn_core.domain.dispatches import (
-    CarrierUnavailableError,
     Dispatch,
     DispatchState,
     MessageRefusedError,
 )
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import Outcome, RequestId
-from unlearn_core.errors import LeaseBusyError
+from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 
 RESOURCE = "post"
 LEASE_TIME = timedelta(minutes=5)
-ROUND = 50
-"""Most messages of one round, so that it ends while its lease holds."""
+ROUND = 10
+"""Most messages of one round; a server that does not answer holds up the watchdog."""
 
 ENDED = {
     DispatchState.SENT: "message_sent",
@@ -66,17 +66,23 @@ def deliver_messages(room: PostRoom) -> tuple[Dispatch, ...]:
     Returns:
         How the tries ended; nothing if somebody else is at it.
     """
-    due = [dispatch for dispatch in room.outbox.dispatches() if _is_due(dispatch, room)]
-    if not due:
+    if not _due(room):
         return ()
     try:
         lease = room.leases.acquire(RESOURCE, holder=room.holder, ttl=LEASE_TIME)
     except LeaseBusyError:
         return ()
     try:
-        return tuple(_deliver(dispatch, room, lease) for dispatch in due[:ROUND])
+        # Asked again: until the lease was ours, somebody else may have sent them.
+        return tuple(_deliver(dispatch, room, lease) for dispatch in _due(room)[:ROUND])
     finally:
         room.leases.release(lease)
+
+
+def _due(room: PostRoom) -> list[Dispatch]:
+    return [
+        dispatch for dispatch in room.outbox.dispatches() if _is_due(dispatch, room)
+    ]
 
 
 def _is_due(dispatch: Dispatch, room: PostRoom) -> bool:
@@ -90,7 +96,7 @@ def _is_due(dispatch: Dispatch, room: PostRoom) -> bool:
 
 
 def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
-    room.leases.check(lease)
+    room.leases.renew(lease, ttl=LEASE_TIME)
     tried = _try(dispatch, room)
     if tried.state is not DispatchState.WAITING:
         # First the address, then the outbox: a crash in between leaves no address.
@@ -122,6 +128,18 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
     )
     if carrier is None:
         return dispatch.abandoned(CARRIER_GONE)
+    try:
+        return _hand_over(dispatch, carrier, room)
+    except MessageRefusedError as error:
+        return dispatch.bounced(str(error.facts.get("reason", error.code)))
+    except UnlearnError as error:
+        reason = str(error.facts.get("reason", error.code))
+    except Exception as error:  # noqa: BLE001 - one message must not stop the others
+        reason = type(error).__name__
+    return dispatch.delayed(reason, now=room.clock.now())
+
+
+def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
     address = None
     if carrier.route.needs_address:
         address = _address(dispatch.request_id, room.custody)
@@ -133,13 +151,7 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
         at=dispatch.queued_at,
         reference=_reference(dispatch),
     )
-    try:
-        carrier.carry(message, to=address)
-    except MessageRefusedError as error:
-        return dispatch.bounced(str(error.facts.get("reason", error.code)))
-    except CarrierUnavailableError as error:
-        reason = str(error.facts.get("reason", error.code))
-        return dispatch.delayed(reason, now=room.clock.now())
+    carrier.carry(message, to=address)
     return dispatch.sent()
 
 

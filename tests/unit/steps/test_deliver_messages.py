@@ -1,4 +1,5 @@
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +21,12 @@ from unlearn_core.domain.dispatches import (
     MessageRefusedError,
     Route,
 )
+from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import Stage
 from unlearn_core.ports import Message
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
-from unlearn_core.steps.deliver_messages import PostRoom, deliver_messages
+from unlearn_core.steps.deliver_messages import RESOURCE, PostRoom, deliver_messages
 
 CONTACT = Personal("ada@post.example")
 MAIL = Route(channel="email", needs_address=True)
@@ -220,3 +222,48 @@ def test_two_services_do_not_send_twice(post: Post) -> None:
     assert deliver_messages(post.room()) == ()
     post.leases.release(lease)
     assert len(deliver_messages(post.room())) == 2
+
+
+def test_what_another_service_sent_just_before_is_not_sent_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genuine = post.leases.acquire
+
+    def acquire(resource: str, *, holder: str, ttl: timedelta) -> Lease:
+        monkeypatch.undo()  # the other one is quicker
+        deliver_messages(replace(post.room(), holder="intake-2"))
+        return genuine(resource, holder=holder, ttl=ttl)
+
+    post.notify("acknowledged")
+    monkeypatch.setattr(post.leases, "acquire", acquire)
+    assert deliver_messages(post.room()) == ()
+    assert len(post.mail.carried) == 1
+
+
+def test_a_message_that_cannot_be_sent_at_all_does_not_stop_the_others(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    post.mail.answers = [RuntimeError(CONTACT.reveal())]
+    post.notify("acknowledged")
+    (stuck, sent) = deliver_messages(post.room())
+    assert (stuck.state, stuck.reason) == (DispatchState.WAITING, "RuntimeError")
+    assert sent.state is DispatchState.SENT
+    assert CONTACT.reveal() not in caplog.text
+
+
+def test_the_lease_lasts_as_long_as_the_round(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+
+    def slow(_message: Message, *, to: Personal[str] | None) -> None:
+        del to
+        post.clock.move(timedelta(minutes=4))
+        held.append(not post.leases.is_free(RESOURCE))
+
+    monkeypatch.setattr(post.mail, "carry", slow)
+    for template in ("acknowledged", "extended", "on_hold"):
+        post.notify(template)
+    assert len(deliver_messages(post.room())) == 6
+    assert held == [True] * 3
