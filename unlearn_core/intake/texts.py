@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import MAXIMUM_IDENTIFIER_CHARACTERS, IdentifierKind
@@ -95,6 +96,14 @@ EXPLANATIONS: Mapping[str, str] = {
         "the model no longer states them."
     ),
 }
+
+EXTENSIONS: Mapping[str, str] = {
+    ExtensionReason.COMPLEXITY: "We need more time because your request is complex.",
+    ExtensionReason.NUMBER_OF_REQUESTS: (
+        "We need more time because of the number of requests."
+    ),
+}
+"""Why it takes longer, as Art. 12(3) GDPR wants the subject to be told."""
 
 CERTIFICATES: Mapping[str, str] = {
     Reason.AS_VERIFIED: "Valid until {until}, if our service stays as it was checked.",

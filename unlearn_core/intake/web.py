@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
-from unlearn_core.domain.docket import read_docket
+from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
 from unlearn_core.domain.requests import (
     Channel,
     ErasureRequest,
@@ -29,6 +29,7 @@ from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
     CERTIFICATES,
     EXPLANATIONS,
+    EXTENSIONS,
     FIELDS,
     HEADLINES,
     PROBLEMS,
@@ -138,6 +139,7 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
     word: Outcome | RequestStatus | Stage = request.outcome or request.status
     if request.stage is Stage.ON_HOLD:
         word = Stage.ON_HOLD
+    extended = [entry for entry in entries if entry.event == DEADLINE_EXTENDED]
     declined = [entry for entry in entries if entry.event == Stage.DECLINED]
     paragraphs: tuple[str, ...] = ()
     if declined:
@@ -151,7 +153,9 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
         "explanation": EXPLANATIONS[word],
         "received_on": request.deadline.received_on.isoformat(),
         "due_on": docket.due_on.isoformat(),
-        "is_extended": docket.is_extended,
+        "extension": (
+            EXTENSIONS[str(extended[-1].payload["reason"])] if extended else None
+        ),
         "reference": str(request.request_id),
         "certificate": _certificate(request, web),
         "heading": "Why, and what you can do" if declined else "What you can do",

@@ -10,9 +10,11 @@ from support.domain import request_id
 from support.intake import IntakeWorld
 from support.renewals import note_certificate
 
+from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.requests import Channel, Outcome, Stage
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.texts import EXTENSIONS
 from unlearn_core.intake.web import WebDesk
 from unlearn_core.steps import scopes
 
@@ -173,6 +175,19 @@ def test_the_status_page_tells_how_it_stands(
             request.request_id, stage, payload, lease=lease, outcome=outcome
         )
     assert headline in client.get(location).text
+
+
+@pytest.mark.parametrize("reason", list(ExtensionReason))
+def test_the_status_page_tells_why_it_takes_longer(
+    world: IntakeWorld, client: TestClient, reason: ExtensionReason
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    assert "more time" not in client.get(location).text
+    world.store.note(
+        "deadline_extended", {"reason": reason.value}, request_id=request.request_id
+    )
+    assert EXTENSIONS[reason] in client.get(location).text
 
 
 def test_the_status_page_tells_how_the_certificate_stands(
