@@ -94,7 +94,7 @@ class Doors:
             return None
         now = self.clock.now()
         session = self.access.session(digest_of_secret(token))
-        if session is None or session.is_over(now):
+        if session is None or session.is_over(now) or self._lost_its_key(session):
             return None
         if is_use and now >= session.seen_at + TOUCH_TIME:
             self.access.touch_session(session.digest, at=now)
@@ -153,6 +153,13 @@ class Doors:
         if key is None or not key.opens(text):
             raise ApiKeyError
         return key
+
+    def _lost_its_key(self, session: Session) -> bool:
+        """Tell whether a session outlives its key, as one begun at that moment may."""
+        if session.key_id is None:
+            return False
+        key = self.access.key(session.key_id)
+        return key is None or key.revoked_at is not None
 
     def _is_open(self) -> bool:
         if self._is_closed.is_set():

@@ -5,7 +5,7 @@ import pytest
 from support.access import give_key
 from support.intake import IntakeWorld
 
-from unlearn_core.domain.access import ANYBODY, Role, read_key_id
+from unlearn_core.domain.access import ANYBODY, Role, digest_of_secret, read_key_id
 from unlearn_core.http_errors import ApiKeyError, LoginRefusedError
 from unlearn_core.intake.doors import Doors
 from unlearn_core.ports import Identity
@@ -106,6 +106,18 @@ def test_a_session_ends_with_its_key_its_time_or_a_sign_out(
     assert doors.by_session(by_key) is not None  # used in between
     revoke(world, key)
     assert doors.by_session(by_key) is None
+
+
+def test_a_session_that_began_while_its_key_was_revoked_opens_nothing(
+    world: IntakeWorld, doors: Doors
+) -> None:
+    key = give_key(world.access, Role.APPROVER)
+    token = doors.sign_in_with_key(key)
+    begun = world.access.session(digest_of_secret(token))
+    assert begun is not None
+    revoke(world, key)
+    world.access.start_session(begun)
+    assert doors.by_session(token) is None
 
 
 def test_a_used_session_ends_after_half_a_day_all_the_same(
