@@ -6,7 +6,7 @@ substantively answered. The median is taken here, over answered requests.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
@@ -31,7 +31,6 @@ class Figures:
         withdrawn: How many were called off.
         median_days: Median of days from receipt to answer; None without an answer.
         on_time: How many answers came by the day that counted.
-        outcomes: How often each outcome came.
     """
 
     received: int
@@ -43,7 +42,6 @@ class Figures:
     withdrawn: int
     median_days: float | None
     on_time: int
-    outcomes: Mapping[Outcome, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +65,11 @@ def count(requests: Iterable[Answered]) -> Figures:
     outcomes = Counter(
         item.request.outcome for item in closed if item.request.outcome is not None
     )
-    days = [_days(item) for item in closed]
+    days = [
+        (item.answered_on - item.request.deadline.received_on).days
+        for item in requests
+        if item.answered_on is not None
+    ]
     return Figures(
         received=len(requests),
         open=len(requests) - len(closed),
@@ -81,11 +83,4 @@ def count(requests: Iterable[Answered]) -> Figures:
             item.answered_on is not None and item.answered_on <= item.due_on
             for item in closed
         ),
-        outcomes=dict(outcomes),
     )
-
-
-def _days(item: Answered) -> int:
-    if item.answered_on is None:
-        return 0
-    return (item.answered_on - item.request.deadline.received_on).days
