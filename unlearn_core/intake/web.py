@@ -99,6 +99,12 @@ def add_style(app: FastAPI) -> None:
         return Response(text, media_type="text/css", headers=dict(HEADERS))
 
 
+_LESS_THAN_ASKED = frozenset(
+    {Outcome.PARTIAL, Outcome.EXEMPT, Outcome.REFUSED, Outcome.FAILED}
+)
+"""Outcomes about which the subject may complain (Art. 12(4) GDPR)."""
+
+
 def _submission(body: bytes) -> Submission:
     """Read the form; an error names a field and never what was in it."""
     try:
@@ -145,7 +151,7 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
     if declined:
         reason = RefusalReason(str(declined[-1].payload["reason"]))
         paragraphs = refusal_text(reason, authority=web.authority)
-    elif request.outcome in (Outcome.REFUSED, Outcome.FAILED):
+    elif request.outcome in _LESS_THAN_ASKED:
         paragraphs = remedies(web.authority)
     return {
         "status": request.status.value,

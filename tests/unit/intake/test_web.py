@@ -177,6 +177,18 @@ def test_the_status_page_tells_how_it_stands(
     assert headline in client.get(location).text
 
 
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_who_got_less_than_asked_for_reads_how_to_complain(
+    world: IntakeWorld, client: TestClient, outcome: Outcome
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    world.move(request.request_id, Stage.ACKNOWLEDGED)
+    world.move(request.request_id, Stage.REFUSED, {"reason": "expired"}, outcome)
+    is_told = "the Authority of Ulm" in client.get(location).text
+    assert is_told == (outcome in {"partial", "exempt", "refused", "failed"})
+
+
 @pytest.mark.parametrize("reason", list(ExtensionReason))
 def test_the_status_page_tells_why_it_takes_longer(
     world: IntakeWorld, client: TestClient, reason: ExtensionReason
