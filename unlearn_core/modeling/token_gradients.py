@@ -6,8 +6,8 @@ A token is a row of each model's embedding matrix, picked by a one-hot vector; t
 gradient with respect to that vector tells, to first order, what every other token in
 its place would do. It is taken through the whole law, so through base and pair at once.
 
-Source: Ebrahimi et al. 2018, arXiv:1712.06751, equation 10 (HotFlip); as a step of a
-search for suffixes, Zou et al. 2023, arXiv:2307.15043, section 2.2.
+Source: Ebrahimi et al. 2018, arXiv:1712.06751 (HotFlip); as a step of a search for
+suffixes, Zou et al. 2023, arXiv:2307.15043, section 2.2.
 """
 
 import torch
@@ -19,9 +19,16 @@ from unlearn_core.modeling.tokens import Batch, answer_positions
 
 
 def open_parts(law: NextTokenLaw) -> tuple[PlainLaw, ...]:
-    """Return the models behind a law; none if one of them cannot be looked into."""
+    """Return the models behind a law; none if one of them cannot be looked into.
+
+    A model whose embeddings are laid out elsewhere cannot.
+    """
     parts = parts_of(law)
-    plain = tuple(part for part in parts if isinstance(part, PlainLaw))
+    plain = tuple(
+        part
+        for part in parts
+        if isinstance(part, PlainLaw) and not _embeddings(part).is_meta
+    )
     return plain if len(plain) == len(parts) else ()
 
 
@@ -52,12 +59,21 @@ def token_gradients(law: NextTokenLaw, batch: Batch) -> Tensor:
             for part, input_BTD in zip(parts, inputs, strict=True)
         ]
         served_BTV = law.compose(said) if isinstance(law, ComposedLaw) else said[0]
-        _loss(served_BTV, batch).backward()  # type: ignore[no-untyped-call]  # untyped upstream
+        # Not `backward`, which would leave gradients at the models' own weights.
+        gradients = torch.autograd.grad(
+            _loss(served_BTV, batch), inputs, materialize_grads=True
+        )
     found = [
-        _on_tokens(part, input_BTD).to(law.device)
-        for part, input_BTD in zip(parts, inputs, strict=True)
+        (gradient_BTD @ _embeddings(part).mT).float().to(law.device)
+        for part, gradient_BTD in zip(parts, gradients, strict=True)
     ]
     return torch.stack(found).sum(dim=0)
+
+
+def _embeddings(part: PlainLaw) -> Tensor:
+    """Return the matrix whose rows are the tokens, ``[V, D]``."""
+    (weight_VD,) = part.model.get_input_embeddings().parameters()
+    return weight_VD.detach()
 
 
 def _embedded(part: PlainLaw, batch: Batch) -> Tensor:
@@ -85,12 +101,3 @@ def _loss(served_BTV: Tensor, batch: Batch) -> Tensor:
     own_N = laws_NV.gather(-1, labels_N[:, None])[:, 0]
     lengths_B = torch.bincount(rows_N, minlength=len(served_BTV))
     return -(own_N / lengths_B[rows_N]).sum()
-
-
-def _on_tokens(part: PlainLaw, input_BTD: Tensor) -> Tensor:
-    """Carry the gradient over from embeddings to the tokens that pick them."""
-    (weight_VD,) = part.model.get_input_embeddings().parameters()
-    gradient_BTD = input_BTD.grad
-    if gradient_BTD is None:
-        return input_BTD.new_zeros((*input_BTD.shape[:2], len(weight_VD))).float()
-    return (gradient_BTD @ weight_VD.mT).float()

@@ -56,6 +56,24 @@ def test_a_small_step_along_an_embedding_changes_the_loss_as_told(
     assert float(ahead[1]) == pytest.approx(float(back[1]))
 
 
+def test_no_gradient_is_left_at_the_weights() -> None:
+    model = llama(0, CONFIG).requires_grad_()
+    assert token_gradients(PlainLaw(model), ROWS).any()
+    assert all(weight.grad is None for weight in model.parameters())
+
+
+def test_a_model_that_has_no_part_in_a_law_has_none_in_its_gradient() -> None:
+    own = PlainLaw(BASE)
+    law = MixedLaw((own, 1.0), (PlainLaw(UNLEARNED), 0.0))
+    torch.testing.assert_close(token_gradients(law, ROWS), token_gradients(own, ROWS))
+
+
+def test_a_model_whose_embeddings_are_laid_out_elsewhere_is_closed() -> None:
+    away = llama(0, CONFIG)
+    away.get_input_embeddings().to("meta")
+    assert open_parts(PlainLaw(away)) == ()
+
+
 def test_what_comes_after_the_answer_has_no_part_in_it() -> None:
     gradients_BTV = token_gradients(SERVED, ROWS)
     assert not gradients_BTV[0, 4].any()
