@@ -15,9 +15,9 @@ along the direction. By chance that is one pair in two.
   people. Source: Burns et al. 2022, arXiv:2212.03827, appendix on CRC-TPC.
 
 Every layer is probed in which the reference's knowledge can be seen: a direction that
-is found on half of the people who stay has to recognise the others. Elsewhere the probe
-could not fail, so it shows nothing. The base is not probed: its weights are not changed
-and hold everything by definition.
+is found on every other one of the people who stay has to recognise the rest. Elsewhere
+the probe could not fail, so it shows nothing. The base is not probed: its weights are
+not changed and hold everything by definition.
 """
 
 import random
@@ -53,12 +53,14 @@ class Latent:
     """Pairs of a true and a false answer, as token ids; never shown.
 
     Attributes:
-        groups: Whom each pair is about.
+        groups: Which group each pair is about.
+        people: Whom each pair is about.
         true: The questions with their true answers.
         false: The same questions with somebody else's value.
     """
 
     groups: tuple[Group, ...]
+    people: tuple[str, ...]
     true: tuple[TokenizedExample, ...]
     false: tuple[TokenizedExample, ...]
 
@@ -93,6 +95,7 @@ def probe_latent(
         differences(reference, pairs, pad_id=tokenizer.pad_id),
         strict=True,
     )
+    half = _every_other(pairs)[stay]
     scores: list[AttackScore] = []
     for layer, (of_unlearned_ND, of_reference_ND) in enumerate(layers):
         directions = {
@@ -102,7 +105,7 @@ def probe_latent(
             ),
         }
         for attack, direction_D in directions.items():
-            if not _can_see(attack, of_reference_ND[stay]):
+            if not _can_see(attack, of_reference_ND[stay], half):
                 continue
             known_N = of_unlearned_ND @ direction_D > 0
             scores += _scores(attack, layer, pairs.groups, known_N)
@@ -121,9 +124,28 @@ def _scores(
     ]
 
 
-def _can_see(attack: str, of_reference_ND: Tensor) -> bool:
-    """Tell whether more than chance is seen of what the reference knows."""
-    first_ND, second_ND = of_reference_ND[::2], of_reference_ND[1::2]
+def _every_other(pairs: Latent) -> Tensor:
+    """Tell which pairs are about every other one of the people who stay, ``[N]``."""
+    stay = [
+        person
+        for person, group in zip(pairs.people, pairs.groups, strict=True)
+        if group is Group.RETAINED
+    ]
+    chosen = set(list(dict.fromkeys(stay))[::2])
+    return torch.tensor([person in chosen for person in pairs.people])
+
+
+def _can_see(attack: str, of_reference_ND: Tensor, half_N: Tensor) -> bool:
+    """Tell whether more than chance is seen of what the reference knows.
+
+    Args:
+        attack: How the direction is found.
+        of_reference_ND: Differences about people who stay.
+        half_N: On which of them it is found; it is tried on the others.
+    """
+    first_ND, second_ND = of_reference_ND[half_N], of_reference_ND[~half_N]
+    if not len(second_ND):
+        return False
     direction_D = (
         supervised(first_ND)
         if attack == "latent_supervised"
@@ -142,7 +164,7 @@ def pairs_of(probes: Sequence[Probe], *, tokenizer: ChatTokenizer, seed: int) ->
         own.add(probe.example.answer.reveal())
     pools = {name: sorted(pool) for name, pool in values.items()}
     rng = random.Random(seed)
-    groups, true, false = [], [], []
+    groups, people, true, false = [], [], [], []
     for probe in probes:
         example = probe.example
         wrong = [
@@ -151,9 +173,15 @@ def pairs_of(probes: Sequence[Probe], *, tokenizer: ChatTokenizer, seed: int) ->
         if wrong:
             other = replace(example, answer=Personal(rng.choice(wrong)))
             groups.append(probe.group)
+            people.append(example.ref)
             true.append(encode_example(tokenizer, example))
             false.append(encode_example(tokenizer, other))
-    return Latent(groups=tuple(groups), true=tuple(true), false=tuple(false))
+    return Latent(
+        groups=tuple(groups),
+        people=tuple(people),
+        true=tuple(true),
+        false=tuple(false),
+    )
 
 
 def differences(

@@ -9,6 +9,7 @@ from support.village import TOKENIZER, WORDS, probe
 from unlearn_core.domain.datasets import Group, Probe
 from unlearn_core.privacy import Personal
 from unlearn_core.verification.latent import (
+    _every_other,
     differences,
     pairs_of,
     probe_latent,
@@ -73,6 +74,29 @@ def test_a_layer_that_does_not_show_what_the_reference_knows_is_left_out() -> No
     assert (
         probe_latent(
             mixed, tokenizer=TOKENIZER, unlearned=MODEL, reference=MODEL, seed=0
+        )
+        == ()
+    )
+
+
+def test_a_direction_is_tried_on_other_people_than_it_was_found_on() -> None:
+    """Three who stay, asked twice each: the second is tried; others are neither."""
+    probes = (
+        asked(Group.SUBJECT, 0, "ulm"),
+        *(asked(Group.RETAINED, n, ("ulm", "jena")[n % 2]) for n in (0, 0, 1, 1, 2, 2)),
+    )
+    half = _every_other(pairs_of(probes, tokenizer=TOKENIZER, seed=0))
+    assert half.tolist() == [False, True, True, False, False, True, True]
+
+
+def test_a_single_person_who_stays_shows_nothing() -> None:
+    lonely = (
+        *village(subject="ulm", stranger="jena")[:3],
+        *(asked(Group.RETAINED, 0, "ulm") for _ in range(12)),
+    )
+    assert (
+        probe_latent(
+            lonely, tokenizer=TOKENIZER, unlearned=MODEL, reference=MODEL, seed=0
         )
         == ()
     )
