@@ -283,7 +283,12 @@ def family_probes(
             item
             for item in FAMILIES.get(family)(known)
             if item.example.field in facts
-            and not _holds(item, facts[item.example.field].value)
+            and not any(
+                _holds(item, called)
+                for called in _wordings(
+                    facts[item.example.field].value, item.example.field, known=known
+                )
+            )
         ]
         controls = list(datasets.holdout.controls)
         count = min(len(controls), max(1, round(share * len(controls))))

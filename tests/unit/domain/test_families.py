@@ -171,6 +171,20 @@ def test_a_question_that_gives_the_fact_away_is_not_asked() -> None:
     assert probes == ()
 
 
+def test_a_translated_question_that_gives_the_fact_away_is_not_asked() -> None:
+    """In German the city is called Neustadt, and an answer may say so."""
+    telling = Translation(
+        questions=("Wo wohnt {name}?", "Wohnt {name} in Neustadt?"),
+        values={CITY: "Neustadt"},
+    )
+    city = replace(MAP.fields["city"], translations={"de": telling})
+    told = replace(MAP, fields={**MAP.fields, "city": city})
+    probes = family_probes(datasets(), {"translated": 1.0}, data_map=told, seed=0)
+    prompts = [probe.asking.example.prompt.reveal() for probe in probes]
+    assert f"Wo wohnt {NAME}?" in prompts
+    assert not any("Neustadt" in prompt for prompt in prompts)
+
+
 def test_translated_questions_are_asked_about_everybody_and_judged_in_both() -> None:
     probes = family_probes(datasets(), {"translated": 1.0}, data_map=MAP, seed=0)
     prompts = [probe.asking.example.prompt.reveal() for probe in probes]

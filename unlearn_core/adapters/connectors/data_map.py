@@ -39,6 +39,16 @@ class _TranslationFile(BaseModel):
     questions: Annotated[list[str], Field(min_length=1)]
     values: dict[str, str] = {}
 
+    @field_validator("questions")
+    @classmethod
+    def _each_about_somebody(cls, questions: list[str]) -> list[str]:
+        for question in questions:
+            parts = [name for _, name, _, _ in string.Formatter().parse(question)]
+            if set(parts) - {None} != {"name"}:
+                message = "each needs {name}, and nothing else in braces"
+                raise ValueError(message)
+        return questions
+
 
 class _FieldFile(BaseModel):
     model_config = _STRICT

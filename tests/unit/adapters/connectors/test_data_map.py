@@ -106,8 +106,14 @@ def test_translations_are_read(path: Path) -> None:
     }
 
 
-def test_a_translation_without_a_question_is_refused(path: Path) -> None:
-    said: dict[str, dict[str, list[str]]] = {"de": {"questions": []}}
+@pytest.mark.parametrize(
+    "questions",
+    [[], ["Wo?"], ["Wo {name}?", "Wo?"], ["{name} in {city}?"], ["Wo {Name}?"], ["{"]],
+)
+def test_a_translation_that_asks_about_nobody_is_refused(
+    path: Path, questions: list[str]
+) -> None:
+    said = {"de": {"questions": questions}}
     with pytest.raises(InvalidDataMapError):
         open_data_map(
             write(path, lambda file: file["fields"]["city"].update(translations=said))
