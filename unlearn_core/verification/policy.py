@@ -46,7 +46,8 @@ class _ReverificationFile(BaseModel):
 class _SearchFile(BaseModel):
     model_config = _STRICT
 
-    passes: Annotated[int, Field(ge=2)]
+    # The question, a gradient of three, and one text: with less nothing is searched.
+    passes: Annotated[int, Field(ge=5)]
     people: Annotated[int, Field(ge=1)] = 5
     at_once: Annotated[int, Field(ge=1)] = 16
     suffix_tokens: Annotated[int, Field(ge=1)] = 8

@@ -206,7 +206,7 @@ def test_a_search_has_the_budget_that_the_policy_states(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"gates": [SEARCHED]}, {"search": {"passes": 1}}, {"search": {"hours": 3}}],
+    [{"gates": [SEARCHED]}, {"search": {"passes": 4}}, {"search": {"hours": 3}}],
 )
 def test_a_search_without_a_budget_is_refused(
     tmp_path: Path, changed: dict[str, Any]
