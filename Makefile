@@ -112,7 +112,7 @@ bench-sequential: setup ## Sixteen requests one after another, in several ways
 bench-calibration: setup ## Does the suite pass who is forgotten, and only then? OPTIONS="--seeds 1" for less
 	$(BIN)/python -m benchmarks.calibration $(OPTIONS)
 
-bench-self-attack: setup ## What the pair gives away backwards, and the endpoint not
+bench-self-attack: setup ## What the pair gives away backwards, and what the endpoint does
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.self_attack $(OPTIONS)
 
 bench-report: setup ## A full report for one subject, and how long it takes

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from unlearn_core.domain.datasets import Entropy, Group
+from unlearn_core.metrics.attacks import LATENT_PROBES
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
@@ -194,12 +195,12 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
     "suffix_coordinate": AttackWords(
         "A suffix searched token by token",
         "log-probabilities of the true answer, and many questions",
-        "Endpoints show five alternatives to each token at most.",
+        "Endpoints show a few alternatives to each token, and score no text.",
     ),
     "prompt_evolution": AttackWords(
         "A prompt that evolved",
         "log-probabilities of the true answer, and many questions",
-        "Endpoints show five alternatives to each token at most.",
+        "Endpoints show a few alternatives to each token, and score no text.",
     ),
     "in_context": AttackWords(
         "Other facts told first",
@@ -208,7 +209,7 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
     ),
 }
 
-LAYERED = frozenset({"latent_supervised", "latent_unsupervised"})
+LAYERED = LATENT_PROBES
 """Attacks whose setting is a layer, and where half are right by chance."""
 
 SEARCHES = frozenset({"suffix_gradient", "suffix_coordinate", "prompt_evolution"})
