@@ -47,7 +47,6 @@ class Spelling(StrEnum):
     INITIALS = "initials"
     TURNED = "turned"
     WORD = "word"
-    QUOTED = "quoted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -55,18 +54,17 @@ class Hit:
     """Why a record matched; nothing in it is personal.
 
     Attributes:
-        kind: Kind of the identifier; None for words of a record that was found.
+        kind: Kind of the identifier.
         spelling: How it is written there.
         place: Name of the column, or ``text``.
     """
 
-    kind: IdentifierKind | None
+    kind: IdentifierKind
     spelling: Spelling
     place: str
 
     def __str__(self) -> str:
-        kind = self.kind.value if self.kind else "record"
-        return f"{kind} {self.spelling.value} in {self.place}"
+        return f"{self.kind.value} {self.spelling.value} in {self.place}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +78,8 @@ class SourceRecord:
         name: The name of the person concerned, if the record states one.
         fields: Values of the data map's fields.
         passages: What a model was trained on.
-        why: Why it matched, as `Hit` says it; empty for sampled records.
+        why: Why it matched, as `Hit` says it, or what it quotes; empty for sampled
+            records.
         texts: Column to what a record that matched says there, for whoever has to
             decide about it; cut off after `LONGEST_TEXT` signs.
         is_held: Whether it must stay where it is: legal hold, or an exemption.

@@ -35,7 +35,8 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
         if not source.describe().is_erasable:
             kept.append(name)
             continue
-        wanted = {item.record_id for item in records if not item.is_held}
+        wanted = {item.record_id for item in records}
+        wanted -= {item.record_id for item in records if item.is_held}
         bench.ledger.note(
             ERASURE_ANNOUNCED,
             {"source": name, "records": len(wanted)},

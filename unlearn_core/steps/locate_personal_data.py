@@ -21,6 +21,7 @@ from unlearn_core.ports import FindsQuotes, SourceConnector
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import Located
+from unlearn_core.steps.review_records import read_listed
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
 
@@ -50,6 +51,7 @@ def locate_personal_data(request_id: RequestId, *, bench: Workbench) -> Located:
     go to the review list.
 
     Raises:
+        SealBrokenError: Another review list is kept than the one that was decided.
         SourceUnreadableError: A source could not be read and may be tried again.
     """
     if bench.requests.get(request_id).stage is Stage.REVIEWED:
@@ -105,8 +107,8 @@ def _lay_before_person(
     """Seal what is certain and, apart from it, the review list."""
     scope = scopes.working(request_id)
     listed = records_to_bytes(finds.uncertain)
-    bench.custody.put(scope, scopes.REVIEW_LIST, listed)
     located = _conclude(request_id, finds, bench=bench)
+    bench.custody.put(scope, scopes.REVIEW_LIST, listed)
     _LOG.warning("request_under_review", request_id=request_id)
     return Located(
         stage=Stage.UNDER_REVIEW,
@@ -128,19 +130,23 @@ def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
     searched = read_result(bench, request_id, Stage.UNDER_REVIEW, result=Located)
     scope = scopes.working(request_id)
     certain = records_from_bytes(bench.custody.get(scope, scopes.LOCATED))
-    listed = records_from_bytes(bench.custody.get(scope, scopes.REVIEW_LIST))
+    listed = read_listed(request_id, searched.review_list, custody=bench.custody)
     rulings = read_rulings(bench.ledger.entries(request_id))
+    # An attempt that died may have taken them in already.
     known = {(record.source, record.record_id) for record in certain}
-    added = tuple(
-        record
-        for record in concerning_subject(listed, rulings)
-        if (record.source, record.record_id) not in known
-    )
+    records = [
+        *certain,
+        *(
+            record
+            for record in concerning_subject(listed, rulings)
+            if (record.source, record.record_id) not in known
+        ),
+    ]
     finds = _Finds(
-        records=[*certain, *added],
+        records=records,
         found={
-            name: count + sum(record.source == name for record in added)
-            for name, count in searched.found.items()
+            name: sum(record.source == name for record in records)
+            for name in searched.found
         },
         unsearched=searched.unsearched,
     )
@@ -151,6 +157,7 @@ def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Loca
     """Seal what was found; say so if it is nothing."""
     scope = scopes.working(request_id)
     data = records_to_bytes(finds.records)
+    bench.check_lease()
     bench.custody.put(scope, scopes.LOCATED, data)
     if not finds.records:
         outcome = Outcome.PARTIAL if finds.unsearched else Outcome.NOT_FOUND

@@ -4,6 +4,7 @@ A decision is taken under the request's own lease, so never while a worker is at
 on it. The last one lets the request go on with the next run that the watchdog asks for.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,7 +20,7 @@ from unlearn_core.domain.reviews import (
     undecided,
 )
 from unlearn_core.domain.sources import SourceRecord, records_from_bytes
-from unlearn_core.errors import IllegalTransitionError
+from unlearn_core.errors import IllegalTransitionError, SealBrokenError
 from unlearn_core.steps import scopes
 
 LEASE_TIME = timedelta(seconds=30)
@@ -61,12 +62,22 @@ class ReviewList:
         """Return the numbers of the records that nobody has decided about."""
         return undecided(len(self.records), self.rulings)
 
+    def versions_of(self, numbers: Collection[int]) -> tuple[int, ...]:
+        """Return numbers with those of the same records: erasing goes by identifier."""
+        same = {_identity(self.records[number - 1]) for number in numbers}
+        return tuple(
+            number
+            for number, record in enumerate(self.records, start=1)
+            if _identity(record) in same
+        )
+
 
 def open_review(request_id: RequestId, *, desk: ReviewDesk) -> ReviewList:
     """Return the review list of a request; that it was read is in the ledger.
 
     Raises:
         IllegalTransitionError: There is nothing to be decided now.
+        SealBrokenError: Another list is kept than the ledger names.
     """
     stage = desk.requests.get(request_id).stage
     if stage is not Stage.UNDER_REVIEW:
@@ -79,12 +90,29 @@ def open_review(request_id: RequestId, *, desk: ReviewDesk) -> ReviewList:
         for entry in reversed(entries)
         if entry.event == Stage.UNDER_REVIEW
     )
-    sealed = desk.custody.get(scopes.working(request_id), scopes.REVIEW_LIST)
     return ReviewList(
         commitment=commitment,
-        records=records_from_bytes(sealed),
+        records=read_listed(request_id, commitment, custody=desk.custody),
         rulings=read_rulings(entries),
     )
+
+
+def read_listed(
+    request_id: RequestId, commitment: str | None, *, custody: ports.Custody
+) -> tuple[SourceRecord, ...]:
+    """Return the records of the list that the ledger names.
+
+    Decisions name records by their number, so they are worth nothing for another list,
+    such as one that a worker left that had lost its lease.
+
+    Raises:
+        SealBrokenError: Another list is kept.
+    """
+    scope = scopes.working(request_id)
+    listed = custody.get(scope, scopes.REVIEW_LIST)
+    if custody.commit(scope, listed) != commitment:
+        raise SealBrokenError(name=scopes.REVIEW_LIST)
+    return records_from_bytes(listed)
 
 
 def review_records(
@@ -93,6 +121,7 @@ def review_records(
     """Decide about records of the list; the last one ends the review.
 
     Until then another decision about the same record takes the place of an earlier one.
+    A decision is about every version of the record that is on the list.
 
     Returns:
         The list as it is afterwards.
@@ -101,6 +130,7 @@ def review_records(
         IllegalTransitionError: There is nothing to be decided now.
         LeaseBusyError: A worker is at work on the request.
         ReviewRefusedError: Not by this person, not this record or not for this reason.
+        SealBrokenError: Another list is kept than the ledger names.
     """
     if decision.officer not in desk.officers:
         raise ReviewRefusedError(problem="not an officer of the configuration")
@@ -108,7 +138,7 @@ def review_records(
     try:
         listed = open_review(request_id, desk=desk)
         check_decision(decision, size=len(listed.records))
-        for number in decision.numbers:
+        for number in listed.versions_of(decision.numbers):
             desk.ledger.note(
                 RECORD_REVIEWED,
                 {
@@ -133,3 +163,7 @@ def review_records(
         return listed
     finally:
         desk.leases.release(lease)
+
+
+def _identity(record: SourceRecord) -> tuple[str, str]:
+    return record.source, record.record_id

@@ -34,10 +34,12 @@ def key(home: Path, monkeypatch: pytest.MonkeyPatch) -> UUID:
         )
         for name in ("r-1", "r-2")
     ]
-    office.custody.put(scope, "review-list", records_to_bytes(listed))
+    data = records_to_bytes(listed)
+    office.custody.put(scope, "review-list", data)
+    list_name = office.custody.commit(scope, data)
     lease = office.leases.acquire(scope, holder="test", ttl=timedelta(minutes=1))
     for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED, Stage.UNDER_REVIEW):
-        payload = {"review_list": "hmac:1"} if stage is Stage.UNDER_REVIEW else {}
+        payload = {"review_list": list_name} if stage is Stage.UNDER_REVIEW else {}
         office.store.advance(request.request_id, stage, payload, lease=lease)
     office.leases.release(lease)
     close_office()

@@ -8,8 +8,10 @@ from support.story import work_until
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
 from unlearn_core.errors import LeaseLostError, SourceUnreadableError
 from unlearn_core.ports import SourceConnector
+from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.results import SourcesErased
 from unlearn_core.steps.workbench import Workbench
@@ -127,3 +129,18 @@ def test_nothing_is_erased_when_the_lease_is_lost_on_the_way(
         erase_source_records(request_id, bench=bench)
 
     assert controller.paths.corpus.read_bytes() == before
+
+
+def test_a_record_that_stays_in_one_version_stays_in_all(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    scope = scopes.working(request_id)
+    first, *others = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
+    both = [first, *others, replace(first, is_held=True)]
+    controller.custody.put(scope, scopes.LOCATED, records_to_bytes(both))
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert (result.erased["corpus"], result.held) == (15, {"corpus": 2})
+    assert f'"{first.record_id}"' in controller.paths.corpus.read_text(encoding="utf-8")

@@ -11,7 +11,13 @@ from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.domain.reviews import ReviewRefusedError
-from unlearn_core.errors import IllegalTransitionError, LeaseBusyError
+from unlearn_core.domain.sources import records_to_bytes
+from unlearn_core.errors import (
+    IllegalTransitionError,
+    LeaseBusyError,
+    SealBrokenError,
+)
+from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.resume_requests import WatchPost, resume_requests
@@ -136,6 +142,63 @@ def test_a_record_on_hold_counts_as_found_and_stays(
     result = erase_source_records(request_id, bench=bench)
     assert (result.erased["corpus"], result.held) == (16, {"corpus": 2})
     assert controller.paths.corpus.read_text().count("another planet") == 2
+
+
+def test_an_attempt_that_died_after_it_took_records_in_is_counted_once(
+    controller: Controller, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id, _ = waiting()
+    same = decision(1, 2, ruling="erase", reason="same_person")
+    review_records(request_id, same, desk=review_desk(controller))
+    bench = resumed(controller, request_id)
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(controller.store, "advance", die)
+        with pytest.raises(KeyboardInterrupt):
+            locate_personal_data(request_id, bench=bench)
+    assert locate_personal_data(request_id, bench=bench).found["corpus"] == 18
+    assert erase_source_records(request_id, bench=bench).erased["corpus"] == 18
+
+
+def test_decisions_are_worth_nothing_for_another_list(
+    controller: Controller, waiting: Waiting
+) -> None:
+    """As a worker may leave one that lost its lease while it searched."""
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    review_records(
+        request_id, decision(1, ruling="erase", reason="same_person"), desk=desk
+    )
+    scope = scopes.working(request_id)
+    listed = open_review(request_id, desk=desk).records
+    turned = records_to_bytes(reversed(listed))
+    controller.custody.put(scope, scopes.REVIEW_LIST, turned)
+    with pytest.raises(SealBrokenError):
+        review_records(request_id, decision(2), desk=desk)
+    controller.custody.put(scope, scopes.REVIEW_LIST, records_to_bytes(listed))
+    review_records(request_id, decision(2), desk=desk)
+    controller.custody.put(scope, scopes.REVIEW_LIST, turned)
+    with pytest.raises(SealBrokenError):
+        locate_personal_data(request_id, bench=resumed(controller, request_id))
+
+
+def test_a_decision_is_about_every_version_of_a_record(
+    controller: Controller,
+) -> None:
+    plant_namesakes(controller, count=3)
+    text = controller.paths.corpus.read_text(encoding="utf-8")
+    controller.paths.corpus.write_text(text.replace('"n-2"', '"n-0"'))
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    desk = review_desk(controller)
+    kept = review_records(request_id, decision(3), desk=desk)
+    assert [item.record_id for item in kept.records] == ["n-0", "n-1", "n-0"]
+    assert (sorted(kept.rulings), kept.undecided) == ([1, 3], (2,))
 
 
 def test_the_ledger_says_who_decided_what_and_nothing_of_the_person(

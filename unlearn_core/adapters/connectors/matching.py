@@ -42,7 +42,7 @@ class Match:
     @property
     def kinds(self) -> tuple[IdentifierKind, ...]:
         """Return the kinds of identifiers that match, sorted."""
-        return tuple(sorted({hit.kind for hit in self.hits if hit.kind}))
+        return tuple(sorted({hit.kind for hit in self.hits}))
 
 
 class Finder(Protocol):
@@ -115,8 +115,19 @@ class PeopleMatcher:
 class _Tally:
     """What a search has found of one person so far."""
 
-    records: list[SourceRecord] = field(default_factory=list)
+    certain: list[SourceRecord] = field(default_factory=list)
     doubtful: list[SourceRecord] = field(default_factory=list)
+
+    def apart(self) -> tuple[tuple[SourceRecord, ...], tuple[SourceRecord, ...]]:
+        """Return what is certain and what is doubtful.
+
+        Records are erased by their identifiers, so whatever shares one with a doubtful
+        record is doubtful too.
+        """
+        unsure = {record.record_id for record in self.doubtful}
+        certain = [item for item in self.certain if item.record_id not in unsure]
+        shared = [item for item in self.certain if item.record_id in unsure]
+        return tuple(certain), (*self.doubtful, *shared)
 
 
 def search(
@@ -148,19 +159,19 @@ def search_each(
             searched += 1
             for person, match in matcher.match(row).items():
                 tally = tallies[person]
-                kept = tally.records if match.is_certain else tally.doubtful
+                kept = tally.certain if match.is_certain else tally.doubtful
                 kept.append(
                     spec.record(row, matched=match.kinds, why=map(str, match.hits))
                 )
     return tuple(
         SearchResult(
             source=spec.name,
-            records=tuple(tally.records),
+            records=certain,
             searched=searched,
             unreadable=unreadable,
-            doubtful=tuple(tally.doubtful),
+            doubtful=doubtful,
         )
-        for tally in tallies
+        for certain, doubtful in (tally.apart() for tally in tallies)
     )
 
 

@@ -250,3 +250,15 @@ def test_a_search_for_several_people_gives_a_result_each() -> None:
         "customer_number canonical in customer",
         "name as_written in name",
     )
+
+
+def test_what_shares_its_identifier_with_a_doubtful_record_is_doubtful_too() -> None:
+    """Erasing one would erase the other."""
+    rows: list[Row] = [
+        {"id": "r-1", "customer": "C-1001"},
+        {"id": "r-2", "customer": "C-1001"},
+        {"id": "r-1", "name": "Ada Example", "customer": "C-1002"},
+    ]
+    found = search(rows, ADA, replace(source_spec(), passages=()))
+    assert [item.record_id for item in found.records] == ["r-2"]
+    assert [item.record_id for item in found.doubtful] == ["r-1", "r-1"]
