@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import chain
 from typing import IO, Protocol
 
 from unlearn_core.adapters.connectors.formats import FileFormat
@@ -139,22 +140,42 @@ class FilesConnector:
         self._files.tidy()
         for name in present:
             self._erase(name, wanted)
-        for name in self._count(self._files.former(), wanted):
+        for name in self._count(self._removable(), wanted):
             self._files.remove(name)
         return present.total()
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left, here or beside."""
         wanted = set(record_ids)
-        names = [*self._files.names(), *self._files.former()]
+        names = [*self._files.names(), *self._removable()]
         return not self._count(names, wanted) and not self._files.leftovers()
 
     def held(self, record_ids: Collection[str]) -> frozenset[str]:
-        """Return which of the records are on hold, here or in a former version."""
+        """Return which of the records are on hold, here or in a former version.
+
+        A former version that must stay holds everything that is in it.
+        """
         if self._spec.held is None:
             return frozenset()
-        names = [*self._files.names(), *self._files.former()]
-        return self._spec.held_among(self._rows(names), set(record_ids))
+        former = self._files.former()
+        marked = self._rows([*self._files.names(), *former])
+        staying = self._rows(sorted(set(former) - set(self._removable())))
+        return frozenset(record_ids).intersection(
+            chain(self._spec.ids(marked, held_only=True), self._spec.ids(staying))
+        )
+
+    def _removable(self) -> list[str]:
+        """Return former versions, but none that alone has a record on hold."""
+        former = self._files.former()
+        if self._spec.held is None or not former:
+            return former
+        held = {
+            name: set(self._spec.ids(self._rows_of(name), held_only=True))
+            for name in former
+        }
+        present = self._spec.ids(self._rows(self._files.names()))
+        alone = set(chain(*held.values())).difference(present)
+        return [name for name in former if not held[name] & alone]
 
     def _erase(self, name: str, wanted: set[str]) -> None:
         form = self._form_of(name)

@@ -150,20 +150,19 @@ class SourceSpec:
 
     def may_erase(self, row: Row | None, record_ids: Collection[str]) -> bool:
         """Tell whether a row is one of these records, and nothing holds it."""
-        return self._is_one_of(row, record_ids) and not (row and self.is_held(row))
-
-    def held_among(
-        self, rows: Iterable[Row | None], record_ids: Collection[str]
-    ) -> frozenset[str]:
-        """Return which of these records are on hold."""
-        return frozenset(
-            str(row[self.record_id])
-            for row in rows
-            if row and self._is_one_of(row, record_ids) and self.is_held(row)
+        return (
+            row is not None
+            and str(row[self.record_id]) in record_ids
+            and not self.is_held(row)
         )
 
-    def _is_one_of(self, row: Row | None, record_ids: Collection[str]) -> bool:
-        return row is not None and str(row[self.record_id]) in record_ids
+    def ids(
+        self, rows: Iterable[Row | None], *, held_only: bool = False
+    ) -> Iterator[str]:
+        """Yield the identifiers of rows, or of those that are on hold."""
+        for row in rows:
+            if row is not None and (self.is_held(row) or not held_only):
+                yield str(row[self.record_id])
 
     def _read(self, spec: PassageSpec, row: Row) -> Iterator[Passage]:
         match spec:
@@ -221,11 +220,16 @@ NOT_HELD = frozenset({"", "0", "false", "no", "none", "null", "nan"})
 
 
 def texts_of(row: Row) -> dict[str, Personal[str]]:
-    """Return what a row says, column by column."""
+    """Return what a row says, column by column, as a record keeps it."""
     return {
-        name: Personal(text[:LONGEST_TEXT])
-        for name, value in row.items()
-        if (text := " ".join(_strings(value)))
+        name: Personal(text[:LONGEST_TEXT]) for name, text in whole_texts(row).items()
+    }
+
+
+def whole_texts(row: Row) -> dict[str, str]:
+    """Return the same, however long."""
+    return {
+        name: text for name, value in row.items() if (text := " ".join(_strings(value)))
     }
 
 

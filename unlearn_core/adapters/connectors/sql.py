@@ -78,7 +78,7 @@ class SqlConnector:
                         connection.commit()
                     table = self._table(connection)
                     connection.execute(
-                        sa.delete(table).where(self._is_one_of(table, record_ids))
+                        sa.delete(table).where(self._may_erase(table, record_ids))
                     )
                     connection.commit()
                 if is_sqlite:
@@ -105,7 +105,16 @@ class SqlConnector:
         """Return which of the records are on hold."""
         if self._spec.held is None:
             return frozenset()
-        return self._spec.held_among(self._rows(), set(record_ids))
+        try:
+            with self._engine.connect() as connection:
+                table = self._table(connection)
+                is_held = sa.not_(self._is_free(table))
+                query = sa.select(self._id(table)).where(
+                    self._is_one_of(table, record_ids), is_held
+                )
+                return frozenset(connection.execute(query).scalars())
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
 
     def _count(self, record_ids: Collection[str]) -> int:
         try:
@@ -114,7 +123,7 @@ class SqlConnector:
                 query = (
                     sa.select(sa.func.count())
                     .select_from(table)
-                    .where(self._is_one_of(table, record_ids))
+                    .where(self._may_erase(table, record_ids))
                 )
                 return int(connection.execute(query).scalar_one())
         except sa.exc.SQLAlchemyError:
@@ -132,19 +141,28 @@ class SqlConnector:
 
     def _table(self, connection: sa.Connection) -> sa.Table:
         table = sa.Table(self._table_name, sa.MetaData(), autoload_with=connection)
-        if self._spec.record_id not in table.c:
-            raise SourceUnreadableError(
-                source=self._spec.name, missing_column=self._spec.record_id
-            )
+        for name in (self._spec.record_id, self._spec.held):
+            if name is not None and name not in table.c:
+                raise SourceUnreadableError(source=self._spec.name, missing_column=name)
         return table
+
+    def _may_erase(
+        self, table: sa.Table, record_ids: Collection[str]
+    ) -> sa.ColumnElement[bool]:
+        return self._is_one_of(table, record_ids) & self._is_free(table)
 
     def _is_one_of(
         self, table: sa.Table, record_ids: Collection[str]
     ) -> sa.ColumnElement[bool]:
-        column = sa.cast(table.c[self._spec.record_id], sa.String)
-        is_one = column.in_(list(record_ids))
-        if self._spec.held is None or self._spec.held not in table.c:
-            return is_one
+        return self._id(table).in_(list(record_ids))
+
+    def _id(self, table: sa.Table) -> sa.ColumnElement[str]:
+        return sa.cast(table.c[self._spec.record_id], sa.String)
+
+    def _is_free(self, table: sa.Table) -> sa.ColumnElement[bool]:
+        """Tell whether nothing holds a row."""
+        if self._spec.held is None:
+            return sa.true()
         held = sa.cast(table.c[self._spec.held], sa.String)
         said = sa.func.lower(sa.func.trim(sa.func.coalesce(held, "")))
-        return is_one & said.in_(sorted(NOT_HELD))
+        return said.in_(sorted(NOT_HELD))

@@ -178,7 +178,8 @@ class MemoryConnector:
 
     def held(self, record_ids: Collection[str]) -> frozenset[str]:
         """Return which of the records are on hold."""
-        return self._spec.held_among(self._read(), record_ids)
+        held = self._spec.ids(self._read(), held_only=True)
+        return frozenset(record_ids).intersection(held)
 
     def _read(self) -> list[Row | None]:
         if not self.is_reachable:

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,28 @@ def test_a_record_in_a_deleted_object_is_found_and_purged(versioned: Bucket) -> 
     assert source.erase(["r-1", "r-3"], dry_run=False) == 0
     assert source.confirm_absent(["r-1", "r-3"])
     assert versioned.versions() == (1, 0)
+
+
+def test_a_version_that_alone_has_a_record_on_hold_stays(versioned: Bucket) -> None:
+    """Whosever it is, and what else is in the version stays with it."""
+    held = [{**row, "hold": row["id"] == "r-2"} for row in PEOPLE[:2]]
+    versioned.put(KEY, jsonl_bytes(held))
+    versioned.put(KEY, jsonl_bytes([PEOPLE[0]]))
+    spec = source_spec("s3", f"s3://{versioned.name}/corpus/")
+    source = BucketConnector(replace(spec, held="hold"))
+
+    assert source.erase(["r-1"], dry_run=False) == 1
+
+    assert source.confirm_absent(["r-1"])
+    assert source.held(["r-1", "r-3"]) == {"r-1"}
+    # The new present object, and the version with the hold.
+    assert versioned.versions() == (2, 0)
+    versioned.put(KEY, jsonl_bytes(held[1:]))
+    # Now a present object has it, so the versions with r-1 may go.
+    assert not source.confirm_absent(["r-1"])
+    source.erase(["r-1"], dry_run=False)
+    assert source.confirm_absent(["r-1"])
+    assert not source.held(["r-1"])
 
 
 def test_an_erasure_that_died_before_the_purge_is_completed(

@@ -1,5 +1,7 @@
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,27 @@ def test_a_chat_kept_as_text_counts_as_unreadable(path: Path) -> None:
     )
     assert SqlConnector(spec).locate(subject()).unreadable == len(PEOPLE)
     assert list(SqlConnector(spec).read()) == []
+
+
+def test_a_table_without_the_column_of_holds_is_not_erased(path: Path) -> None:
+    spec = source_spec("sql", f"sqlite:///{path}", table="customers")
+    connector = SqlConnector(replace(spec, held="legal_hold"))
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: connector.locate(subject()),
+        lambda: connector.erase(["r-1"], dry_run=False),
+        lambda: connector.held(["r-1"]),
+    )
+    for ask in asks:
+        with pytest.raises(SourceUnreadableError, match="missing_column=legal_hold"):
+            ask()
+    assert len(list(open_source(path).read())) == len(PEOPLE)
+
+
+def test_whatever_the_table_keeps_is_named_as_held(path: Path) -> None:
+    """A mark of signs that only Python takes for spaces."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE customers SET city = char(9) WHERE id = 'r-1'")
+    spec = source_spec("sql", f"sqlite:///{path}", table="customers")
+    connector = SqlConnector(replace(spec, held="city"))
+    connector.erase(["r-1"], dry_run=False)
+    assert connector.held(["r-1"]) == {"r-1"}
