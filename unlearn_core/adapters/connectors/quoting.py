@@ -9,7 +9,7 @@ eight words is not found, nor one in which every fifth word was changed.
 """
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +18,7 @@ from unlearn_core.adapters.connectors.needles import Probe, literal
 from unlearn_core.adapters.connectors.specification import (
     Row,
     SourceSpec,
-    texts_of,
+    whole_texts,
 )
 from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
 from unlearn_core.domain.sources import SourceRecord
@@ -61,7 +61,8 @@ class Quotes:
     """What found records say, looked for in others.
 
     Candidates are kept in memory: as many as the originals have runs, times `COMMON`
-    over `FEWEST_RUNS`, at most.
+    over `FEWEST_RUNS`, at most. Of a record that is there in several versions, one is,
+    the one that shares most.
 
     Args:
         originals: Records that were found for certain.
@@ -74,7 +75,7 @@ class Quotes:
         ]
         self._known = {(record.source, record.record_id) for record in originals}
         self._wanted: Runs = frozenset().union(*(runs for _, runs in self._originals))
-        self._seen: Counter[str] = Counter()
+        self._having: defaultdict[str, set[str]] = defaultdict(set)
 
     def probes(self) -> Iterator[Probe]:
         """Yield the longest word of each run, with the others that a line has too."""
@@ -101,36 +102,43 @@ class Quotes:
             rows: What there is; originals among it are passed over.
             spec: How the source is read.
         """
-        candidates = [
-            candidate
-            for row in rows
-            if row is not None and not isinstance(row, int) and spec.can_read(row)
-            if (candidate := self._compare(row, spec)) is not None
-        ]
-        return [found for item in candidates if (found := self._judged(item))]
+        candidates: dict[str, _Candidate] = {}
+        for row in rows:
+            if row is None or isinstance(row, int) or not spec.can_read(row):
+                continue
+            found = self._compare(row, spec)
+            if found is None:
+                continue
+            other = candidates.setdefault(found.record.record_id, found)
+            if len(found.shared) > len(other.shared):
+                candidates[found.record.record_id] = found
+        judged = map(self._judged, candidates.values())
+        return [record for record in judged if record is not None]
 
     def _compare(self, row: Row, spec: SourceSpec) -> _Candidate | None:
-        if (spec.name, str(row[spec.record_id])) in self._known:
+        record_id = str(row[spec.record_id])
+        if (spec.name, record_id) in self._known:
             return None
-        runs = runs_in(text.reveal() for text in texts_of(row).values())
+        runs = runs_in(whole_texts(row).values())
         shared = runs & self._wanted
-        self._seen.update(shared)
-        rare = {run for run in shared if self._seen[run] <= COMMON}
-        if len(rare) < FEWEST_RUNS:
+        for run in shared:
+            if not self._is_common(run):
+                self._having[run].add(record_id)
+        if sum(not self._is_common(run) for run in shared) < FEWEST_RUNS:
             return None
         record = spec.record(row, why=("quotes",))
         return _Candidate(record=record, runs=len(runs), shared=shared)
 
     def _judged(self, candidate: _Candidate) -> SourceRecord | None:
         """Return a candidate that shares enough, now that common text is known."""
-        common = {run for run in candidate.shared if self._seen[run] > COMMON}
+        common = {run for run in candidate.shared if self._is_common(run)}
         own = candidate.runs - len(common)
         best, name = 0.0, ""
         for original, runs in self._originals:
             shared = len((candidate.shared & runs) - common)
             if shared < FEWEST_RUNS:
                 continue
-            rare = sum(self._seen[run] <= COMMON for run in runs)
+            rare = sum(not self._is_common(run) for run in runs)
             similarity = shared / min(rare, own)
             if similarity > best and (
                 similarity >= LEAST_SIMILARITY or shared >= ENOUGH_RUNS
@@ -138,6 +146,9 @@ class Quotes:
                 best, name = similarity, original
         why = f"quotes {name} similarity {best:.2f}"
         return replace(candidate.record, why=(why,)) if best else None
+
+    def _is_common(self, run: str) -> bool:
+        return run in self._having and len(self._having[run]) > COMMON
 
 
 def runs_in(texts: Iterable[str]) -> Runs:

@@ -15,7 +15,7 @@ from unlearn_core.adapters.connectors.quoting import Quotes, runs_in
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row
 from unlearn_core.adapters.connectors.sql import SqlConnector
-from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.domain.sources import LONGEST_TEXT, SourceRecord
 
 SPEC = replace(source_spec(), passages=(), reviews_quotes=True)
 WORDS = [
@@ -66,8 +66,7 @@ def test_runs_are_five_words_in_the_form_that_spellings_share() -> None:
         (" ".join(WORDS[2:10]), "1.00"),
         # Words 1 to 8 have 4 of the original's 8 runs; the record has 12.
         (" ".join(WORDS[:8]) + " a b c d e f g h", "0.50"),
-        # One word of twelve is wrong: runs 1 to 5 are spoilt, 3 are left.
-        # So the first word it is: 7 of 8 runs are left.
+        # The first word is wrong: 7 of 8 runs are left.
         ("uno " + " ".join(WORDS[1:]), "0.88"),
     ],
 )
@@ -105,6 +104,19 @@ def test_common_text_is_no_quote_and_hides_none() -> None:
     common = [f"{form} {at}" for at in range(21)]
     (found,) = reasons(*common, STORY, of=told)
     assert found.startswith("q-21 quotes r-1")
+
+
+def test_versions_of_one_record_are_one_quote_and_no_common_text() -> None:
+    rows = [{"id": "q", "answer": f"{STORY} version {at}"} for at in range(30)]
+    whole = {"id": "q", "answer": f"{STORY} {STORY}"}
+    (found,) = Quotes([original(f"{STORY} {STORY}")]).find([*rows, whole], SPEC)
+    # The last version shares also the runs in which the story begins anew.
+    assert found.texts["answer"].reveal() == whole["answer"]
+
+
+def test_a_quote_is_found_however_late_it_stands() -> None:
+    (found,) = reasons("word " * LONGEST_TEXT + STORY)
+    assert found.startswith("q-0 quotes r-1")
 
 
 def test_originals_are_no_quotes_of_themselves() -> None:
