@@ -20,7 +20,8 @@ GERMAN = Words(
         ),
         Outcome.PARTIAL: (
             "Wir haben getan, was möglich war. Mindestens eine Quelle konnte nicht "
-            "vollständig durchsucht werden oder darf nicht gelöscht werden."
+            "vollständig durchsucht werden, oder einige Datensätze dürfen nicht "
+            "gelöscht werden."
         ),
         Outcome.NOT_FOUND: (
             "Jede Quelle wurde vollständig durchsucht. Über Sie wurde nichts gefunden."

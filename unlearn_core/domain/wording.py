@@ -50,7 +50,7 @@ ENGLISH = Words(
         ),
         Outcome.PARTIAL: (
             "We did what was possible. At least one source could not be searched "
-            "completely, or may not be erased."
+            "completely, or some records may not be erased."
         ),
         Outcome.NOT_FOUND: (
             "Every source was searched completely. Nothing about you was found."

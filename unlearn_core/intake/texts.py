@@ -84,8 +84,8 @@ EXPLANATIONS: Mapping[str, str] = {
     ),
     Outcome.ERASED_AT_SOURCE: "Your data was erased in every source that was searched.",
     Outcome.PARTIAL: (
-        "We did what was possible, but a source could not be searched completely or "
-        "may not be erased."
+        "We did what was possible, but a source could not be searched completely, or "
+        "some records may not be erased."
     ),
     Outcome.NOT_FOUND: "Every source was searched completely; nothing was found.",
     Outcome.EXEMPT: "We may, or must, keep the data.",
