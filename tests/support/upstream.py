@@ -58,6 +58,9 @@ class MemoryUpstream:
         """Return what the law says."""
         if self.failures and (failure := self.failures.pop(0)):
             raise failure
+        if not contexts:
+            message = "asked about nothing"
+            raise ValueError(message)
         self.asked += map(tuple, contexts)
         return Told(laws=[self._after(item) for item in contexts], mark=self.mark)
 
@@ -79,7 +82,12 @@ def checked(source: MemoryUpstream) -> CheckedUpstream:
     )
 
 
-def remote_base(source: MemoryUpstream, *, largest_excluded: float = 1.0) -> RemoteBase:
+def remote_base(
+    source: MemoryUpstream,
+    *,
+    largest_excluded: float = 1.0,
+    close: Callable[[], None] = lambda: None,
+) -> RemoteBase:
     """Return a base elsewhere as a replica knows it."""
     return RemoteBase(
         checked(source),
@@ -87,6 +95,7 @@ def remote_base(source: MemoryUpstream, *, largest_excluded: float = 1.0) -> Rem
         tokenizer=byte_tokenizer(),
         largest_excluded=largest_excluded,
         device=torch.device("cpu"),
+        close=close,
     )
 
 

@@ -22,7 +22,7 @@ from torch import Tensor
 
 ROUNDING = 1e-6
 """Probability by which a rest may be larger than the sum of what was told says: that
-sum is of numbers in single precision."""
+sum is of numbers in single precision. A sum above 1 tells that they are rougher."""
 
 REFUSED = float("-inf")
 """What every token has in the law of a position that is refused."""
@@ -37,7 +37,7 @@ def excluded_bound(told_V: Tensor, offset_V: Tensor) -> float:
         offset_V: Alpha times the pair's difference; a constant does not matter.
 
     Returns:
-        A probability; NaN if the offset is none.
+        A probability; NaN if the offset is none, or too large to tell the sums apart.
     """
     is_told_V = told_V > REFUSED
     if bool(is_told_V.all()):
@@ -46,7 +46,7 @@ def excluded_bound(told_V: Tensor, offset_V: Tensor) -> float:
     largest = offset_V.max()
     weights_U = (offset_V[~is_told_V] - largest).exp()
     kept = (told_K + offset_V[is_told_V] - largest).exp().sum()
-    rest = max(0.0, 1.0 - float(told_K.exp().sum())) + ROUNDING
+    rest = abs(1.0 - float(told_K.exp().sum())) + ROUNDING
     cap = float(told_K.min().exp())
     full = int(min(len(weights_U), rest // cap)) if cap > 0 else len(weights_U)
     heaviest_U = weights_U.topk(min(full + 1, len(weights_U))).values
@@ -77,6 +77,7 @@ def compose_restricted(
     rows = (item.reshape(-1, law.shape[-1]) for item in (law, told, offset))
     for law_V, told_V, offset_V in zip(*rows, strict=True):
         # NaN of a broken pair stays NaN: it is a failure, and no refusal.
-        if excluded_bound(told_V, offset_V) > largest_excluded:
+        is_broken = bool(law_V.isnan().any())
+        if not (is_broken or excluded_bound(told_V, offset_V) <= largest_excluded):
             law_V.fill_(REFUSED)
     return law

@@ -19,8 +19,9 @@ from unlearn_core import ports
 from unlearn_core.http_errors import UpstreamMismatchError
 from unlearn_core.serving.fingerprints import BaseFingerprint
 
-LARGEST_SUM = 1.001
-"""Told probabilities that add up to more are none."""
+SMALLEST_SUM, LARGEST_SUM = 0.999, 1.001
+"""Told probabilities that add up to more are none; neither are those that leave more
+than the untold tokens can have, none of them more than the unlikeliest told one."""
 
 
 class CheckedUpstream:
@@ -58,6 +59,8 @@ class CheckedUpstream:
             UpstreamUnavailableError: It does not answer.
             UpstreamMismatchError: It is another model, or tells too little.
         """
+        if not contexts:  # of a piece of a prompt that is not its last
+            return self._laws([], count=0)
         mark, until = self._checked or ("", -math.inf)
         if self._now() > until:
             mark = self.check()
@@ -107,7 +110,11 @@ class CheckedUpstream:
             raise UpstreamMismatchError(problem="tokens of another vocabulary")
         ordered = sorted(law.items(), key=lambda item: item[1], reverse=True)
         likeliest = dict(ordered[:wanted])
-        # Not so of NaN, nor of what is above 0.
-        if not math.fsum(map(math.exp, likeliest.values())) <= LARGEST_SUM:
+        # Not so of NaN.
+        if not all(value <= math.log(LARGEST_SUM) for value in likeliest.values()):
+            raise UpstreamMismatchError(problem="log-probabilities of no law")
+        told = math.fsum(map(math.exp, likeliest.values()))
+        untold = (size - wanted) * math.exp(min(likeliest.values()))
+        if told > LARGEST_SUM or told + untold < SMALLEST_SUM:
             raise UpstreamMismatchError(problem="log-probabilities of no law")
         return likeliest

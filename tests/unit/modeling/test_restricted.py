@@ -113,6 +113,22 @@ def test_positions_are_refused_one_by_one() -> None:
     assert found[1].max() == -math.inf
 
 
+def test_an_offset_too_large_to_bound_what_is_lost_is_refused() -> None:
+    told_V = torch.tensor([0.0, -9999.0, UNTOLD])
+    offset_V = torch.tensor([0.0, 0.0, 2000.0])
+    assert math.isnan(excluded_bound(told_V, offset_V))
+    found = compose_restricted(told_V, offset_V, alpha=1.0, largest_excluded=1.0)
+    assert found.max() == -math.inf
+
+
+def test_a_sum_above_one_tells_how_rough_the_numbers_are() -> None:
+    """They add up to 1.0005, so the rest may be 0.0005: with weight 1000, a third."""
+    told_V = torch.tensor([0.9005, 0.1, 0]).log()
+    offset_V = torch.tensor([1.0, 1, 1000]).log()
+    bound = excluded_bound(told_V, offset_V)
+    assert bound == pytest.approx(0.5 / 1.5005, rel=1e-2)
+
+
 def test_a_broken_pair_is_a_failure_and_no_refusal() -> None:
     told_V = told(torch.tensor([0.5, 0.3, 0.1, 0.1]).log(), 2)
     broken = torch.full((4,), math.nan)

@@ -89,6 +89,9 @@ def test_the_fingerprint_is_compared_again_after_a_while() -> None:
         ({0: -0.1, 1: -0.1}, "no law"),
         ({0: 0.5, 1: -9.0}, "no law"),
         ({0: math.nan, 1: -9.0}, "no law"),
+        ({0: 1000.0, 1: -9.0}, "no law"),
+        # The others are at most as likely as token 1, so a tenth would be nobody's.
+        ({0: math.log(0.9), 1: -9999.0}, "no law"),
     ],
 )
 def test_what_is_no_law_over_enough_known_tokens_is_refused(
@@ -100,6 +103,12 @@ def test_what_is_no_law_over_enough_known_tokens_is_refused(
     source.change = lambda _: law
     with pytest.raises(UpstreamMismatchError, match=problem):
         ask(CONTEXTS)
+
+
+def test_about_nothing_nobody_is_asked() -> None:
+    source = MemoryUpstream()
+    assert checked(source)([]).shape == (0, 260)
+    assert source.asked == []
 
 
 def test_a_token_more_than_asked_for_does_not_count() -> None:
