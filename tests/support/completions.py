@@ -1,7 +1,7 @@
 """A completions service that tells what a function says, over real HTTP."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
@@ -22,6 +22,8 @@ class Service:
         asked: Bodies of all questions.
         keys: What the questions had in their authorization header.
         model: What it calls its model.
+        places: Which contexts it says to answer; each in turn if there are none.
+        more: What its answers hold besides.
     """
 
     told: Told
@@ -30,6 +32,8 @@ class Service:
     keys: list[str | None] = field(default_factory=list)
     address: str = ""
     model: str = "base"
+    places: Sequence[int] = ()
+    more: Mapping[str, object] = field(default_factory=dict)
 
 
 @contextmanager
@@ -43,13 +47,14 @@ def completions(service: Service) -> Iterator[Service]:
             service.asked.append(body)
             service.keys.append(self.headers["Authorization"])
             status = service.statuses.pop(0) if service.statuses else 200
+            places = service.places or range(len(body["prompt"]))
             choices = [
                 {"index": n, "logprobs": {"top_logprobs": [service.told(prompt)]}}
-                for n, prompt in enumerate(body["prompt"])
+                for n, prompt in zip(places, body["prompt"], strict=False)
             ]
             # Choices need not come in order.
             page = json.dumps(
-                {"model": service.model, "choices": choices[::-1]}
+                {"model": service.model, "choices": choices[::-1], **service.more}
             ).encode()
             self.send_response(status)
             self.end_headers()

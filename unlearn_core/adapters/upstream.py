@@ -86,10 +86,13 @@ class UpstreamCompletions:
             choices = sorted(body["choices"], key=lambda item: item["index"])
             laws = [_by_id(item["logprobs"]["top_logprobs"][0]) for item in choices]
             mark = f"{body['model']} {body.get('system_fingerprint')}"
+            offset = (body.get("offset") or {}).get("sequence")
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             raise UpstreamMismatchError(problem="answer of another form") from None
-        if len(laws) != len(contexts):
+        if [item["index"] for item in choices] != list(range(len(contexts))):
             raise UpstreamMismatchError(problem="answer of another length")
+        if offset:
+            raise UpstreamMismatchError(problem="has an offset of its own")
         return Told(laws=laws, mark=mark)
 
     def _asked(self, question: Mapping[str, object]) -> httpx.Response:

@@ -125,6 +125,33 @@ def test_a_service_that_is_away_is_unavailable(
 
 
 @pytest.mark.parametrize(
+    ("places", "problem"), [([0, 0], "length"), ([1, 2], "length"), ([0], "length")]
+)
+def test_every_context_has_its_own_answer(places: list[int], problem: str) -> None:
+    with (
+        completions(Service(by_length, places=places)) as service,
+        client(service.address) as source,
+        pytest.raises(UpstreamMismatchError, match=problem),
+    ):
+        source.tell([(4,), (5, 6)])
+
+
+@pytest.mark.parametrize("offset", [None, {"sequence": 0}, {"sequence": 3}])
+def test_a_service_with_an_offset_of_its_own_is_refused(
+    offset: dict[str, int] | None,
+) -> None:
+    with (
+        completions(Service(by_length, more={"offset": offset})) as service,
+        client(service.address) as source,
+    ):
+        if offset and offset["sequence"]:
+            with pytest.raises(UpstreamMismatchError, match="offset of its own"):
+                source.tell([(4,)])
+        else:
+            assert source.tell([(4,)]).laws == [{1: -0.5, 0: -1.0}]
+
+
+@pytest.mark.parametrize(
     ("told", "problem"), [({"Ulm": -0.1}, "ids"), ({"token_id:x": -0.1}, "form")]
 )
 def test_tokens_without_an_id_are_refused(told: dict[str, float], problem: str) -> None:
