@@ -40,6 +40,7 @@ def signed(
         (signed() | {"x-mlflow-timestamp": str(NOW + 1)}, False),
         (signed() | {"x-mlflow-timestamp": "soon"}, False),
         (signed() | {"x-mlflow-timestamp": "²"}, False),
+        (signed() | {"x-mlflow-timestamp": "9" * 5000}, False),
         (signed() | {"x-mlflow-delivery-id": "d2"}, False),
         (signed() | {"x-mlflow-signature": ""}, False),
         ({}, False),
