@@ -46,6 +46,7 @@ def remote(
             tokenizer=byte_tokenizer(),
             largest_excluded=largest_excluded,
             device=torch.device("cpu"),
+            close=source.close,
         )
     finally:
         source.close()

@@ -109,7 +109,7 @@ class InferenceService:
 
 
 def create_app(service: InferenceService) -> FastAPI:
-    """Build the application; it starts and stops the service's threads."""
+    """Build the application; it starts and stops what the service runs."""
     meter = service.engine.meter
     meter.watch_slot(
         active=lambda: service.slot.current.sequence,
@@ -124,6 +124,7 @@ def create_app(service: InferenceService) -> FastAPI:
         yield
         await asyncio.to_thread(service.watcher.stop)
         await asyncio.to_thread(service.engine.stop)
+        service.base.close()
 
     app = FastAPI(title="unlearn inference service", lifespan=lifespan)
     app.add_middleware(Gate, admission=service.admission)

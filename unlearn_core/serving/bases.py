@@ -1,5 +1,6 @@
 """What a replica puts an offset on: a base that is here, or one elsewhere."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -62,6 +63,10 @@ class ServedBase(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give connections back; nothing is asked afterwards."""
+        ...
+
 
 class LocalBase:
     """A base whose weights are here.
@@ -88,6 +93,9 @@ class LocalBase:
         """Return the law with an offset; see `BaseHost`."""
         return self._host.prepare(bundle)
 
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
 
 class RemoteBase:
     """A base elsewhere, which answers with an offset or not at all.
@@ -98,6 +106,7 @@ class RemoteBase:
         tokenizer: Its tokenizer.
         largest_excluded: Largest probability that may be lost to untold tokens.
         device: Where pairs are loaded to.
+        close: Gives the connections to it back.
     """
 
     is_best_effort = True
@@ -110,8 +119,10 @@ class RemoteBase:
         tokenizer: TransformersTokenizer,
         largest_excluded: float,
         device: torch.device,
+        close: Callable[[], None],
     ) -> None:
         self._ask = ask
+        self._close = close
         self._largest_excluded = largest_excluded
         self._maximum_tokens = fingerprint.maximum_tokens
         self.tokenizer = tokenizer
@@ -147,6 +158,10 @@ class RemoteBase:
             tokenizer=self.tokenizer,
         )
         return law(largest_excluded=self._largest_excluded)
+
+    def close(self) -> None:
+        """Give the connections back; see `ServedBase`."""
+        self._close()
 
 
 class _Alone:

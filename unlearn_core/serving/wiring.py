@@ -115,6 +115,7 @@ def _base(settings: Settings) -> ServedBase:
         tokenizer=load_tokenizer(model.base),
         largest_excluded=upstream.largest_excluded,
         device=device,
+        close=source.close,
     )
 
 

@@ -22,6 +22,7 @@ from support.serving import (
     served,
     tiny_model,
 )
+from support.upstream import MemoryUpstream, remote_base
 from torch import Tensor
 
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
@@ -723,3 +724,13 @@ def test_metrics_need_a_key_if_there_are_any(service: InferenceService) -> None:
         assert client.get("/metrics").status_code == 401
         headers = {"Authorization": "Bearer key"}
         assert client.get("/metrics", headers=headers).status_code == 200
+
+
+def test_connections_to_a_base_elsewhere_end_with_the_replica(
+    world: ServingWorld,
+) -> None:
+    closed: list[str] = []
+    base = remote_base(MemoryUpstream(), close=lambda: closed.append("upstream"))
+    with TestClient(create_app(world.replica(base=base))):
+        assert not closed
+    assert closed == ["upstream"]

@@ -67,6 +67,12 @@ def test_no_offset_is_put_on_a_base_that_is_another_one_or_away(
         remote_base(source).prepare(bundle())
 
 
+def test_connections_are_given_back() -> None:
+    closed: list[str] = []
+    remote_base(MemoryUpstream(), close=lambda: closed.append("upstream")).close()
+    assert closed == ["upstream"]
+
+
 def test_a_base_elsewhere_is_known_by_its_fingerprint() -> None:
     base = remote_base(MemoryUpstream())
     assert base.identity == fingerprint().identity
