@@ -335,4 +335,6 @@ def _likeliest(log_probs_V: Tensor, count: int) -> list[tuple[int, float]]:
     if not count:
         return []
     values, ids = log_probs_V.topk(min(count, len(log_probs_V)))
-    return list(zip(ids.tolist(), values.tolist(), strict=True))
+    pairs = zip(ids.tolist(), values.tolist(), strict=True)
+    # What a base elsewhere did not tell is not known to be unlikely.
+    return [(token, value) for token, value in pairs if value > -math.inf]
