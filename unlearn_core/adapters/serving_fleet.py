@@ -36,6 +36,8 @@ class HttpServingFleet:
                 version=str(answer["version"]),
                 oldest_in_flight=None if oldest is None else int(oldest),
                 last_error=str(answer["last_error"]),
+                # Those inside other engines have the whole law and do not say so.
+                is_best_effort=bool(answer.get("is_best_effort", False)),
             )
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return ReplicaState(

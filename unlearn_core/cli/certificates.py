@@ -48,6 +48,7 @@ def verify(
             "expires_at": certificate.expires_at.isoformat(timespec="seconds"),
             "version": scope.version if scope else None,
             "replicas": list(scope.replicas) if scope else [],
+            "best_effort": list(scope.best_effort) if scope else [],
             "ledger_head": certificate.ledger_head,
         },
         as_json=as_json,

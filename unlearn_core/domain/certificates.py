@@ -12,8 +12,8 @@ verified so and so" and says in `LIMITS` what it does not claim.
    with nothing added;
 4. the statement's subjects are the digests that its body names;
 5. the outcome agrees with the evidence: suppression needs a verdict that passed
-   with every gate, and confirmed replicas; a partial search never claims
-   completeness;
+   with every gate, and confirmed replicas, of which those of best effort are
+   some; a partial search never claims completeness;
 6. the limits are stated in full;
 7. times are in order.
 
@@ -85,6 +85,8 @@ class ServedScope:
         manifest: Digest of the manifest.
         replicas: Names of the replicas that confirmed.
         effective_at: Moment of the last confirmation.
+        best_effort: Those of the replicas that know the base's law in part only, so
+            that their answers follow the verified law within a bound.
     """
 
     base_model: str
@@ -94,6 +96,7 @@ class ServedScope:
     manifest: Digest
     replicas: tuple[str, ...]
     effective_at: datetime
+    best_effort: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +284,10 @@ def _check_outcome(certificate: ErasureCertificate) -> None:
         not certificate.scope.replicas or not _has_passed(certificate.verdict)
     ):
         raise CertificateInvalidError(check=5, problem="unverified suppression")
+    if certificate.scope is not None and not all(
+        name in certificate.scope.replicas for name in certificate.scope.best_effort
+    ):
+        raise CertificateInvalidError(check=5, problem="best effort of no replica")
 
 
 def _has_passed(verdict: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -315,7 +322,7 @@ def _subjects(ledger_head: Digest, manifest: Digest | None) -> list[JsonValue]:
 
 
 def _scope_json(scope: ServedScope) -> dict[str, JsonValue]:
-    return {
+    plain: dict[str, JsonValue] = {
         "base_model": scope.base_model,
         "registered_model": scope.registered_model,
         "version": scope.version,
@@ -324,6 +331,9 @@ def _scope_json(scope: ServedScope) -> dict[str, JsonValue]:
         "replicas": list(scope.replicas),
         "effective_at": scope.effective_at.isoformat(),
     }
+    if scope.best_effort:  # left out otherwise, as before there were such replicas
+        plain["best_effort"] = list(scope.best_effort)
+    return plain
 
 
 def _scope(raw: Mapping[str, Any]) -> ServedScope:
@@ -335,4 +345,5 @@ def _scope(raw: Mapping[str, Any]) -> ServedScope:
         manifest=Digest(raw["manifest"]),
         replicas=tuple(raw["replicas"]),
         effective_at=datetime.fromisoformat(raw["effective_at"]),
+        best_effort=tuple(raw.get("best_effort", ())),
     )

@@ -100,6 +100,7 @@ class ReplicaState:
         version: Registered version that new requests get.
         oldest_in_flight: Lowest sequence still answering, None if idle.
         last_error: Code of its last refusal, empty if none.
+        is_best_effort: Whether it knows the base's law in part only.
     """
 
     name: str
@@ -108,6 +109,7 @@ class ReplicaState:
     version: str
     oldest_in_flight: int | None
     last_error: str
+    is_best_effort: bool = False
 
     def serves(self, sequence: int) -> bool:
         """Tell whether it answers with a version or later ones, and no other."""

@@ -29,6 +29,7 @@ def confirm_serving(request_id: RequestId, *, bench: Workbench) -> ServingConfir
         replicas=[state.name for state in states],
         sequence=registered.sequence,
         effective_at=effective_at,
+        best_effort=[state.name for state in states if state.is_best_effort],
     )
 
 

@@ -90,6 +90,7 @@ def _scope(request_id: RequestId, *, bench: Workbench) -> ServedScope | None:
         manifest=Digest(registered.manifest),
         replicas=tuple(confirmed.replicas),
         effective_at=confirmed.effective_at,
+        best_effort=tuple(confirmed.best_effort),
     )
 
 

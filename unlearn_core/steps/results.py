@@ -201,11 +201,19 @@ class Promoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingConfirmed:
-    """Every replica serves the version or a later one, with nothing older running."""
+    """Every replica serves the version or a later one, with nothing older running.
+
+    Attributes:
+        replicas: Their names.
+        sequence: Sequence of the version.
+        effective_at: Moment of the last confirmation.
+        best_effort: Names of those that know the base's law in part only.
+    """
 
     replicas: list[str]
     sequence: int
     effective_at: datetime
+    best_effort: list[str] = field(default_factory=list)
     stage: Stage = Stage.SERVING_CONFIRMED
 
 

@@ -64,6 +64,15 @@ def test_a_replica_that_is_not_ready_tells_why() -> None:
     assert (state.name, state.version, state.sequence) == ("replica-1", "7", 2)
 
 
+@pytest.mark.parametrize("is_best_effort", [False, True])
+def test_a_replica_that_knows_its_base_in_part_only_says_so(
+    *, is_best_effort: bool
+) -> None:
+    with state_pages({**PAGE, "is_best_effort": is_best_effort}, PAGE) as addresses:
+        states = HttpServingFleet(addresses).states()
+    assert [state.is_best_effort for state in states] == [is_best_effort, False]
+
+
 @pytest.mark.parametrize("address", [silent_address(), "not an address", "http://["])
 def test_an_unreachable_replica_is_not_ready(address: str) -> None:
     assert HttpServingFleet([address]).states() == (not_ready(address),)

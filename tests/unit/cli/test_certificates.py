@@ -72,6 +72,7 @@ def test_a_genuine_certificate_is_accepted_offline(
         "expires_at": content.expires_at.isoformat(timespec="seconds"),
         "version": "1",
         "replicas": ["replica-1", "replica-2"],
+        "best_effort": [],
         "ledger_head": content.ledger_head,
     }
 

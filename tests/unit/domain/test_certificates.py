@@ -250,6 +250,10 @@ def test_no_field_may_be_left_out(field: str) -> None:
         (3, put("predicate", "scope", "extra", value=1)),
         (3, put("predicate", "scope", "manifest", value=7)),
         (3, drop("predicate", "scope", "replicas")),
+        (3, put("predicate", "scope", "best_effort", value=[])),
+        (3, put("predicate", "scope", "best_effort", value="replica-1")),
+        (5, put("predicate", "scope", "best_effort", value=["replica-3"])),
+        (5, put("predicate", "scope", "best_effort", value=[["replica-1"]])),
         (4, put("subject", value=[])),
         (4, put("subject", value=None)),
         (4, put("subject", 0, "digest", "sha256", value="0" * 64)),
@@ -298,6 +302,15 @@ def test_a_broken_part_fails_its_own_check_though_the_signature_is_genuine(
     with pytest.raises(CertificateInvalidError) as caught:
         check(changed(change))
     assert caught.value.facts["check"] == number
+
+
+def test_replicas_of_best_effort_are_named() -> None:
+    best_effort = replace(served_scope(), best_effort=("replica-2",))
+    content = replace(certificate(), scope=best_effort)
+    assert json.loads(content.payload())["predicate"]["scope"]["best_effort"] == [
+        "replica-2"
+    ]
+    assert check(sign(content.payload())) == content
 
 
 def test_suppression_is_never_claimed_without_a_scope() -> None:

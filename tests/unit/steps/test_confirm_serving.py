@@ -44,6 +44,14 @@ def test_older_versions_are_forbidden_once_every_replica_serves_the_new_one(
     assert pointer.minimum_sequence == 1
 
 
+def test_replicas_of_best_effort_are_named(controller: Controller) -> None:
+    request_id, bench, fleet = _ready(controller)
+    fleet.serve("left", version="1", sequence=1)
+    fleet.serve("right", version="1", sequence=1, is_best_effort=True)
+
+    assert confirm_serving(request_id, bench=bench).best_effort == ["right"]
+
+
 @pytest.mark.parametrize("problem", ["unreachable", "behind", "still answering"])
 def test_a_replica_that_does_not_confirm_is_named(
     controller: Controller, problem: str

@@ -191,6 +191,7 @@ class MemoryFleet:
         version: str,
         sequence: int,
         oldest_in_flight: int | None = None,
+        is_best_effort: bool = False,
     ) -> None:
         """Let a replica answer with a version."""
         self._states[replica] = ReplicaState(
@@ -200,6 +201,7 @@ class MemoryFleet:
             version=version,
             oldest_in_flight=oldest_in_flight,
             last_error="",
+            is_best_effort=is_best_effort,
         )
 
     def lose(self, replica: str) -> None:
