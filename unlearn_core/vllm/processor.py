@@ -24,8 +24,16 @@ from unlearn_core.vllm.presence import announce, check_present, present
 from unlearn_core.vllm.requests import Batch, SlotTable
 from unlearn_core.vllm.wiring import EngineModel, build_caretaker
 
-REFUSED = ("prompt_logprobs", "prompt_logprob_token_ids")
-"""Parameters that ask for the base's law of a prompt, which no processor sees."""
+REFUSED = {
+    "prompt_logprobs": "it is the base's",
+    "prompt_logprob_token_ids": "it is the base's",
+    "logprob_token_ids": "it would score any text",
+}
+"""Parameters that ask for the base's law of a prompt, which no processor sees, or for
+that of tokens by name, as many as the limit of log-probabilities does not count."""
+
+FORCING = ("logit_bias", "allowed_token_ids")
+"""Parameters that force tokens: their log-probabilities would score any text."""
 
 
 class OffsetLogitsProcessor(FirstLogitsProcessor, SecondLogitsProcessor):  # type: ignore[misc]  # vLLM is no dependency
@@ -74,10 +82,15 @@ class OffsetLogitsProcessor(FirstLogitsProcessor, SecondLogitsProcessor):  # typ
         Raises:
             ValueError: vLLM answers 400 with its text.
         """
-        for name in REFUSED:
+        for name, reason in REFUSED.items():
             if getattr(sampling_params, name, None) is not None:
-                message = f"{name} is not served: it is the base's"
+                message = f"{name} is not served: {reason}"
                 raise ValueError(message)
+        if getattr(sampling_params, "logprobs", None) is not None:
+            for name in FORCING:
+                if getattr(sampling_params, name, None):
+                    message = f"{name} is not served together with logprobs"
+                    raise ValueError(message)
         try:
             check_present(announce())
         except OffsetRequiredError as error:

@@ -130,10 +130,28 @@ def test_an_unsafe_engine_does_not_start(processor: ModuleType, tmp_path: Path) 
         )
 
 
-@pytest.mark.parametrize("name", ["prompt_logprobs", "prompt_logprob_token_ids"])
-def test_the_law_of_a_prompt_is_refused(processor: ModuleType, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["prompt_logprobs", "prompt_logprob_token_ids", "logprob_token_ids"]
+)
+def test_the_law_of_a_prompt_and_that_of_named_tokens_are_refused(
+    processor: ModuleType, name: str
+) -> None:
     with pytest.raises(ValueError, match=f"{name} is not served"):
         processor.OffsetLogitsProcessor.validate_params(SimpleNamespace(**{name: 0}))
+
+
+@pytest.mark.parametrize(
+    "forced", [{"logit_bias": {5: 100.0}}, {"allowed_token_ids": [5]}]
+)
+def test_no_log_probabilities_are_told_of_forced_tokens(
+    processor: ModuleType, forced: dict[str, object]
+) -> None:
+    check = processor.OffsetLogitsProcessor.validate_params
+    with pytest.raises(ValueError, match="not served together"):
+        check(SimpleNamespace(logprobs=0, **forced))
+    # Without them it goes on, to the next check.
+    with pytest.raises(ValueError, match="no processor"):
+        check(SimpleNamespace(logprobs=None, **forced))
 
 
 def test_no_request_is_taken_where_no_processor_is_or_it_may_not_answer(
