@@ -5,6 +5,7 @@ import pytest
 from support.steps import Controller
 from support.story import work_until
 
+from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
@@ -66,6 +67,20 @@ def test_the_scope_names_version_and_replicas(controller: Controller) -> None:
     assert scope.manifest == registered.manifest
     assert scope.replicas == ("replica-1",)
     assert scope.effective_at == controller.clock.now()
+
+
+def test_the_scope_names_replicas_of_best_effort(controller: Controller) -> None:
+    request_id = controller.receive()
+    fleet = MemoryFleet(["near", "far"])
+    bench = replace(controller.bench(request_id), fleet=fleet)
+    work_until(Stage.PROMOTED, request_id, bench=bench)
+    fleet.serve("near", version="1", sequence=1)
+    fleet.serve("far", version="1", sequence=1, is_best_effort=True)
+    work_until(Stage.CERTIFIED, request_id, bench=bench)
+
+    scope = controller.certificate(request_id).scope
+    assert scope is not None
+    assert (scope.replicas, scope.best_effort) == (("near", "far"), ("far",))
 
 
 def test_a_certificate_written_again_is_the_same_to_the_byte(
