@@ -39,7 +39,7 @@ _DEFAULT_OBJECTIVE = "twin"
 # Measured with sixteen requests in a row, docs/log.md.
 _LATER_REQUESTS: Mapping[str, float] = {
     "steps": 100.0,
-    "retain_batch": 48.0,
+    "retain_batch": 64.0,
     "retain_weight": 10.0,
     "retain_focus": 0.5,
     "repair_steps": 25.0,

@@ -143,7 +143,7 @@ def test_by_default_a_later_request_holds_and_repairs_and_the_first_does_not() -
         objective_parameters={"margin": 0.5},
         retain_target="base",
         steps=100,
-        retain_batch=48,
+        retain_batch=64,
         retain_weight=10.0,
         retain_focus=0.5,
         repair_steps=25,
