@@ -1,5 +1,6 @@
 """An installation for the command line: database and keys in a folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ def home(
 ) -> Path:
     """Return the folder of an installation that the environment points at."""
     del trigger
+    # What benchmarks leave behind in a test run's environment is no setting of ours.
+    for name in [name for name in os.environ if name.startswith("UNLEARN_")]:
+        monkeypatch.delenv(name)
     for name, value in write_installation(tmp_path).items():
         monkeypatch.setenv(name, value)
     return tmp_path

@@ -661,9 +661,11 @@ def test_the_official_client_gets_choices_log_probabilities_and_usage(
 
 
 def test_the_client_of_hugging_face_understands_answers_and_streams_too(
-    world: ServingWorld, service: InferenceService
+    world: ServingWorld, service: InferenceService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another library's client, unmodified: it speaks the same protocol by itself."""
+    # Where tests are run offline it would ask no server at all.
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     with running_server(create_app(service)) as address:
         world.promote(1)
         service.watcher.look()

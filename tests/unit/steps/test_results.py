@@ -31,8 +31,10 @@ def test_every_stage_that_a_step_reaches_has_a_result() -> None:
         for field in fields(result)
         if field.name == "stage" and isinstance(field.default, Stage)
     }
-    # Those that choose their stage: identity, search, verification.
+    # Those that choose their stage: identity, search, review, verification.
     chosen = {
+        Stage.UNDER_REVIEW,
+        Stage.REVIEWED,
         Stage.IDENTITY_VERIFIED,
         Stage.REFUSED,
         Stage.JOINED,
