@@ -34,8 +34,10 @@ from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 from unlearn_core.steps.resume_requests import WatchPost
+from unlearn_core.steps.review_records import ReviewDesk
 
 NEVER_SECONDS = 3600.0
+OFFICERS = ("Olga Officer", "Otto Officer")
 
 
 class IntakeWorld:
@@ -101,7 +103,7 @@ class IntakeWorld:
         return ConsoleDesk(
             decisions=DecisionDesk(
                 holder="console",
-                officers=("Olga Officer", "Otto Officer"),
+                officers=OFFICERS,
                 timezone=ZoneInfo("Europe/Berlin"),
                 is_holiday=_never,
                 requests=self.store,
@@ -110,6 +112,14 @@ class IntakeWorld:
                 custody=self.custody,
                 notifier=self.notifier,
                 clock=self.clock,
+            ),
+            review=ReviewDesk(
+                holder="console",
+                officers=OFFICERS,
+                requests=self.store,
+                ledger=self.store,
+                leases=self.leases,
+                custody=self.custody,
             ),
             certificates=self.desk().certificates,
             evidence=self.evidence,

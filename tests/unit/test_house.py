@@ -47,6 +47,7 @@ MAY_REVEAL = {
     "unlearn_core/domain/probing.py": "sorts wrong answers, for the draw's sake",
     "unlearn_core/domain/sources.py": "serialises records that are sealed at once",
     "unlearn_core/domain/subjects.py": "normalises identifiers and seals them",
+    "unlearn_core/intake/console/review_page.py": "shows uncertain records to officers",
     "unlearn_core/modeling/tokens.py": "turns texts into token ids",
     "unlearn_core/privacy.py": "commits to values under a key",
     "unlearn_core/steps/receive_request.py": "seals identifiers and evidence",

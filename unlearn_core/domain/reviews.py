@@ -97,6 +97,11 @@ def check_decision(decision: RecordDecision, *, size: int) -> None:
         )
 
 
+def ruling_of(reason: ReviewReason) -> Ruling:
+    """Return the one ruling that a reason is for."""
+    return next(ruling for ruling, reasons in REASONS.items() if reason in reasons)
+
+
 def read_rulings(entries: Iterable[LedgerEntry]) -> dict[int, ReviewReason]:
     """Return what was said of the records of the latest list.
 

@@ -44,6 +44,7 @@ class Rule:
 
 
 _OFFICE = frozenset({Role.OPERATOR, Role.APPROVER, Role.AUDITOR})
+_REVIEWERS = frozenset({Role.OPERATOR, Role.APPROVER})
 _API = "/v1/erasure-requests"
 _PAGE = "/console/requests/{request_id}"
 _OPEN = Rule(door=Door.PUBLIC)
@@ -82,6 +83,8 @@ RULES: Mapping[str, Rule] = {
     f"GET {_PAGE}": _page(_OFFICE, reads="request"),
     f"POST {_PAGE}/decide": _form(Role.APPROVER, reads="request"),
     f"POST {_PAGE}/withdraw": _form(Role.OPERATOR, Role.APPROVER, reads="request"),
+    f"GET {_PAGE}/review": _page(_REVIEWERS, reads="review_list"),
+    f"POST {_PAGE}/review": _form(*_REVIEWERS, reads="review_list"),
     f"GET {_PAGE}/report": _page(_OFFICE, reads="report"),
     f"GET {_PAGE}/certificate": _page(_OFFICE, reads="certificate"),
     f"GET {_PAGE}/letter": _page(_OFFICE, reads="letter"),

@@ -64,6 +64,7 @@ def _console(office: Office, *, holder: str) -> ConsoleDesk:
     envelopes = TrustedEnvelopes(office.keys.trusted())
     return ConsoleDesk(
         decisions=office.decisions(holder=holder),
+        review=office.review(holder=holder),
         certificates=office.certificates,
         evidence=office.evidence,
         letters=SetLetters(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from unlearn_core import ports
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.reviews import (
     RECORD_REVIEWED,
@@ -116,12 +117,22 @@ def read_listed(
 
 
 def review_records(
-    request_id: RequestId, decision: RecordDecision, *, desk: ReviewDesk
+    request_id: RequestId,
+    decision: RecordDecision,
+    *,
+    desk: ReviewDesk,
+    expected: str | None = None,
 ) -> ReviewList:
     """Decide about records of the list; the last one ends the review.
 
     Until then another decision about the same record takes the place of an earlier one.
     A decision is about every version of the record that is on the list.
+
+    Args:
+        request_id: The request.
+        decision: What is decided.
+        desk: The parts.
+        expected: Commitment to the list that was looked at; None for any.
 
     Returns:
         The list as it is afterwards.
@@ -129,7 +140,8 @@ def review_records(
     Raises:
         IllegalTransitionError: There is nothing to be decided now.
         LeaseBusyError: A worker is at work on the request.
-        ReviewRefusedError: Not by this person, not this record or not for this reason.
+        ReviewRefusedError: Not by this person, not this record or not for this reason,
+            or another list was looked at.
         SealBrokenError: Another list is kept than the ledger names.
     """
     if decision.officer not in desk.officers:
@@ -137,21 +149,12 @@ def review_records(
     lease = desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
     try:
         listed = open_review(request_id, desk=desk)
+        if expected not in {None, listed.commitment}:
+            raise ReviewRefusedError(problem="the list was replaced")
         check_decision(decision, size=len(listed.records))
         for number in listed.versions_of(decision.numbers):
-            desk.ledger.note(
-                RECORD_REVIEWED,
-                {
-                    "review_list": listed.commitment,
-                    "record": number,
-                    "source": listed.records[number - 1].source,
-                    "ruling": decision.ruling.value,
-                    "reason": decision.reason.value,
-                    "officer": decision.officer,
-                },
-                request_id=request_id,
-                lease=lease,
-            )
+            said = _said(number, decision, listed)
+            desk.ledger.note(RECORD_REVIEWED, said, request_id=request_id, lease=lease)
             listed.rulings[number] = decision.reason
         if not listed.undecided:
             desk.ledger.advance(
@@ -163,6 +166,19 @@ def review_records(
         return listed
     finally:
         desk.leases.release(lease)
+
+
+def _said(
+    number: int, decision: RecordDecision, listed: ReviewList
+) -> dict[str, JsonValue]:
+    return {
+        "review_list": listed.commitment,
+        "record": number,
+        "source": listed.records[number - 1].source,
+        "ruling": decision.ruling.value,
+        "reason": decision.reason.value,
+        "officer": decision.officer,
+    }
 
 
 def _identity(record: SourceRecord) -> tuple[str, str]:

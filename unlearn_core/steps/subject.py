@@ -1,7 +1,9 @@
 """Reads back what was sealed at receipt."""
 
 import json
+from typing import Protocol
 
+from unlearn_core import ports
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.subjects import DataSubject, parse_subject
 from unlearn_core.privacy import Personal
@@ -9,7 +11,16 @@ from unlearn_core.steps import scopes
 from unlearn_core.steps.workbench import Workbench
 
 
-def read_subject(request_id: RequestId, *, bench: Workbench) -> DataSubject:
+class HoldsCustody(Protocol):
+    """A workbench, or a desk at which people work."""
+
+    @property
+    def custody(self) -> ports.Custody:
+        """Return what holds personal data."""
+        ...
+
+
+def read_subject(request_id: RequestId, *, bench: HoldsCustody) -> DataSubject:
     """Return the data subject.
 
     Raises:

@@ -15,6 +15,7 @@ from unlearn_core.domain.reviews import (
     check_decision,
     concerning_subject,
     read_rulings,
+    ruling_of,
     undecided,
 )
 
@@ -28,6 +29,8 @@ def said(number: int, reason: str) -> LedgerEntry:
 def test_every_reason_belongs_to_exactly_one_ruling() -> None:
     assert REASONS[Ruling.ERASE] | REASONS[Ruling.KEEP] == set(ReviewReason)
     assert not REASONS[Ruling.ERASE] & REASONS[Ruling.KEEP]
+    assert ruling_of(ReviewReason.SAME_PERSON) is Ruling.ERASE
+    assert ruling_of(ReviewReason.EXEMPT) is Ruling.KEEP
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from unlearn_core.intake.gate import COOKIE
 from unlearn_core.intake.rendering import page
 from unlearn_core.intake.rules import RULES
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.review_records import ReviewDesk
 from unlearn_core.steps.standing import CertificateDesk
 
 NAVIGATION = (
@@ -31,6 +32,7 @@ class ConsoleDesk:
 
     Attributes:
         decisions: Takes decisions, and reads requests and ledger.
+        review: Shows and takes decisions about uncertain records.
         certificates: Says where certificates stand.
         evidence: Holds certificates and reports.
         letters: Writes letters about certificates.
@@ -40,6 +42,7 @@ class ConsoleDesk:
     """
 
     decisions: DecisionDesk
+    review: ReviewDesk
     certificates: CertificateDesk
     evidence: ports.EvidenceStore
     letters: ports.LetterWriter

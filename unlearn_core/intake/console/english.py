@@ -201,6 +201,46 @@ ENGLISH: Mapping[str, str] = {
     "reason_not_known_to_model": "the model did not know the person",
     "reason_not_achieved": "suppression was not achieved",
     "reason_model_retired": "the model is retired",
+    "reason_same_person": "the same person",
+    "reason_quotes_subject": "quotes a record of the person",
+    "reason_namesake": "a person of the same name",
+    "reason_ordinary_word": "an ordinary word",
+    "reason_common_text": "a text that many share",
+    "reason_legal_hold": "a legal hold",
+    "reason_exempt": "an exemption",
+    # Uncertain records.
+    "review": "Uncertain records",
+    "review_waits": (
+        "The search found records that may be about somebody else. Nothing is erased "
+        "until each of them was decided about."
+    ),
+    "review_open": "Look at them and decide",
+    "back_to_request": "Back to request {reference}",
+    "review_left": "{undecided} of {total} records are not decided yet.",
+    "review_hint": (
+        "This page shows personal data; that you have seen it is recorded. Until the "
+        "last record is decided, a decision can be changed."
+    ),
+    "review_subject": "Who asks",
+    "review_record": "Record {number} in {source}",
+    "review_why": "Why it matched",
+    "review_decision": "What becomes of record {number}",
+    "review_later": "Decide later",
+    "review_confirm": "I have compared these records with what the request says.",
+    "review_send": "Record the decisions",
+    "review_pages": "Pages of records",
+    "ruling_erase": "Erase",
+    "ruling_keep": "Keep",
+    "kind_name": "Name",
+    "kind_email": "E-mail address",
+    "kind_phone": "Phone number",
+    "kind_customer_number": "Customer number",
+    "kind_handle": "Handle",
+    "said_reviewed": "Every record is decided. The request goes on by itself.",
+    "error_review_refused": (
+        "You cannot take this decision: your name is no officer's, or the list was "
+        "replaced since you opened it. Nothing was done."
+    ),
     # Overviews.
     "months": (
         "January February March April May June July August September October "

@@ -215,6 +215,48 @@ GERMAN: Mapping[str, str] = {
     "reason_not_known_to_model": "Modell kannte die Person nicht",
     "reason_not_achieved": "Unterdrückung nicht erreicht",
     "reason_model_retired": "Modell wird stillgelegt",
+    "reason_same_person": "dieselbe Person",
+    "reason_quotes_subject": "zitiert einen Datensatz der Person",
+    "reason_namesake": "eine Person gleichen Namens",
+    "reason_ordinary_word": "ein gewöhnliches Wort",
+    "reason_common_text": "ein Text, den viele teilen",
+    "reason_legal_hold": "rechtliche Sperre",
+    "reason_exempt": "eine Ausnahme",
+    # Unsichere Datensätze.
+    "review": "Unsichere Datensätze",
+    "review_waits": (
+        "Die Suche hat Datensätze gefunden, die jemand anderen betreffen könnten. "
+        "Gelöscht wird nichts, bevor über jeden entschieden ist."
+    ),
+    "review_open": "Ansehen und entscheiden",
+    "back_to_request": "Zurück zum Antrag {reference}",
+    "review_left": "Über {undecided} von {total} Datensätzen ist nicht entschieden.",
+    "review_hint": (
+        "Diese Seite zeigt personenbezogene Daten; dass Sie sie gesehen haben, wird "
+        "festgehalten. Bis zum letzten Datensatz lässt sich eine Entscheidung ändern."
+    ),
+    "review_subject": "Wer den Antrag stellt",
+    "review_record": "Datensatz {number} in {source}",
+    "review_why": "Weshalb er gefunden wurde",
+    "review_decision": "Was aus Datensatz {number} wird",
+    "review_later": "Später entscheiden",
+    "review_confirm": "Ich habe diese Datensätze mit den Angaben im Antrag verglichen.",
+    "review_send": "Entscheidungen festhalten",
+    "review_pages": "Seiten mit Datensätzen",
+    "ruling_erase": "Löschen",
+    "ruling_keep": "Behalten",
+    "kind_name": "Vor- und Nachname",
+    "kind_email": "E-Mail-Adresse",
+    "kind_phone": "Telefonnummer",
+    "kind_customer_number": "Kundennummer",
+    "kind_handle": "Benutzername",
+    "said_reviewed": (
+        "Über jeden Datensatz ist entschieden. Der Antrag läuft von selbst weiter."
+    ),
+    "error_review_refused": (
+        "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, oder die "
+        "Quellen wurden inzwischen neu durchsucht. Nichts ist geschehen."
+    ),
     # Übersichten.
     "months": (
         "Januar Februar März April Mai Juni Juli August September Oktober "

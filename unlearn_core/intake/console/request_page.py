@@ -199,11 +199,14 @@ def _page(
         waiting=waiting_proposal(entries) if not item.is_closed else None,
         possible=possible if may(caller, f"POST {DECIDE}") else (),
         reasons={verb.value: tuple(kind) for verb, kind in REASONS.items()},
+        has_review=(
+            item.stage is Stage.UNDER_REVIEW and may(caller, f"GET {PAGE}/review")
+        ),
         can_withdraw=(
             may(caller, f"POST {WITHDRAW}") and can_be_withdrawn(item, entries)
         ),
         is_live=not item.is_closed and item.stage not in WAITS_FOR_A_PERSON,
-        said=said if said in {"done", "proposed"} else None,
+        said=said if said in {"done", "proposed", "reviewed"} else None,
         error=error,
     )
     answer.headers["Content-Security-Policy"] = POLICY

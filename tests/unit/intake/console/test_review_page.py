@@ -1,0 +1,204 @@
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from support.browser import Browser, SignIn
+from support.domain import record
+from support.intake import OFFICERS, IntakeWorld
+
+from unlearn_core.domain.access import Role
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.reviews import read_rulings
+from unlearn_core.domain.sources import records_to_bytes
+from unlearn_core.intake.console.review_page import RECORDS_PER_PAGE
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+
+OLGA = OFFICERS[0]
+TEXT = "We met <b>Ottilie</b> on another planet."
+
+Reviewed = Callable[..., RequestId]
+
+
+@pytest.fixture
+def under_review(world: IntakeWorld) -> Reviewed:
+    """Return what brings a request with uncertain records."""
+
+    def bring(count: int = 3) -> RequestId:
+        key = world.receive()
+        for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED):
+            world.move(key, stage)
+        lay_before(world, key, count=count)
+        return key
+
+    return bring
+
+
+def lay_before(world: IntakeWorld, key: RequestId, *, count: int) -> None:
+    """Seal a list and let the request wait for its review."""
+    listed = [
+        replace(
+            record(f"r-{number}"),
+            why=("name as_written in text",),
+            texts={"text": Personal(TEXT)},
+        )
+        for number in range(count)
+    ]
+    data = records_to_bytes(listed)
+    scope = scopes.working(key)
+    world.custody.put(scope, scopes.REVIEW_LIST, data)
+    commitment = world.custody.commit(scope, data)
+    world.move(key, Stage.UNDER_REVIEW, {"review_list": commitment})
+
+
+def place(key: RequestId) -> str:
+    return f"/console/requests/{key}/review"
+
+
+def form(browser: Browser, key: RequestId) -> dict[str, str]:
+    """Return the hidden fields of the form, and the tick."""
+    shown = browser.get(place(key))
+    hidden = dict(re.findall(r'name="(list|page)" value="([^"]*)"', shown))
+    assert hidden.keys() == {"list", "page"}
+    return hidden | {"confirmed": "yes"}
+
+
+def rulings(world: IntakeWorld, key: RequestId) -> dict[int, str]:
+    return {
+        number: reason.value
+        for number, reason in read_rulings(world.store.entries(key)).items()
+    }
+
+
+def test_the_page_shows_why_each_record_matched_what_it_says_and_who_asks(
+    under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.OPERATOR, OLGA)
+    assert f'href="{place(key)}"' in olga.get(f"/console/requests/{key}")
+    shown = olga.get(place(key))
+    assert shown.count("name as_written in text") == 3
+    assert shown.count("We met &lt;b&gt;Ottilie&lt;/b&gt; on another planet.") == 3
+    assert "<dd>Ottilie Quastenflosser</dd>" in shown
+    assert "<dd>ottilie@fins.example</dd>" in shown
+    assert "3 of 3 records are not decided yet." in shown
+
+
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.APPROVER])
+def test_the_last_decision_lets_the_request_go_on(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn, role: Role
+) -> None:
+    key, olga = under_review(), sign_in(role, OLGA)
+    fields = form(olga, key)
+    one = {"record-1": "same_person", "record-2": "", "record-3": "namesake"}
+    assert olga.post(place(key), **fields, **one) == (
+        303,
+        f"{place(key)}?said=done&page=1",
+    )
+    assert rulings(world, key) == {1: "same_person", 3: "namesake"}
+    shown = olga.get(place(key))
+    assert "1 of 3 records are not decided yet." in shown
+    assert '<option value="same_person" selected>' in shown
+    rest = {"record-1": "namesake", "record-2": "legal_hold"}
+    assert olga.post(place(key), **fields, **rest) == (
+        303,
+        f"/console/requests/{key}?said=reviewed",
+    )
+    assert rulings(world, key) == {1: "namesake", 2: "legal_hold", 3: "namesake"}
+    assert world.store.get(key).stage is Stage.REVIEWED
+    (first, *_) = world.store.entries(key, event="record_reviewed")
+    assert first.payload["officer"] == OLGA
+    assert first.payload["ruling"] == "erase"
+
+
+def test_what_somebody_has_seen_is_recorded(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.OPERATOR, OLGA)
+    olga.get(place(key))
+    seen = world.store.entries(key, event="personal_data_accessed")
+    assert [entry.payload["what"] for entry in seen] == ["review_list"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"confirmed": "no"}, 403),
+        ({"record-1": ""}, 403),
+        ({"record-1": "because"}, 403),
+        ({"record-one": "namesake"}, 403),
+        ({"list": ""}, 403),
+        ({"record-9": "namesake"}, 409),
+        ({"list": "of-another-search"}, 409),
+    ],
+)
+def test_nothing_is_done_that_the_page_did_not_offer(
+    world: IntakeWorld,
+    under_review: Reviewed,
+    sign_in: SignIn,
+    changes: dict[str, str],
+    status: int,
+) -> None:
+    key, olga = under_review(), sign_in(Role.APPROVER, OLGA)
+    fields = form(olga, key)
+    if "record-9" not in changes:
+        fields["record-1"] = "namesake"
+    code, shown = olga.post(place(key), **(fields | changes))
+    assert code == status
+    assert 'role="alert"' in shown
+    assert rulings(world, key) == {}
+
+
+def test_a_decision_about_a_list_that_was_replaced_is_refused(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.APPROVER, OLGA)
+    old = form(olga, key)
+    world.move(key, Stage.ON_HOLD, {"reason": "objection", "on": "2026-03-02"})
+    world.move(key, Stage.RELEASED)
+    lay_before(world, key, count=2)
+    status, shown = olga.post(place(key), **old, **{"record-1": "same_person"})
+    assert status == 409
+    assert "the list was replaced" in shown
+    assert rulings(world, key) == {}
+
+
+def test_who_is_no_officer_of_the_configuration_decides_nothing(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, mallory = under_review(), sign_in(Role.OPERATOR, "Mallory")
+    fields = form(mallory, key) | {"record-1": "namesake"}
+    assert mallory.post(place(key), **fields)[0] == 409
+    assert rulings(world, key) == {}
+
+
+def test_auditors_see_that_there_is_a_review_and_nothing_of_it(
+    under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, auditor = under_review(), sign_in(Role.AUDITOR)
+    assert auditor.answer(place(key)).status_code == 403
+    shown = auditor.get(f"/console/requests/{key}")
+    assert "Uncertain records under review" in shown
+    assert place(key) not in shown
+
+
+def test_a_long_list_has_pages_and_keeps_its_numbers(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(RECORDS_PER_PAGE + 1), sign_in(Role.OPERATOR, OLGA)
+    last = RECORDS_PER_PAGE + 1
+    assert f'name="record-{last}"' not in olga.get(place(key))
+    second = olga.get(f"{place(key)}?page=2")
+    assert re.findall(r'name="record-(\d+)"', second) == [str(last)]
+    fields = form(olga, key) | {"page": "2", f"record-{last}": "common_text"}
+    assert olga.post(place(key), **fields) == (303, f"{place(key)}?said=done&page=2")
+    assert rulings(world, key) == {last: "common_text"}
+    assert 'name="record-1"' in olga.get(f"{place(key)}?page=x")
+
+
+def test_a_request_that_needs_no_review_shows_itself(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    key = world.receive()
+    answer = sign_in(Role.OPERATOR, OLGA).answer(place(key))
+    assert answer.headers["Location"] == f"/console/requests/{key}"
