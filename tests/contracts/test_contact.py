@@ -124,6 +124,17 @@ def test_how_a_try_ended_is_kept_and_the_address_needed_no_more(post: Post) -> N
     assert not notify(post, "acknowledged")
 
 
+def test_only_what_waits_and_whose_time_has_come_is_due(post: Post) -> None:
+    notify(post, "acknowledged")
+    mail, hook = post.outbox.dispatches()
+    post.outbox.settle(mail.delayed("smtp_450", now=mail.queued_at))
+    post.outbox.settle(hook.sent())
+    assert post.outbox.due(NOW - HOUR) == ()
+    post.clock.move(HOUR)
+    (later,) = post.outbox.due(post.clock.now())
+    assert (later.channel, later.attempts) == ("email", 1)
+
+
 @dataclass(frozen=True)
 class Orchestrator:
     """A trigger and what a test may do behind it.

@@ -26,6 +26,8 @@ class LocalIssuer:
         claims: What it says about the person, beside the usual.
         signs_with: Its private key; tests may put another in its place.
         is_away: Whether it does not answer.
+        other_keys: What else stands among its public keys.
+        keys_at: Where it says that its public keys are.
     """
 
     def __init__(self) -> None:
@@ -36,6 +38,8 @@ class LocalIssuer:
         self.published = ECKey.generate_key("P-256", {"kid": "1"}, private=True)
         self.signs_with = self.published
         self.is_away = False
+        self.other_keys: list[object] = []
+        self.keys_at = f"{ADDRESS}/keys"
         self._codes: dict[str, Mapping[str, str]] = {}
 
     def sign_in(self, query: Mapping[str, str]) -> str:
@@ -58,7 +62,9 @@ class LocalIssuer:
         """Answer one request (PEP 3333)."""
         answers: Mapping[str, Callable[[dict[str, Any]], object]] = {
             "/.well-known/openid-configuration": self._configuration,
-            "/keys": lambda _: {"keys": [self.published.as_dict(private=False)]},
+            "/keys": lambda _: {
+                "keys": [*self.other_keys, self.published.as_dict(private=False)]
+            },
             "/token": self._exchange,
         }
         found = None if self.is_away else answers[environ["PATH_INFO"]](environ)
@@ -72,7 +78,7 @@ class LocalIssuer:
             "issuer": ADDRESS,
             "authorization_endpoint": f"{ADDRESS}/authorize",
             "token_endpoint": f"{ADDRESS}/token",
-            "jwks_uri": f"{ADDRESS}/keys",
+            "jwks_uri": self.keys_at,
         }
 
     def _exchange(self, environ: dict[str, Any]) -> dict[str, str]:

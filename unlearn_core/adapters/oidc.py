@@ -14,7 +14,7 @@ from urllib.parse import quote_plus, urlencode
 import httpx
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 from pydantic import SecretStr
 
 from unlearn_core.domain.access import known_roles
@@ -26,6 +26,9 @@ ALGORITHMS = ["Ed25519", "ES256", "PS256", "RS256"]
 CLOCK_SKEW_SECONDS = 60
 TIMEOUT_SECONDS = 10.0
 DISCOVERY = "/.well-known/openid-configuration"
+
+_UNREACHABLE = (httpx.HTTPError, httpx.InvalidURL)
+"""What an address of the issuer may come to; the second is no kind of the first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,7 @@ class OidcIssuer:
             if answer.status_code in {400, 401}:
                 raise LoginRefusedError(problem="the code is not accepted")
             token = answer.raise_for_status().json()["id_token"]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        except (*_UNREACHABLE, ValueError, KeyError, TypeError):
             raise LoginUnavailableError from None
         return str(token)
 
@@ -145,7 +148,7 @@ class OidcIssuer:
             nonce={"essential": True, "value": nonce},
         )
         try:
-            keys = KeySet.import_key_set(self._fetch(keys_at))  # type: ignore[arg-type]  # checked by the library
+            keys = _usable(self._fetch(keys_at))
             claims = jwt.decode(token, keys, algorithms=ALGORITHMS).claims
             registry.validate(claims)
         except (JoseError, ValueError, KeyError, TypeError):
@@ -158,8 +161,27 @@ class OidcIssuer:
     def _fetch(self, address: str) -> Mapping[str, Any]:
         try:
             found = self._client.get(address).raise_for_status().json()
-        except (httpx.HTTPError, ValueError):
+        except (*_UNREACHABLE, ValueError):
             raise LoginUnavailableError from None
         if not isinstance(found, dict):
             raise LoginUnavailableError(problem="not a document")
         return found
+
+
+def _usable(document: Mapping[str, Any]) -> KeySet:
+    """Return the keys of a set that we can check with; others mean nothing here.
+
+    RFC 7517, section 5: keys of an unknown kind, or without a needed member, are to be
+    ignored.
+
+    Raises:
+        KeyError: The document has no list of keys.
+        TypeError: It has something else in its place.
+    """
+    keys = []
+    for described in document["keys"]:
+        try:
+            keys.append(JWKRegistry.import_key(described))
+        except (JoseError, ValueError, KeyError, TypeError):
+            continue
+    return KeySet(keys)

@@ -4,6 +4,9 @@
 - What takes something from the subject, or destroys records, needs two officers: one
   proposes, another one who decides the same carries it out. Only a hold, which can be
   undone, needs one.
+- Officers are told apart by name, and by the key or sign-in that they came with where
+  there is one: two names behind one key are one officer. Whoever has entered a request
+  does not approve it.
 - A proposal is open until the request moves on or something else is decided.
 """
 
@@ -19,6 +22,8 @@ from unlearn_core.errors import PolicyError
 
 DECISION_PROPOSED = "decision_proposed"
 ERASURE_ANNOUNCED = "source_erasure_announced"
+SUBMITTED_BY = "submitted_by"
+"""Fact of the first entry: pseudonym of whoever has entered the request."""
 
 
 class DecisionRefusedError(PolicyError):
@@ -143,11 +148,19 @@ class Decision:
         verb: What is decided.
         reason: Why; approval and release need no reason.
         officer: Name of the officer, from the configuration.
+        who: Pseudonym of the key or sign-in they came with; empty if unknown.
     """
 
     verb: Verb
     officer: str
     reason: Reason | None = None
+    who: str = ""
+
+    def is_by(self, waiting: "Waiting") -> bool:
+        """Tell whether the same person has proposed it."""
+        return self.officer == waiting.officer or (
+            self.who != "" and self.who == waiting.who
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,11 +199,13 @@ class Waiting:
         verb: What is proposed.
         reason: The coded reason, if it has one.
         officer: Who proposes it.
+        who: Pseudonym of the key or sign-in they came with; empty if unknown.
     """
 
     verb: Verb
     reason: str | None
     officer: str
+    who: str = ""
 
 
 def waiting_proposal(entries: Iterable[LedgerEntry]) -> Waiting | None:
@@ -208,17 +223,30 @@ def waiting_proposal(entries: Iterable[LedgerEntry]) -> Waiting | None:
         verb=Verb(str(said["decision"])),
         reason=None if said["reason"] is None else str(said["reason"]),
         officer=str(said["officer"]),
+        who=str(said.get("who", "")),
     )
 
 
-def proposer(entries: Iterable[LedgerEntry], decision: Decision) -> str | None:
-    """Return who has proposed the same and is waiting for a second officer."""
+def proposal_of(entries: Iterable[LedgerEntry], decision: Decision) -> Waiting | None:
+    """Return the waiting proposal of the same decision, if there is one."""
     waiting = waiting_proposal(entries)
     if waiting is None:
         return None
     if (waiting.verb, waiting.reason) != (decision.verb, decision.reason):
         return None
-    return waiting.officer
+    return waiting
+
+
+def check_not_own(entries: Iterable[LedgerEntry], decision: Decision) -> None:
+    """Refuse an approval by whoever has entered the request.
+
+    Raises:
+        DecisionRefusedError: They came with the same key or sign-in.
+    """
+    if decision.verb is not Verb.APPROVE or not decision.who:
+        return
+    if any(entry.payload.get(SUBMITTED_BY) == decision.who for entry in entries):
+        raise DecisionRefusedError(problem="who entered a request does not approve it")
 
 
 def check_not_too_late(entries: Iterable[LedgerEntry], stage: Stage | None) -> None:

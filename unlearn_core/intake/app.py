@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from uuid import UUID
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from unlearn_core import http_problems, ports
+from unlearn_core.domain.access import ANYBODY, Caller
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import parse_subject
@@ -78,9 +79,12 @@ def create_app(service: IntakeService) -> FastAPI:
         return {"status": "alive"}
 
     @app.post("/v1/erasure-requests", status_code=HTTPStatus.ACCEPTED)
-    def submit(body: ErasureRequestIn, response: Response) -> ErasureRequestOut:
+    def submit(
+        body: ErasureRequestIn, asked: Request, response: Response
+    ) -> ErasureRequestOut:
         """Take in a request; the legal clock starts now."""
-        request = receive_request(_submission(body), desk=service.desk)
+        submission = _submission(body, who=submitter(asked))
+        request = receive_request(submission, desk=service.desk)
         response.headers["Location"] = f"/v1/erasure-requests/{request.request_id}"
         return ErasureRequestOut.of(request)
 
@@ -135,11 +139,18 @@ def _watched(
     return lifespan
 
 
-def _submission(body: ErasureRequestIn) -> Submission:
+def submitter(request: Request) -> str:
+    """Return the pseudonym of whoever shows a key; empty where none is asked for."""
+    caller: Caller = request.state.caller
+    return "" if caller.who == ANYBODY.who else caller.who
+
+
+def _submission(body: ErasureRequestIn, *, who: str) -> Submission:
     token, contact = body.identity_token, body.contact
     return Submission(
         subject=parse_subject(body.plain_identifiers()),
         evidence=Personal(token.get_secret_value()) if token else None,
         contact=Personal(contact.get_secret_value()) if contact else None,
         channel=Channel.HTTP,
+        submitted_by=who,
     )

@@ -136,7 +136,8 @@ class Gate:
                 raise ForbiddenError(problem="nobody has decided who may")
             passed = await self._admit(request, rule)
         except UnlearnError as error:
-            await self._refused(error, rule)(scope, receive, send)
+            back = "/console" if path.startswith("/console") else "/request"
+            await self._refused(error, rule, back=back)(scope, receive, send)
             return
         if isinstance(passed, Response):
             await passed(scope, receive, send)
@@ -191,8 +192,14 @@ class Gate:
         return caller
 
     @staticmethod
-    def _refused(error: UnlearnError, rule: Rule | None) -> Response:
-        """Answer people with a page, programs with a problem."""
+    def _refused(error: UnlearnError, rule: Rule | None, *, back: str) -> Response:
+        """Answer people with a page, programs with a problem.
+
+        Args:
+            error: What is wrong.
+            rule: The route's rule, if it has one.
+            back: Where the page leads back to.
+        """
         is_page = rule is not None and (
             rule.door is Door.SESSION or (rule.door is Door.PUBLIC and rule.takes_form)
         )
@@ -200,7 +207,10 @@ class Gate:
         if not is_page:
             return answer
         shown = page(
-            "refused.html", HTTPStatus(answer.status_code), text=error.diagnostics()
+            "refused.html",
+            HTTPStatus(answer.status_code),
+            text=error.diagnostics(),
+            back=back,
         )
         if "Retry-After" in answer.headers:
             shown.headers["Retry-After"] = answer.headers["Retry-After"]

@@ -72,7 +72,7 @@ RULES: Mapping[str, Rule] = {
     f"GET {_API}/{{request_id}}/certificate": _key(*_OFFICE, reads="certificate"),
     f"GET {_API}/{{request_id}}/certificate/status": _key(*_OFFICE, reads="request"),
     "GET /request": _OPEN,
-    "POST /request": Rule(door=Door.PUBLIC, is_slow=True),
+    "POST /request": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
     "GET /status/{token}": Rule(door=Door.LINK, roles=frozenset({Role.SUBJECT})),
     "GET /console/login": _OPEN,
     "POST /console/login": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),

@@ -5,9 +5,9 @@
 - A status page is reached by an opaque link alone and names nobody.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import parse_qsl
 
 from fastapi import FastAPI, Request, Response
 
@@ -22,7 +22,6 @@ from unlearn_core.domain.requests import (
 )
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
-from unlearn_core.intake.gate import OWN_SITES
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
@@ -36,8 +35,6 @@ from unlearn_core.intake.texts import (
 )
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
-
-MAXIMUM_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,12 +60,10 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
         return page("form.html", fields=FIELDS, problems={})
 
     @app.post("/request", include_in_schema=False)
-    async def send(request: Request) -> Response:
+    def send(request: Request) -> Response:
         """Take in a form; lead to its status page."""
-        if request.headers.get("sec-fetch-site", "none") not in OWN_SITES:
-            return page("missing.html", HTTPStatus.FORBIDDEN)
         try:
-            submission = _submission(await request.body())
+            submission = _submission(request.state.form)
         except InvalidIdentifierError as error:
             return page(
                 "form.html",
@@ -105,13 +100,9 @@ _LESS_THAN_ASKED = frozenset(
 """Outcomes about which the subject may complain (Art. 12(4) GDPR)."""
 
 
-def _submission(body: bytes) -> Submission:
+def _submission(form: Mapping[str, str]) -> Submission:
     """Read the form; an error names a field and never what was in it."""
-    try:
-        pairs = parse_qsl(body.decode(), max_num_fields=MAXIMUM_FIELDS, errors="strict")
-    except ValueError:
-        raise InvalidIdentifierError(problem="not a form") from None
-    filled = {name: value.strip() for name, value in pairs if value.strip()}
+    filled = {name: value.strip() for name, value in form.items() if value.strip()}
     token = filled.pop("identity_token", None)
     if token and len(token) > MAXIMUM_TOKEN_CHARACTERS:
         raise InvalidIdentifierError(kind="identity_token", problem="too long")

@@ -67,6 +67,10 @@ class Outbox(Protocol):
         """Return all dispatches, or those of a request, oldest first."""
         ...
 
+    def due(self, now: datetime) -> Sequence[Dispatch]:
+        """Return the dispatches that wait and whose next try is due, oldest first."""
+        ...
+
     def settle(self, dispatch: Dispatch) -> None:
         """Keep how a try ended."""
         ...

@@ -19,8 +19,9 @@ from unlearn_core.domain.decisions import (
     Decision,
     DecisionRefusedError,
     Verb,
+    check_not_own,
     check_not_too_late,
-    proposer,
+    proposal_of,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Docket, read_docket
 from unlearn_core.domain.leases import Lease
@@ -103,9 +104,11 @@ def decide_request(
             "officer": decision.officer,
             "on": desk.today().isoformat(),
         }
+        if decision.who:
+            facts["who"] = decision.who
         if EFFECTS[decision.verb].needs_two:
-            first = proposer(desk.ledger.entries(request_id), decision)
-            if first == decision.officer:
+            first = proposal_of(desk.ledger.entries(request_id), decision)
+            if first is not None and decision.is_by(first):
                 raise DecisionRefusedError(problem="a second officer has to agree")
             if first is None:
                 facts["decision"] = decision.verb.value
@@ -113,7 +116,7 @@ def decide_request(
                     DECISION_PROPOSED, facts, request_id=request_id, lease=lease
                 )
                 return False
-            facts["proposed_by"] = first
+            facts["proposed_by"] = first.officer
         _carry_out(request, decision, facts, desk=desk, lease=lease)
         return True
     finally:
@@ -155,6 +158,7 @@ def _lease(request_id: RequestId, desk: DecisionDesk) -> Lease:
 def _check(request: ErasureRequest, decision: Decision, desk: DecisionDesk) -> None:
     """Refuse what is not possible, before it is proposed."""
     stage = EFFECTS[decision.verb].stage
+    check_not_own(desk.ledger.entries(request.request_id), decision)
     if stage is not None:
         check_transition(request.stage, stage)
         check_not_too_late(desk.ledger.entries(request.request_id), stage)

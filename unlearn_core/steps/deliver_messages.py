@@ -80,17 +80,12 @@ def deliver_messages(room: PostRoom) -> tuple[Dispatch, ...]:
 
 
 def _due(room: PostRoom) -> list[Dispatch]:
-    return [
-        dispatch for dispatch in room.outbox.dispatches() if _is_due(dispatch, room)
-    ]
+    due = room.outbox.due(room.clock.now())
+    return [dispatch for dispatch in due if _is_told(dispatch, room)]
 
 
-def _is_due(dispatch: Dispatch, room: PostRoom) -> bool:
+def _is_told(dispatch: Dispatch, room: PostRoom) -> bool:
     """Tell whether to try now; an outcome is told once the ledger has it."""
-    if dispatch.state is not DispatchState.WAITING:
-        return False
-    if dispatch.due_at > room.clock.now():
-        return False
     is_final = dispatch.template in set(Outcome)
     return not is_final or room.requests.get(dispatch.request_id).is_closed
 

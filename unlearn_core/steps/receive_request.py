@@ -6,8 +6,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
-from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.deadlines import CLOCKS, IsHoliday, Rule
+from unlearn_core.domain.decisions import SUBMITTED_BY
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import OrchestratorUnavailableError
@@ -58,12 +59,25 @@ class Submission:
         evidence: Evidence of identity.
         contact: Where the subject wants to be answered.
         channel: How it came in.
+        submitted_by: Pseudonym of the key or sign-in that entered it; empty if nobody
+            had to sign in.
     """
 
     subject: DataSubject
     evidence: Personal[str] | None
     contact: Personal[str] | None
     channel: Channel
+    submitted_by: str = ""
+
+    def facts(self) -> dict[str, JsonValue]:
+        """Return what the first entry of the ledger says about it."""
+        facts: dict[str, JsonValue] = {
+            "channel": self.channel.value,
+            "identifiers": len(self.subject.identifiers),
+        }
+        if self.submitted_by:
+            facts[SUBMITTED_BY] = self.submitted_by
+        return facts
 
 
 def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureRequest:
@@ -88,11 +102,10 @@ def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureReques
     )
     desk.requests.receive(
         request,
-        {
-            "channel": request.channel.value,
+        submission.facts()
+        | {
             "rule": request.deadline.rule,
             "due_on": request.deadline.due_on.isoformat(),
-            "identifiers": len(submission.subject.identifiers),
         },
     )
     _LOG.info("request_received", request_id=request_id)

@@ -135,3 +135,34 @@ def test_an_issuer_that_is_away_or_another_one_is_said_so(issuer: LocalIssuer) -
     issuer.is_away = True
     with pytest.raises(LoginUnavailableError):
         ours(issuer).address(state="s", nonce="n", challenge="c")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "AKP", "alg": "ML-DSA-44", "pub": "AA"},
+        {"kty": "EC", "crv": "P-0", "x": "AA", "y": "AA"},
+        {"kty": "RSA"},
+        {},
+        "a word",
+        None,
+    ],
+)
+def test_keys_of_a_kind_that_we_do_not_know_are_ignored(
+    issuer: LocalIssuer, other: object
+) -> None:
+    provider = ours(issuer)
+    issuer.other_keys = [other]
+    code = code_from(issuer, provider)
+    assert provider.identify(code, nonce="n", verifier=VERIFIER).name == "Olga Officer"
+
+
+@pytest.mark.parametrize("place", ["https://[::1", "http://a b\x00c/"])
+def test_an_address_that_is_none_is_the_issuers_fault_not_ours(
+    issuer: LocalIssuer, place: str
+) -> None:
+    provider = ours(issuer)
+    code = code_from(issuer, provider)
+    issuer.keys_at = place
+    with pytest.raises(LoginUnavailableError):
+        provider.identify(code, nonce="n", verifier=VERIFIER)

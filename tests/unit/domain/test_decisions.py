@@ -10,8 +10,10 @@ from unlearn_core.domain.decisions import (
     DecisionRefusedError,
     RefusalReason,
     Verb,
+    Waiting,
+    check_not_own,
     check_not_too_late,
-    proposer,
+    proposal_of,
     protocol_reason,
     refusal_text,
 )
@@ -51,7 +53,8 @@ def proposed(
 def test_a_second_officer_finds_the_same_proposal_until_the_request_moves_on(
     entries: list[LedgerEntry], first: str | None
 ) -> None:
-    assert proposer(entries, REFUSE) == first
+    waiting = proposal_of(entries, REFUSE)
+    assert (waiting.officer if waiting else None) == first
 
 
 def test_only_a_hold_needs_one_officer() -> None:
@@ -110,3 +113,48 @@ def test_outsiders_read_a_reason_of_the_protocol(
 def test_every_decision_is_possible_somewhere() -> None:
     targets = {effect.stage for effect in EFFECTS.values() if effect.stage}
     assert targets <= frozenset[Stage]().union(*TRANSITIONS.values())
+
+
+@pytest.mark.parametrize(
+    ("officer", "who", "is_same"),
+    [
+        ("anna", "key:1", True),
+        ("anna", "key:2", True),
+        ("bela", "key:1", True),
+        ("bela", "key:2", False),
+        ("bela", "", False),
+    ],
+)
+def test_two_names_behind_one_key_are_one_officer(
+    officer: str, who: str, *, is_same: bool
+) -> None:
+    waiting = Waiting(verb=Verb.APPROVE, reason=None, officer="anna", who="key:1")
+    decision = Decision(verb=Verb.APPROVE, officer=officer, who=who)
+    assert decision.is_by(waiting) is is_same
+
+
+def test_officers_of_whom_only_names_are_known_are_told_apart_by_them() -> None:
+    waiting = Waiting(verb=Verb.APPROVE, reason=None, officer="anna")
+    assert not Decision(verb=Verb.APPROVE, officer="bela").is_by(waiting)
+    assert Decision(verb=Verb.APPROVE, officer="anna").is_by(waiting)
+
+
+@pytest.mark.parametrize(
+    ("verb", "who", "is_refused"),
+    [
+        (Verb.APPROVE, "key:1", True),
+        (Verb.APPROVE, "key:2", False),
+        (Verb.APPROVE, "", False),
+        (Verb.HOLD, "key:1", False),
+    ],
+)
+def test_who_has_entered_a_request_does_not_approve_it(
+    verb: Verb, who: str, *, is_refused: bool
+) -> None:
+    entries = [entry(Stage.RECEIVED, submitted_by="key:1")]
+    decision = Decision(verb=verb, officer="anna", who=who)
+    if is_refused:
+        with pytest.raises(DecisionRefusedError, match="does not approve"):
+            check_not_own(entries, decision)
+    else:
+        check_not_own(entries, decision)

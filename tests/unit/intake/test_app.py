@@ -9,10 +9,12 @@ import pytest
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.access import give_key
 from support.domain import request_id
 from support.intake import IntakeWorld
 from support.renewals import note_certificate
 
+from unlearn_core.domain.access import Role, read_key_id
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import Channel, RequestId, Stage
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
@@ -403,3 +405,13 @@ def test_with_the_key_one_may_ask(world: IntakeWorld) -> None:
     with TestClient(create_app(world.service(api_key="s3cret"))) as client:
         headers = {"Authorization": "Bearer s3cret"}
         assert client.post(PAGE, json=DOCUMENT, headers=headers).status_code == 202
+
+
+def test_whoever_has_entered_a_request_is_recorded_by_pseudonym(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = give_key(world.access, Role.OPERATOR)
+    shown = {"Authorization": f"Bearer {key}"}
+    assert client.post(PAGE, json=DOCUMENT, headers=shown).status_code == 202
+    (entry,) = world.store.entries(event="received")
+    assert entry.payload["submitted_by"] == f"key:{read_key_id(key)}"

@@ -89,16 +89,27 @@ def test_a_wrong_field_is_named_and_nothing_is_repeated_or_kept(
     assert world.store.all() == ()
 
 
-@pytest.mark.parametrize("body", [b"", b"\xff", b"a=1&" * 100, b"name=%ff"])
-def test_what_is_no_form_is_refused(client: TestClient, body: bytes) -> None:
-    assert client.post("/request", content=body).status_code == 422
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"", 422), (b"\xff", 403), (b"a=1&" * 100, 403), (b"name=%ff", 403)],
+)
+def test_what_is_no_form_is_refused(
+    client: TestClient, body: bytes, status: int
+) -> None:
+    assert client.post("/request", content=body).status_code == status
 
 
 def test_other_sites_cannot_send_the_form(
     world: IntakeWorld, client: TestClient
 ) -> None:
-    foreign = {"Sec-Fetch-Site": "cross-site"}
-    assert client.post("/request", data=FILLED, headers=foreign).status_code == 403
+    for foreign in (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://elsewhere.example"},
+    ):
+        answer = client.post("/request", data=FILLED, headers=foreign)
+        assert answer.status_code == 403
+        assert 'href="/request"' in answer.text
+        assert_impersonal(answer)
     assert world.store.all() == ()
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlmodel import Session, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.moments import to_text
@@ -63,11 +64,21 @@ class StatusPageNotifier:
 
     def dispatches(self, request_id: RequestId | None = None) -> tuple[Dispatch, ...]:
         """Return all dispatches, or those of a request, oldest first."""
-        query = select(DispatchRow).order_by(
-            DispatchRow.queued_at, DispatchRow.request_id, DispatchRow.channel
-        )
+        query = _OLDEST_FIRST
         if request_id is not None:
             query = query.where(DispatchRow.request_id == str(request_id))
+        return self._found(query)
+
+    def due(self, now: datetime) -> tuple[Dispatch, ...]:
+        """Return the dispatches that wait and whose next try is due, oldest first."""
+        return self._found(
+            _OLDEST_FIRST.where(
+                DispatchRow.state == DispatchState.WAITING.value,
+                DispatchRow.due_at <= to_text(now),
+            )
+        )
+
+    def _found(self, query: SelectOfScalar[DispatchRow]) -> tuple[Dispatch, ...]:
         with self._database.reading() as session:
             return tuple(_dispatch(row) for row in session.exec(query).all())
 
@@ -84,6 +95,11 @@ class StatusPageNotifier:
         )
         session.flush()
         return bool(personal & set(session.exec(waiting).all()))
+
+
+_OLDEST_FIRST = select(DispatchRow).order_by(
+    DispatchRow.queued_at, DispatchRow.request_id, DispatchRow.channel
+)
 
 
 def _first_try(request_id: str, template: str, route: Route, now: str) -> DispatchRow:

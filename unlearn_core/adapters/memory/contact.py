@@ -57,6 +57,14 @@ class MemoryNotifier:
             if request_id in (None, dispatch.request_id)
         )
 
+    def due(self, now: datetime) -> tuple[Dispatch, ...]:
+        """Return the dispatches that wait and whose next try is due, oldest first."""
+        return tuple(
+            dispatch
+            for dispatch in self._dispatches.values()
+            if dispatch.state is DispatchState.WAITING and dispatch.due_at <= now
+        )
+
     def settle(self, dispatch: Dispatch) -> None:
         """Keep how a try ended."""
         key = (dispatch.request_id, dispatch.template, dispatch.channel)

@@ -157,7 +157,8 @@ def _decision(request: Request) -> Decision:
     except ValueError:
         raise ForbiddenError(problem="no such decision") from None
     _check_confirmed(request)
-    return Decision(verb=verb, officer=caller_of(request).name, reason=reason)
+    caller = caller_of(request)
+    return Decision(verb=verb, officer=caller.name, reason=reason, who=caller.who)
 
 
 def _check_confirmed(request: Request) -> None:

@@ -186,3 +186,14 @@ def test_a_refused_form_leads_back_to_what_can_be_looked_up(
 def test_an_unknown_request_is_not_found(sign_in: SignIn) -> None:
     missing = f"/console/requests/{'0' * 8}-0000-0000-0000-000000000009"
     assert sign_in(Role.AUDITOR).answer(missing).status_code == 404
+
+
+def test_two_names_behind_one_sign_in_are_one_officer(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    assert decide(sign_in(Role.APPROVER, OLGA), key, "approve") == 303
+    (proposal,) = world.store.entries(key, event="decision_proposed")
+    payload = dict(proposal.payload) | {"officer": OTTO}
+    world.store.note("decision_proposed", payload, request_id=key)
+    assert decide(sign_in(Role.APPROVER, OLGA), key, "approve") == 409
+    assert world.store.get(key).stage is Stage.REFERRED
