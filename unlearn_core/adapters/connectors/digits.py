@@ -37,37 +37,68 @@ class Numbers:
         for form in forms:
             tail = form[len(form.rstrip(_DIGITS)) :][-MOST:]
             self._forms[len(tail), int(tail)].append(form.encode())
-        self._wanted = {
-            size: np.array([value for length, value in self._forms if length == size])
-            for size, _ in self._forms
-        }
+        self._sizes = sorted({size for size, _ in self._forms})
         self._ends = np.zeros(_TEN**FEWEST, dtype=bool)
         for _, value in self._forms:
             self._ends[value % _TEN**FEWEST] = True
 
     def find(self, chunk: NDArray[np.uint8]) -> Iterator[tuple[int, list[bytes]]]:
         """Yield positions behind last digits, and the forms that may end there."""
-        if not self._wanted:
+        if not self._forms:
             return
-        at = np.flatnonzero(chunk - _ZERO < _TEN)
-        if len(at) < FEWEST:
-            return
-        digits = (chunk[at] - _ZERO).astype(np.int32)
-        values = digits[: 1 - FEWEST].copy()
-        for place in range(1, FEWEST):
+        digits = _Digits(chunk)
+        ends, tails = digits.ending(self._ends)
+        for size in self._sizes:
+            values = (tails % _TEN**size).tolist()
+            for end, value in zip(ends, values, strict=True):
+                forms = self._forms.get((size, value))
+                if forms and end >= size - 1 and digits.are_near(end, size):
+                    yield digits.position(end) + 1, forms
+
+
+class _Digits:
+    """The digits of a chunk, in their order.
+
+    Eight signs without a digit are passed over at once.
+    """
+
+    def __init__(self, chunk: NDArray[np.uint8]) -> None:
+        size = len(chunk) // 8 * 8
+        is_digit = chunk - _ZERO < _TEN
+        eight = is_digit[:size].view(np.uint64)
+        some = np.flatnonzero(eight != 0)
+        signs = np.append(
+            chunk[:size].view(np.uint64)[some].view(np.uint8), chunk[size:]
+        )
+        are_digits = np.append(eight[some].view(np.bool_), is_digit[size:])
+        self._some = np.append(some, size // 8)
+        self._inside = np.flatnonzero(are_digits)
+        self._digits = signs[self._inside] - _ZERO
+
+    def ending(self, wanted: NDArray[np.bool_]) -> tuple[list[int], NDArray[np.int64]]:
+        """Return which digits end a wanted number, and the value of the last ones.
+
+        Args:
+            wanted: For each value of `FEWEST` digits, whether it is.
+        """
+        count = max(0, len(self._digits) - FEWEST + 1)
+        values = np.zeros(count, dtype=np.int32)
+        for place in range(FEWEST):
             values *= _TEN
-            values += digits[place : len(digits) - FEWEST + 1 + place]
-        ends = np.flatnonzero(self._ends[values]) + FEWEST - 1
-        for size, wanted in self._wanted.items():
-            last = ends[ends >= size - 1]
-            values = sum(
-                digits[last - place].astype(np.int64) * _TEN**place
-                for place in range(size)
-            )
-            is_near = at[last] - at[last - (size - 1)] <= REACH * (size - 1)
-            is_one = is_near & np.isin(values, wanted)
-            for end, value in zip(at[last[is_one]] + 1, values[is_one], strict=True):
-                yield int(end), self._forms[size, int(value)]
+            values += self._digits[place : place + count]
+        ends = np.flatnonzero(np.take(wanted, values)) + FEWEST - 1
+        before = np.maximum(ends[:, np.newaxis] - np.arange(MOST), 0)
+        return ends.tolist(), self._digits[before] @ _TEN ** np.arange(MOST)
+
+    def are_near(self, end: int, size: int) -> bool:
+        """Tell whether the digits up to one are near enough to be one number."""
+        first = self.position(end - size + 1)
+        return self.position(end) - first <= REACH * (size - 1)
+
+    def position(self, digit: int) -> int:
+        """Return where a digit is in the chunk."""
+        which, place = divmod(int(self._inside[digit]), 8)
+        return int(self._some[which]) * 8 + place
 
 
 def is_in(line: bytes, forms: Collection[bytes]) -> bool:

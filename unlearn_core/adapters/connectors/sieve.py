@@ -14,7 +14,8 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import IO, Protocol
+from io import BufferedIOBase
+from typing import IO, Protocol, cast
 
 import hyperscan
 import numpy as np
@@ -25,13 +26,15 @@ from unlearn_core.adapters.connectors.needles import Probe
 from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
 
 CHUNK_BYTES = 1 << 19
+"""Memory that is read into again and again; as much as stays near the processor."""
+
 LONGEST_LINE = 32 << 20
 """Bytes; a longer line is not kept in memory and counts as unreadable."""
 
-_IS_LETTER = np.array([chr(byte).isalnum() and byte < 128 for byte in range(256)])  # noqa: PLR2004 - ASCII
 _UNTOLD = b"\x01"
 _NEW_LINE, _BEGIN, _END, _RETURN, _ESCAPE, _LAST_PLAIN = b"\n{}\r\\\x7f"
 _UNPLAIN = re.compile(rb"(?:[\x80-\xff]+|\\u[0-9a-fA-F]{4}|\\[^u\n])+|\\")
+_NO_LETTER = b"[^a-z0-9]"
 
 Sifted = bytes | int | None
 """A line that may concern somebody, a number of lines that do not, or a line that is
@@ -39,20 +42,22 @@ too long."""
 
 
 class _Lines:
-    """The lines of a chunk by number."""
+    """Whole lines by number.
 
-    def __init__(self, chunk: bytes) -> None:
-        self.chunk = chunk
-        self.bytes = np.frombuffer(chunk, dtype=np.uint8)
-        ends = np.flatnonzero(self.bytes == _NEW_LINE)
-        if not chunk.endswith(b"\n"):
-            ends = np.append(ends, len(chunk))
+    Args:
+        memory: Where they are; whoever gave it may write to it afterwards.
+        size: Bytes of them at its beginning.
+    """
+
+    def __init__(self, memory: bytes | bytearray, size: int) -> None:
+        self._memory = memory
+        self.chunk = memoryview(memory)[:size]
+        self.bytes = np.frombuffer(self.chunk, dtype=np.uint8)
+        ends = positions(self.bytes == _NEW_LINE)
+        if self.chunk[-1] != _NEW_LINE:
+            ends = np.append(ends, size)
         self._ends = ends
         self.count = len(ends)
-
-    def numbers(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return which lines the bytes before positions are in."""
-        return np.searchsorted(self._ends, positions - 1)
 
     def number(self, end: int) -> int:
         """Return which line a byte before a position is in."""
@@ -61,24 +66,14 @@ class _Lines:
     def line(self, number: int) -> bytes:
         """Return a line with its end."""
         begin = int(self._ends[number - 1]) + 1 if number else 0
-        return self.chunk[begin : int(self._ends[number]) + 1]
-
-    def are_words(
-        self, ends: NDArray[np.int64], sizes: NDArray[np.int64]
-    ) -> NDArray[np.bool_]:
-        """Tell which texts stand alone; those of size 0 need not."""
-        before = self.bytes[np.maximum(ends - sizes - 1, 0)]
-        behind = self.bytes[np.minimum(ends, len(self.chunk) - 1)]
-        is_part = _IS_LETTER[before] & (ends > sizes)
-        is_part |= _IS_LETTER[behind] & (ends < len(self.chunk))
-        stands: NDArray[np.bool_] = (sizes == 0) | ~is_part
-        return stands
+        return bytes(self.chunk[begin : int(self._ends[number]) + 1])
 
     def unplain(self) -> NDArray[np.int64]:
         """Return the lines with bytes beyond ASCII, or escapes."""
-        if self.chunk.isascii() and b"\\" not in self.chunk:
+        is_ascii = np.bitwise_or.reduce(self.bytes) <= _LAST_PLAIN
+        if is_ascii and self._memory.find(_ESCAPE, 0, len(self.chunk)) < 0:
             return np.empty(0, dtype=np.int64)
-        at = np.flatnonzero((self.bytes > _LAST_PLAIN) | (self.bytes == _ESCAPE))
+        at = positions((self.bytes > _LAST_PLAIN) | (self.bytes == _ESCAPE))
         return np.unique(np.searchsorted(self._ends, at))
 
     def odd(self) -> NDArray[np.int64]:
@@ -109,12 +104,11 @@ class Sieve:
 
     def __init__(self, needles: Sought) -> None:
         self._probes = (Probe(_UNTOLD), *needles.probes())
-        self._sizes = np.array([len(probe.word) for probe in self._probes])
         self._numbers = Numbers(needles.numbers())
         count = len(self._probes)
         self._database = hyperscan.Database()
         self._database.compile(
-            expressions=[probe.pattern for probe in self._probes],
+            expressions=list(map(_expression, self._probes)),
             ids=list(range(count)),
             elements=count,
             flags=[hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_DOTALL] * count,
@@ -122,18 +116,18 @@ class Sieve:
 
     def sift(self, file: IO[bytes]) -> Iterator[Sifted]:
         """Yield the lines that may concern somebody, and how many do not between."""
-        for chunk in _chunks(file):
-            if chunk is None:
+        for lines in _chunks(cast("BufferedIOBase", file)):
+            if lines is None:
                 yield None
                 continue
-            lines = _Lines(chunk)
-            kept = np.union1d(lines.odd(), self._suspects(lines))
+            kept = {*lines.odd().tolist(), *self._suspects(lines)}
             unplain = lines.unplain()
             if unplain.size:
                 said = plain_bytes(b"".join(map(lines.line, unplain.tolist())))
-                kept = np.union1d(kept, unplain[self._suspects(_Lines(said))])
+                found = self._suspects(_Lines(said, len(said)))
+                kept.update(unplain[list(found)].tolist())
             before = 0
-            for number in kept.tolist():
+            for number in sorted(kept):
                 if number > before:
                     yield number - before
                 yield lines.line(number)
@@ -141,13 +135,8 @@ class Sieve:
             if lines.count > before:
                 yield lines.count - before
 
-    def _suspects(self, lines: _Lines) -> NDArray[np.int64]:
+    def _suspects(self, lines: _Lines) -> set[int]:
         """Return the lines that may concern somebody, in which all is plain."""
-        kept = [
-            number
-            for end, forms in self._numbers.find(lines.bytes)
-            if is_in(lines.line(number := lines.number(end)), forms)
-        ]
         found: list[tuple[int, int]] = []
         self._database.scan(
             lines.chunk,
@@ -155,33 +144,55 @@ class Sieve:
                 found.append((probe, end))
             ),
         )
-        probes, ends = np.array(found, dtype=np.int64).reshape(-1, 2).T
-        stands_alone = lines.are_words(ends, self._sizes[probes])
-        probes, ends = probes[stands_alone], ends[stands_alone]
-        pairs = np.unique(np.stack([lines.numbers(ends), probes]), axis=1)
-        kept += [
+        words = {(lines.number(end), probe) for probe, end in found}
+        return {
             number
-            for number, probe in pairs.T.tolist()
+            for number, probe in words
             if self._probes[probe].is_confirmed(lines.line(number))
-        ]
-        return np.unique(np.array(kept, dtype=np.int64))
+        } | {
+            number
+            for end, forms in self._numbers.find(lines.bytes)
+            if is_in(lines.line(number := lines.number(end)), forms)
+        }
 
 
-def _chunks(file: IO[bytes]) -> Iterator[bytes | None]:
-    """Yield whole lines, about as many as a chunk has; None for one too long."""
-    while data := file.read(CHUNK_BYTES):
-        if data.endswith(b"\n"):
-            yield data
-            continue
-        rest = file.readline(LONGEST_LINE)
-        if len(rest) < LONGEST_LINE or rest.endswith(b"\n"):
-            yield data + rest
-            continue
-        if whole := data[: data.rfind(b"\n") + 1]:
-            yield whole
-        while rest and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE)
-        yield None
+def _expression(probe: Probe) -> bytes:
+    """Return what to look for: a word with what ends it on both sides.
+
+    At the ends of a chunk nothing does; a line with a word there is no object.
+    """
+    return _NO_LETTER + probe.pattern + _NO_LETTER if probe.word else probe.pattern
+
+
+def _chunks(file: BufferedIOBase) -> Iterator[_Lines | None]:
+    """Yield whole lines, in memory that is used again; None for one too long."""
+    memory = bytearray(CHUNK_BYTES)
+    end = 0
+    while size := file.readinto(memoryview(memory)[end:]):
+        end += size
+        whole = memory.rfind(b"\n", 0, end) + 1
+        if whole:
+            yield _Lines(memory, whole)
+            memory[: end - whole] = memory[whole:end]
+            end -= whole
+        elif end >= LONGEST_LINE:
+            while (rest := file.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                pass
+            yield None
+            end = 0
+        elif end == len(memory):
+            memory = memory + bytes(end)
+    if end:
+        yield _Lines(memory, end)
+
+
+def positions(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return where a mask is set, looking at eight signs at once: it seldom is."""
+    size = len(mask) // 8 * 8
+    words = np.flatnonzero(mask[:size].view(np.uint64) != 0)
+    inside = np.flatnonzero(mask[:size].reshape(-1, 8)[words])
+    found = words[inside // 8] * 8 + inside % 8
+    return np.append(found, size + np.flatnonzero(mask[size:]))
 
 
 def plain_bytes(chunk: bytes) -> bytes:

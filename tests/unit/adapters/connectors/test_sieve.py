@@ -2,6 +2,7 @@ import io
 import json
 from itertools import chain
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from support.sources import source_spec, subject
 from unlearn_core.adapters.connectors import sieve as module
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
 from unlearn_core.adapters.connectors.needles import Needles
-from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes
+from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes, positions
 
 PEOPLE = (
     subject(
@@ -55,6 +56,32 @@ def test_whatever_matches_passes(*, row: dict[str, str], is_ascii: bool) -> None
     line = json.dumps(row, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
     if MATCHER.match(json.loads(line)):
         assert sifted(line + b"\n") == [line + b"\n"]
+
+
+@given(st.lists(st.tuples(TEXTS, st.booleans()), max_size=8), st.integers(8, 90))
+def test_whatever_matches_passes_wherever_memory_ends(
+    texts: list[tuple[str, bool]], size: int
+) -> None:
+    lines = [
+        json.dumps({"note": text}, ensure_ascii=is_ascii).encode(
+            "utf-8", "surrogatepass"
+        )
+        + b"\n"
+        for text, is_ascii in texts
+    ]
+    wanted = [line for line in lines if MATCHER.match(json.loads(line))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "CHUNK_BYTES", size)
+        found = sifted(b"".join(lines))
+    assert [line for line in found if line in wanted] == wanted
+    passed = [item if isinstance(item, int) else 1 for item in found]
+    assert sum(passed) == len(lines)
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_marks_are_found_eight_at_a_time_as_one_by_one(marks: list[bool]) -> None:
+    mask = np.array(marks, dtype=np.bool_)
+    assert positions(mask).tolist() == [at for at, is_set in enumerate(marks) if is_set]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +133,7 @@ def test_others_are_counted_and_never_parsed(monkeypatch: pytest.MonkeyPatch) ->
     line = b'{"note": "Zeno Muster, K-4712, 030 1234568", broken}\n'
     assert sifted(line * 1000) == [1000]
     monkeypatch.setattr(module, "CHUNK_BYTES", len(line) * 10)
-    assert sifted(line * 19 + line.rstrip()) == [10, 10]
+    assert sifted(line * 19 + line.rstrip()) == [10, 9, 1]
     assert sifted(b"") == []
 
 
