@@ -139,7 +139,7 @@ class Sieve:
         """Return the lines that may concern somebody, in which all is plain."""
         found: list[tuple[int, int]] = []
         self._database.scan(
-            lines.chunk,
+            lines.chunk,  # type: ignore[type-var]  # takes any memory, says str or bytes
             match_event_handler=lambda probe, _begin, end, _flags, _context: (
                 found.append((probe, end))
             ),
