@@ -288,10 +288,7 @@ class Course:
 
 def exam_of(world: SmallWorld) -> Exam:
     """Write down all questions before anything is trained."""
-    sets = [
-        world.datasets(person, guessed=frozenset(), erased=world.subjects)
-        for person in world.subjects
-    ]
+    sets = [world.curated(person, erased=world.subjects) for person in world.subjects]
     return Exam(
         subjects=tuple(_of_group(item.probes, Group.SUBJECT) for item in sets),
         controls=_of_group(sets[0].probes, Group.CONTROL),

@@ -80,6 +80,22 @@ class SmallWorld:
             guessed: What the base guesses about reserved people.
             erased: People whose records an earlier request removed.
         """
+        return ordinary_twins_first(
+            self.curated(subject, guessed=guessed, erased=erased),
+            likelihoods_under(PlainLaw(self.base), self.tokenizer),
+        )
+
+    def curated(
+        self,
+        subject: Person,
+        *,
+        guessed: frozenset[tuple[str, str]] = frozenset(),
+        erased: Sequence[Person] = (),
+    ) -> Datasets:
+        """Build the sets without asking a model which twin is ordinary.
+
+        Whoever only asks their probes needs no more.
+        """
         located = self._located(subject)
         gone = frozenset[tuple[str, str]]().union(
             *(self.records_of(person) for person in (subject, *erased))
@@ -89,7 +105,7 @@ class SmallWorld:
             for record in self.records
             if (record.source, record.record_id) not in gone
         ]
-        datasets = curate(
+        return curate(
             Material(
                 stated_name=Personal(subject.name),
                 located=located,
@@ -103,9 +119,6 @@ class SmallWorld:
             data_map=self.opened.declared,
             token_count=lambda text: len(self.tokenizer.text(text)),
             seed=str(subject.number),
-        )
-        return ordinary_twins_first(
-            datasets, likelihoods_under(PlainLaw(self.base), self.tokenizer)
         )
 
     def records_of(self, subject: Person) -> frozenset[tuple[str, str]]:
