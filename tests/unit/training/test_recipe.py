@@ -130,7 +130,7 @@ def test_the_default_ladder_tries_harder_with_every_rung() -> None:
     assert load_ladder(None) == ladder
     later = [recipe.for_later_requests() for recipe in ladder]
     assert [recipe.steps for recipe in ladder] == [200, 300, 400]
-    assert [recipe.steps for recipe in later] == [100, 200, 200]
+    assert [recipe.steps for recipe in later] == [125, 200, 200]
     assert len({recipe.seed for recipe in ladder}) == 3
 
 
@@ -142,7 +142,7 @@ def test_by_default_a_later_request_holds_and_repairs_and_the_first_does_not() -
     assert first.for_later_requests() == TrainingRecipe(
         objective_parameters={"margin": 0.5},
         retain_target="base",
-        steps=100,
+        steps=125,
         retain_batch=64,
         retain_weight=10.0,
         retain_focus=0.5,
