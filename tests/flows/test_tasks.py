@@ -37,6 +37,7 @@ NOT_OF_THE_FLOW = {
     "publish_checkpoint",
     "audit_ledger",
     "review_records",
+    "cut_off_replica",
     "export_bundle",
 }
 ANSWER_YES_OR_NO = {

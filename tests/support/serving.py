@@ -170,10 +170,13 @@ class ServingWorld:
             engine=Engine(meter=meter),
             watcher=Watcher(
                 slot,
+                replica="replica-1",
                 host=base,
-                base_model=domain.BASE_MODEL,
                 sources=Sources(
-                    registry=self.registry, opener=self.notary, sealer=self.sealer
+                    base_model=domain.BASE_MODEL,
+                    registry=self.registry,
+                    opener=self.notary,
+                    sealer=self.sealer,
                 ),
                 cache=self.cache,
                 poll_seconds=poll_seconds,

@@ -38,6 +38,8 @@ class HttpServingFleet:
                 last_error=str(answer["last_error"]),
                 # Those inside other engines have the whole law and do not say so.
                 is_best_effort=bool(answer.get("is_best_effort", False)),
+                address=address,
+                is_cut_off=bool(answer.get("is_cut_off", False)),
             )
         except (httpx.HTTPError, ValueError, KeyError, TypeError):
             return ReplicaState(
@@ -47,4 +49,6 @@ class HttpServingFleet:
                 version="",
                 oldest_in_flight=None,
                 last_error="unreachable",
+                address=address,
+                is_reachable=False,
             )

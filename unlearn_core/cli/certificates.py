@@ -49,6 +49,8 @@ def verify(
             "version": scope.version if scope else None,
             "replicas": list(scope.replicas) if scope else [],
             "best_effort": list(scope.best_effort) if scope else [],
+            "cut_off": list(scope.cut_off) if scope else [],
+            "unheard": list(scope.unheard) if scope else [],
             "ledger_head": certificate.ledger_head,
         },
         as_json=as_json,

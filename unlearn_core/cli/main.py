@@ -19,6 +19,7 @@ from unlearn_core.cli import (
     installation,
     ledger,
     mail,
+    replicas,
     requests,
     reviews,
     sources,
@@ -44,6 +45,7 @@ app.add_typer(mail.app, name="mail")
 app.add_typer(verifications.app, name="verification")
 app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")
+app.add_typer(replicas.app, name="replica")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(access.app, name="access")
 app.add_typer(installation.keys, name="keys")

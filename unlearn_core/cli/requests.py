@@ -15,7 +15,7 @@ import typer
 from unlearn_core.cli import decisions
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.wiring import office
-from unlearn_core.cli.words import STAGE_WORDS
+from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.requests import (
     WAITS_FOR_A_PERSON,
@@ -63,7 +63,7 @@ def submit(
 @app.command()
 def status(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
     """Say where a request stands."""
-    show(_row(office().store.get(RequestId(request_id))), as_json=as_json)
+    _show(RequestId(request_id), as_json=as_json)
 
 
 @app.command()
@@ -73,14 +73,14 @@ def watch(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
     while True:
         entries = list(office().store.entries(key))
         for entry in entries[told:]:
-            if word := STAGE_WORDS.get(entry.event):
+            if word := words_of(entry):
                 typer.echo(f"{entry.recorded_at:%H:%M:%S}  {word}", err=True)
         told = len(entries)
         request = office().store.get(key)
         if request.is_closed or request.stage in WAITS_FOR_A_PERSON:
             break
         time.sleep(LOOK_SECONDS)
-    show(_row(request), as_json=as_json)
+    _show(key, as_json=as_json)
 
 
 @app.command(name="list")
@@ -137,6 +137,15 @@ def _read(file: Path) -> Submission:
 
 def _personal(value: object) -> Personal[str] | None:
     return Personal(value) if isinstance(value, str) and value else None
+
+
+def _show(key: RequestId, *, as_json: bool) -> None:
+    """Print where a request stands, and how long replicas took for its version."""
+    store = office().store
+    row = _row(store.get(key))
+    for entry in store.entries(key, event=Stage.SERVING_CONFIRMED):
+        row["served_after_seconds"] = served_after(entry)
+    show(row, as_json=as_json)
 
 
 def _row(request: ErasureRequest) -> dict[str, JsonValue]:

@@ -1,8 +1,11 @@
 """From settings to what the commands use."""
 
+import os
+import socket
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from uuid import uuid4
@@ -15,11 +18,12 @@ from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.screening import Fingerprints, Screen
 from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.adapters.database.engine import Database
-from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
 from unlearn_core.adapters.rotation import SigningKeys
+from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
@@ -29,6 +33,8 @@ from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
 from unlearn_core.settings import load_settings
+from unlearn_core.steps.cut_off_replica import FleetDesk
+from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
 from unlearn_core.wiring import Office, open_office
 
 TOKEN_SECONDS = 24 * 3600
@@ -72,6 +78,47 @@ def signing_keys() -> SigningKeys:
 def database() -> Database:
     """Return the database of the settings."""
     return Database(load_settings().database_url.get_secret_value())
+
+
+def fleet_desk() -> FleetDesk:
+    """Return what looking after replicas needs."""
+    settings = office().settings
+    return FleetDesk(
+        officers=settings.legal.officers,
+        ledger=office().store,
+        fleet=HttpServingFleet(settings.replicas),
+    )
+
+
+def tell_replicas() -> bool:
+    """Sign the serving pointer again if it names others cut off than the ledger.
+
+    Returns:
+        Whether it was; a worker that makes a version does it itself.
+
+    Raises:
+        UnlearnError: The private key is not here, or the registry does not answer.
+    """
+    # It takes a second to import, and no other command needs it.
+    from unlearn_core.adapters.mlflow_registry import (  # noqa: PLC0415 - see above
+        MlflowArtifactRegistry,
+    )
+
+    desk = office()
+    return renew_pointer(
+        PointerKeeper(
+            base_model=desk.settings.model.name,
+            validity=timedelta(hours=desk.settings.work.pointer_hours),
+            holder=f"{socket.gethostname()}-{os.getpid()}",
+            requests=desk.store,
+            ledger=desk.store,
+            registry=MlflowArtifactRegistry(desk.settings.mlflow_uri),
+            leases=desk.leases,
+            signer=EnvelopeSigner(desk.keys.signer()),
+            envelopes=TrustedEnvelopes(desk.keys.trusted()),
+            clock=desk.clock,
+        )
+    )
 
 
 def data_map_sources(

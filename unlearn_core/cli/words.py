@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 
+from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import Stage
+
 STAGE_WORDS: Mapping[str, str] = {
     "received": "received: the legal clock is running",
     "acknowledged": "acknowledged to the subject",
@@ -34,3 +38,21 @@ STAGE_WORDS: Mapping[str, str] = {
     "certified": "certificate issued",
     "notified": "subject notified: closed",
 }
+
+
+def words_of(entry: LedgerEntry) -> str | None:
+    """Return what an entry says to people; None if it is not for them."""
+    word = STAGE_WORDS.get(entry.event)
+    seconds, without = served_after(entry), entry.payload.get("cut_off")
+    if word and seconds is not None:
+        word = f"{word}, {seconds:.1f} s after registration"
+    if word and isinstance(without, list) and without:
+        word = f"{word}, without those cut off: {', '.join(map(str, without))}"
+    return word
+
+
+def served_after(entry: LedgerEntry) -> float | None:
+    """Return the seconds from registration until every replica served a version."""
+    seconds: JsonValue = entry.payload.get("seconds")
+    is_known = entry.event == Stage.SERVING_CONFIRMED and isinstance(seconds, float)
+    return float(str(seconds)) if is_known else None

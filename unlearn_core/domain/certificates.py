@@ -13,7 +13,8 @@ verified so and so" and says in `LIMITS` what it does not claim.
 4. the statement's subjects are the digests that its body names;
 5. the outcome agrees with the evidence: suppression needs a verdict that passed
    with every gate, and confirmed replicas, of which those of best effort are
-   some; a partial search never claims completeness;
+   some, and those that were cut off none; a partial search never claims
+   completeness;
 6. the limits are stated in full;
 7. times are in order.
 
@@ -52,6 +53,9 @@ _COMPLETE = frozenset(
 )
 """Outcomes that speak for every source."""
 
+_WHERE_THERE_ARE_ANY = ("best_effort", "cut_off", "unheard")
+"""Names of replicas that are left out if there are none, as before there were any."""
+
 OpenEnvelope = Callable[[bytes], bytes]
 """Checks form and signature of an envelope and returns its payload."""
 
@@ -87,6 +91,10 @@ class ServedScope:
         effective_at: Moment of the last confirmation.
         best_effort: Those of the replicas that know the base's law in part only, so
             that their answers follow the verified law within a bound.
+        cut_off: Names of replicas that were out of service at that moment. Nothing is
+            confirmed of them.
+        unheard: Those of them that did not say themselves that they had stopped; an
+            officer said that they were gone.
     """
 
     base_model: str
@@ -97,6 +105,8 @@ class ServedScope:
     replicas: tuple[str, ...]
     effective_at: datetime
     best_effort: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = ()
+    unheard: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,10 +294,17 @@ def _check_outcome(certificate: ErasureCertificate) -> None:
         not certificate.scope.replicas or not _has_passed(certificate.verdict)
     ):
         raise CertificateInvalidError(check=5, problem="unverified suppression")
-    if certificate.scope is not None and not all(
-        name in certificate.scope.replicas for name in certificate.scope.best_effort
-    ):
+    if certificate.scope is not None:
+        _check_names(certificate.scope)
+
+
+def _check_names(scope: ServedScope) -> None:
+    if not all(name in scope.replicas for name in scope.best_effort):
         raise CertificateInvalidError(check=5, problem="best effort of no replica")
+    if any(name in scope.replicas for name in scope.cut_off):
+        raise CertificateInvalidError(check=5, problem="cut off and confirmed")
+    if not all(name in scope.cut_off for name in scope.unheard):
+        raise CertificateInvalidError(check=5, problem="unheard and not cut off")
 
 
 def _has_passed(verdict: Any) -> bool:  # noqa: ANN401 - any JSON value
@@ -331,8 +348,9 @@ def _scope_json(scope: ServedScope) -> dict[str, JsonValue]:
         "replicas": list(scope.replicas),
         "effective_at": scope.effective_at.isoformat(),
     }
-    if scope.best_effort:  # left out otherwise, as before there were such replicas
-        plain["best_effort"] = list(scope.best_effort)
+    for name in _WHERE_THERE_ARE_ANY:
+        if names := getattr(scope, name):
+            plain[name] = list(names)
     return plain
 
 
@@ -345,5 +363,5 @@ def _scope(raw: Mapping[str, Any]) -> ServedScope:
         manifest=Digest(raw["manifest"]),
         replicas=tuple(raw["replicas"]),
         effective_at=datetime.fromisoformat(raw["effective_at"]),
-        best_effort=tuple(raw.get("best_effort", ())),
+        **{name: tuple(raw.get(name, ())) for name in _WHERE_THERE_ARE_ANY},
     )

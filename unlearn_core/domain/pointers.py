@@ -7,6 +7,7 @@ highest `sequence` that they have seen:
 - it names the version and its manifest digest;
 - `minimum_sequence` says below which sequence nothing may be answered;
 - it expires, so that withholding newer pointers is noticed;
+- `cut_off` names replicas that may not answer at all;
 - a minimum above the named sequence withdraws the version: nothing that exists may
   answer any more, and what is running ends at once.
 """
@@ -35,6 +36,7 @@ class ServingPointer:
         minimum_sequence: Lowest sequence that may still answer.
         issued_at: Moment of issue.
         expires_at: Moment after which a replica must stop trusting it.
+        cut_off: Names of replicas that were taken out of service.
     """
 
     base_model: str
@@ -44,6 +46,7 @@ class ServingPointer:
     minimum_sequence: int
     issued_at: datetime
     expires_at: datetime
+    cut_off: tuple[str, ...] = ()
 
     @property
     def is_withdrawal(self) -> bool:
@@ -63,7 +66,7 @@ class ServingPointer:
 
     def to_json(self) -> dict[str, JsonValue]:
         """Return the pointer as a JSON object."""
-        return {
+        plain: dict[str, JsonValue] = {
             "format": POINTER_FORMAT,
             "base_model": self.base_model,
             "version": self.version,
@@ -73,6 +76,9 @@ class ServingPointer:
             "issued_at": self.issued_at.isoformat(),
             "expires_at": self.expires_at.isoformat(),
         }
+        if self.cut_off:  # left out otherwise, as before there were such replicas
+            plain["cut_off"] = list(self.cut_off)
+        return plain
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> "ServingPointer":
@@ -92,6 +98,7 @@ class ServingPointer:
                 minimum_sequence=int(raw["minimum_sequence"]),
                 issued_at=datetime.fromisoformat(raw["issued_at"]),
                 expires_at=datetime.fromisoformat(raw["expires_at"]),
+                cut_off=_names(raw.get("cut_off", [])),
             )
         except (KeyError, TypeError, ValueError):
             raise ManifestInvalidError(problem="pointer") from None
@@ -118,3 +125,9 @@ class ServingPointer:
             )
         if self.issued_at < seen.issued_at:
             raise DowngradeRefusedError(problem="issued before the one in use")
+
+
+def _names(raw: object) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not all(isinstance(name, str) for name in raw):
+        raise ManifestInvalidError(problem="names of replicas")
+    return tuple(raw)

@@ -101,6 +101,9 @@ class ReplicaState:
         oldest_in_flight: Lowest sequence still answering, None if idle.
         last_error: Code of its last refusal, empty if none.
         is_best_effort: Whether it knows the base's law in part only.
+        address: Where it is asked.
+        is_reachable: Whether it said so itself; if not, nothing is known of it.
+        is_cut_off: Whether it has read that it is cut off.
     """
 
     name: str
@@ -110,6 +113,14 @@ class ReplicaState:
     oldest_in_flight: int | None
     last_error: str
     is_best_effort: bool = False
+    address: str = ""
+    is_reachable: bool = True
+    is_cut_off: bool = False
+
+    @property
+    def has_stopped(self) -> bool:
+        """Tell whether it was cut off, knows it, and answers nobody any more."""
+        return self.is_cut_off and not self.is_ready and self.oldest_in_flight is None
 
     def serves(self, sequence: int) -> bool:
         """Tell whether it answers with a version or later ones, and no other."""

@@ -105,6 +105,7 @@ class InferenceService:
             in_flight=self.slot.in_flight,
             last_error=self.watcher.last_error,
             is_best_effort=self.base.is_best_effort,
+            is_cut_off=self.slot.is_cut_off,
         )
 
 

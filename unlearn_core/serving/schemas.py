@@ -138,3 +138,4 @@ class ReplicaStateAnswer(BaseModel):
     in_flight: int
     last_error: str
     is_best_effort: bool = False
+    is_cut_off: bool = False

@@ -4,6 +4,7 @@
   end, so no answer mixes versions.
 - Exchanging versions is one assignment under a lock.
 - It fails closed: until it is known whether an offset is required, nothing is leased.
+- A replica that was cut off leases nothing, and its running answers end.
 - Once an offset is required, nothing is leased without one at or above the minimum;
   the bare base never answers again.
 """
@@ -75,6 +76,7 @@ class Slot(Generic[Law]):
         # None: it is not known yet whether an offset is required.
         self._minimum: int | None = NO_OFFSET + 1 if requires_offset else None
         self._expires_at: datetime | None = None
+        self._is_cut_off = False
         self._in_flight: Counter[int] = Counter()
         self._running: Counter[threading.Event] = Counter()
 
@@ -94,6 +96,11 @@ class Slot(Generic[Law]):
         """Return the number of running requests."""
         with self._lock:
             return self._in_flight.total()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Tell whether this replica was taken out of service."""
+        return self._is_cut_off
 
     def permit_base(self) -> None:
         """Let the base alone answer, unless an offset was ever required."""
@@ -134,13 +141,22 @@ class Slot(Generic[Law]):
             for event in self._running:
                 event.set()
 
+    def cut_off(self, *, is_cut_off: bool) -> None:
+        """Take this replica out of service, with every running answer, or back in."""
+        with self._lock:
+            self._is_cut_off = is_cut_off
+        if is_cut_off:
+            self.recall()
+
     def check(self) -> None:
         """Make sure that a request may be answered now.
 
         Raises:
             OffsetRequiredError: The current version is below the minimum, or what is
-                required is not known yet or not any more.
+                required is not known yet or not any more; or this replica was cut off.
         """
+        if self._is_cut_off:
+            raise OffsetRequiredError(problem="this replica was cut off")
         if self._minimum is None:
             raise OffsetRequiredError(problem="what must be served is not known yet")
         if self._current.sequence < self._minimum:

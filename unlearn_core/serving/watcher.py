@@ -4,7 +4,8 @@ Numbered steps of one look:
 
 1. read the pointer and check its signature; an unreachable registry changes nothing;
 2. refuse a pointer that goes back behind the one already seen, also across restarts;
-3. raise the minimum, even if the version itself cannot be fetched yet;
+3. stop answering if this replica is cut off; raise the minimum, even if the version
+   itself cannot be fetched yet;
 4. if another version is wanted: fetch it into a content-addressed folder;
 5. check the bundle completely and compare it with the pointer;
 6. load it beside the running one, warm it up with the `probes`;
@@ -64,8 +65,9 @@ _LOG = EventLog("watcher")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where versions come from and how they are checked."""
+    """Where versions of one base model come from and how they are checked."""
 
+    base_model: str
     registry: ArtifactRegistry
     opener: EnvelopeOpener
     sealer: PairSealer
@@ -76,9 +78,9 @@ class Watcher(Generic[Law]):
 
     Args:
         slot: The slot to fill.
+        replica: Name of this replica, by which a pointer may cut it off.
         host: The base model that is served, as its engine has it.
-        base_model: Its name.
-        sources: Registry, trusted keys, artifact key.
+        sources: Its name, registry, trusted keys, artifact key.
         cache: Folder for fetched bundles and the highest pointer seen.
         poll_seconds: Time between looks.
         backoff: Says when a refused bundle is tried again.
@@ -89,8 +91,8 @@ class Watcher(Generic[Law]):
         self,
         slot: Slot[Law],
         *,
+        replica: str,
         host: Host[Law],
-        base_model: str,
         sources: Sources,
         cache: Path,
         poll_seconds: float,
@@ -100,8 +102,9 @@ class Watcher(Generic[Law]):
         self._tracing = Tracing()
         self._meter = meter or Meter()
         self._slot = slot
+        self._replica = replica
         self._host = host
-        self._base_model = base_model
+        self._base_model = sources.base_model
         self._sources = sources
         self._cache = cache
         self._poll_seconds = poll_seconds
@@ -167,6 +170,10 @@ class Watcher(Generic[Law]):
 
     def _follow(self, pointer: ServingPointer) -> None:
         # Step 3.
+        is_cut_off = self._replica in pointer.cut_off
+        if is_cut_off != self._slot.is_cut_off:
+            self._slot.cut_off(is_cut_off=is_cut_off)
+            _LOG.warning("cut_off" if is_cut_off else "readmitted")
         self._slot.require(pointer.minimum_sequence, expires_at=pointer.expires_at)
         if pointer.is_withdrawal:
             self._slot.recall()

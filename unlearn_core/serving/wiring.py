@@ -134,9 +134,10 @@ def _watcher(
     keys, serving = KeyDirectory(settings.keys.directory), settings.serving
     return Watcher(
         slot,
+        replica=serving.replica,
         host=base,
-        base_model=settings.model.name,
         sources=Sources(
+            base_model=settings.model.name,
             registry=MlflowArtifactRegistry(settings.mlflow_uri),
             opener=TrustedEnvelopes(keys.trusted()),
             sealer=PairSeal(keys.artifact_key()),

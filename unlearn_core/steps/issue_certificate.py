@@ -91,6 +91,8 @@ def _scope(request_id: RequestId, *, bench: Workbench) -> ServedScope | None:
         replicas=tuple(confirmed.replicas),
         effective_at=confirmed.effective_at,
         best_effort=tuple(confirmed.best_effort),
+        cut_off=tuple(confirmed.cut_off),
+        unheard=tuple(confirmed.unheard),
     )
 
 

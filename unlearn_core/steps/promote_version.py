@@ -6,6 +6,7 @@ from unlearn_core.domain.canonical import Digest, canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps import holding
+from unlearn_core.steps.cut_off_replica import cut_offs
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import SERVING, read_lineage
 from unlearn_core.steps.results import Promoted, Registered, Trained
@@ -69,6 +70,7 @@ def publish_pointer(
         minimum_sequence=minimum_sequence,
         issued_at=issued_at,
         expires_at=issued_at + bench.terms.pointer_validity,
+        cut_off=tuple(cut.replica for cut in cut_offs(bench.ledger)),
     )
     envelope = bench.signer.sign(
         canonical_json(pointer.to_json()), payload_type=POINTER_TYPE

@@ -1,9 +1,10 @@
 """Renew: sign the serving pointer again before it expires.
 
 Replicas stop answering when their pointer has expired, so that withheld erasures are
-noticed. Nothing else changes here: version, sequence and minimum stay as they are. A
-pointer that falls behind the ledger, genuine as it may be, was put back by somebody
-and is not signed again.
+noticed. It is also signed again when the ledger says that other replicas are cut off
+than it names. Nothing else changes here: version, sequence and minimum stay as they
+are. A pointer that falls behind the ledger, genuine as it may be, was put back by
+somebody and is not signed again.
 """
 
 import json
@@ -15,6 +16,7 @@ from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.leases import base_resource
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.errors import LeaseBusyError
+from unlearn_core.steps.cut_off_replica import cut_offs
 from unlearn_core.steps.lineage import check_not_behind
 
 LEASE_TIME = timedelta(minutes=1)
@@ -43,7 +45,7 @@ class PointerKeeper:
 
 
 def renew_pointer(keeper: PointerKeeper) -> bool:
-    """Publish the pointer again, once half of its time is over.
+    """Publish the pointer again: half of its time is over, or it names others cut off.
 
     Returns:
         Whether it was renewed. It is not while a version is being made: promoting
@@ -61,12 +63,13 @@ def renew_pointer(keeper: PointerKeeper) -> bool:
     except LeaseBusyError:
         return False
     try:
-        return _renew(keeper)
+        return renew_held(keeper)
     finally:
         keeper.leases.release(lease)
 
 
-def _renew(keeper: PointerKeeper) -> bool:
+def renew_held(keeper: PointerKeeper) -> bool:
+    """Do as `renew_pointer`, for whoever holds the lease of the base model."""
     envelope = keeper.registry.pointer(keeper.base_model)
     if envelope is None:
         return False
@@ -79,9 +82,12 @@ def _renew(keeper: PointerKeeper) -> bool:
         ledger=keeper.ledger,
     )
     now = keeper.clock.now()
-    if pointer.expires_at - now > keeper.validity / 2:
+    cut_off = tuple(cut.replica for cut in cut_offs(keeper.ledger))
+    if pointer.expires_at - now > keeper.validity / 2 and pointer.cut_off == cut_off:
         return False
-    renewed = replace(pointer, issued_at=now, expires_at=now + keeper.validity)
+    renewed = replace(
+        pointer, issued_at=now, expires_at=now + keeper.validity, cut_off=cut_off
+    )
     keeper.registry.publish_pointer(
         keeper.base_model,
         keeper.signer.sign(

@@ -203,17 +203,25 @@ class Promoted:
 class ServingConfirmed:
     """Every replica serves the version or a later one, with nothing older running.
 
+    Those that were cut off are not among them.
+
     Attributes:
         replicas: Their names.
         sequence: Sequence of the version.
         effective_at: Moment of the last confirmation.
         best_effort: Names of those that know the base's law in part only.
+        cut_off: Names of those that were taken out of service.
+        unheard: Those of them that did not say so themselves: an officer did.
+        seconds: Time from the version's registration until then.
     """
 
     replicas: list[str]
     sequence: int
     effective_at: datetime
     best_effort: list[str] = field(default_factory=list)
+    cut_off: list[str] = field(default_factory=list)
+    unheard: list[str] = field(default_factory=list)
+    seconds: float | None = None
     stage: Stage = Stage.SERVING_CONFIRMED
 
 

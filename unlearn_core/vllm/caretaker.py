@@ -82,6 +82,7 @@ class Caretaker:
             "oldest_in_flight": self.slot.oldest_in_flight,
             "in_flight": self.slot.in_flight,
             "last_error": self.watcher.last_error,
+            "is_cut_off": self.slot.is_cut_off,
             "rows_blanked": self.offsets.blanked,
         }
 

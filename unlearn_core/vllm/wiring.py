@@ -110,8 +110,8 @@ def build_caretaker(
         slot=slot,
         watcher=Watcher(
             slot,
+            replica=serving.replica,
             host=host,
-            base_model=settings.model.name,
             sources=_sources(settings),
             cache=serving.cache,
             poll_seconds=serving.poll_seconds,
@@ -125,6 +125,7 @@ def build_caretaker(
 def _sources(settings: Settings) -> Sources:
     keys = KeyDirectory(settings.keys.directory)
     return Sources(
+        base_model=settings.model.name,
         registry=MlflowArtifactRegistry(settings.mlflow_uri),
         opener=TrustedEnvelopes(keys.trusted()),
         sealer=PairSeal(keys.artifact_key()),

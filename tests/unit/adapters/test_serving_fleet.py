@@ -23,6 +23,8 @@ def not_ready(address: str) -> ReplicaState:
         version="",
         oldest_in_flight=None,
         last_error="unreachable",
+        address=address,
+        is_reachable=False,
     )
 
 
@@ -71,6 +73,24 @@ def test_a_replica_that_knows_its_base_in_part_only_says_so(
     with state_pages({**PAGE, "is_best_effort": is_best_effort}, PAGE) as addresses:
         states = HttpServingFleet(addresses).states()
     assert [state.is_best_effort for state in states] == [is_best_effort, False]
+
+
+@pytest.mark.parametrize(
+    ("page", "has_stopped"),
+    [
+        ({"is_ready": False, "is_cut_off": True}, True),
+        ({"is_ready": False, "is_cut_off": True, "oldest_in_flight": 2}, False),
+        ({"is_ready": True, "is_cut_off": True}, False),
+        ({"is_ready": False}, False),
+    ],
+)
+def test_a_replica_has_stopped_when_it_knows_that_it_is_cut_off_and_answers_nobody(
+    page: dict[str, object], *, has_stopped: bool
+) -> None:
+    with state_pages(PAGE | page) as (address,):
+        (state,) = HttpServingFleet([address]).states()
+    assert (state.address, state.is_reachable) == (address, True)
+    assert state.has_stopped is has_stopped
 
 
 @pytest.mark.parametrize("address", [silent_address(), "not an address", "http://["])

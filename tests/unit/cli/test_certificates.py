@@ -73,6 +73,8 @@ def test_a_genuine_certificate_is_accepted_offline(
         "version": "1",
         "replicas": ["replica-1", "replica-2"],
         "best_effort": [],
+        "cut_off": [],
+        "unheard": [],
         "ledger_head": content.ledger_head,
     }
 

@@ -254,6 +254,9 @@ def test_no_field_may_be_left_out(field: str) -> None:
         (3, put("predicate", "scope", "best_effort", value="replica-1")),
         (5, put("predicate", "scope", "best_effort", value=["replica-3"])),
         (5, put("predicate", "scope", "best_effort", value=[["replica-1"]])),
+        (3, put("predicate", "scope", "cut_off", value=[])),
+        (5, put("predicate", "scope", "cut_off", value=["replica-1"])),
+        (5, put("predicate", "scope", "unheard", value=["replica-3"])),
         (4, put("subject", value=[])),
         (4, put("subject", value=None)),
         (4, put("subject", 0, "digest", "sha256", value="0" * 64)),
@@ -310,6 +313,15 @@ def test_replicas_of_best_effort_are_named() -> None:
     assert json.loads(content.payload())["predicate"]["scope"]["best_effort"] == [
         "replica-2"
     ]
+    assert check(sign(content.payload())) == content
+
+
+def test_replicas_that_were_cut_off_are_named_and_confirm_nothing() -> None:
+    scope = replace(served_scope(), cut_off=("replica-3", "four"), unheard=("four",))
+    content = replace(certificate(), scope=scope)
+    written = json.loads(content.payload())["predicate"]["scope"]
+    assert written["cut_off"] == ["replica-3", "four"]
+    assert written["unheard"] == ["four"]
     assert check(sign(content.payload())) == content
 
 

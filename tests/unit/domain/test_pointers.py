@@ -25,6 +25,12 @@ def test_the_written_form_is_fixed() -> None:
     assert ServingPointer.from_json(pointer(2).to_json()) == pointer(2)
 
 
+def test_replicas_that_are_cut_off_are_written_only_if_there_are_any() -> None:
+    named = replace(pointer(2), cut_off=("left", "right"))
+    assert named.to_json() == pointer(2).to_json() | {"cut_off": ["left", "right"]}
+    assert ServingPointer.from_json(named.to_json()) == named
+
+
 def test_a_withdrawal_leaves_nothing_that_may_answer() -> None:
     later = NOW + timedelta(minutes=1)
     withdrawal = pointer(2).withdrawn(issued_at=later, expires_at=later)
@@ -59,6 +65,9 @@ def test_a_pointer_without_one_of_its_fields_is_refused(missing: str) -> None:
         {"expires_at": 1772443800},
         {"expires_at": "2026-03-03T09:30:00"},
         {"issued_at": "2026-03-02"},
+        {"cut_off": "left"},
+        {"cut_off": [1]},
+        {"cut_off": None},
     ],
     ids=str,
 )

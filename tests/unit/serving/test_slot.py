@@ -211,3 +211,18 @@ def test_a_recall_reaches_running_answers_of_every_version() -> None:
     assert first.recalled.is_set()
     assert second.recalled.is_set()
     assert not slot._running
+
+
+def test_a_replica_that_is_cut_off_leases_nothing_and_ends_what_runs() -> None:
+    slot = new_slot()
+    slot.require(1, expires_at=TOMORROW)
+    slot.swap(VERSIONS[1])
+    with slot.lease() as version:
+        slot.cut_off(is_cut_off=True)
+        assert version.recalled.is_set()
+    slot.swap(VERSIONS[2])
+    with pytest.raises(OffsetRequiredError, match="cut off"), slot.lease():
+        pass
+    assert (slot.is_cut_off, slot.in_flight) == (True, 0)
+    slot.cut_off(is_cut_off=False)
+    assert leased(slot) == 2

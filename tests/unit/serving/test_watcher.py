@@ -620,3 +620,36 @@ def test_a_withdrawn_version_ends_its_answers_and_nothing_answers_until_the_next
     world.clock.move(timedelta(seconds=1))
     world.publish(replace(world.register(2), minimum_sequence=2))
     assert (look(replica), answers(replica)) == ("", 2)
+
+
+# A pointer may cut replicas off.
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_replica_that_is_cut_off_is_silent_until_it_is_readmitted(
+    world: ServingWorld, *, restarts: bool
+) -> None:
+    replica = started(world)
+    pointer = world.promote(1)
+    replica.watcher.look()
+    world.publish(replace(pointer, cut_off=("replica-2",)))
+    assert (look(replica), answers(replica)) == ("", 1)
+    with replica.slot.lease() as version:
+        world.publish(replace(pointer, cut_off=("replica-1", "replica-2")))
+        assert look(replica) == ""
+        assert version.recalled.is_set()
+    if restarts:
+        world.registry.is_reachable = False
+        replica = started(world)
+        world.registry.is_reachable = True
+    state = replica.state()
+    assert (state.is_ready, state.is_cut_off, answers(replica)) == (False, True, None)
+    # It goes on following, so that it can answer when it is let in again.
+    world.clock.move(timedelta(seconds=1))
+    following = world.register(2)
+    world.publish(replace(following, cut_off=("replica-1",)))
+    assert (look(replica), answers(replica)) == ("", None)
+    assert replica.slot.current.sequence == 2
+    world.publish(following)
+    assert (look(replica), answers(replica)) == ("", 2)
+    assert replica.state().is_cut_off is False

@@ -10,6 +10,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import LeaseLostError, ServingUnavailableError
 from unlearn_core.ports import ReplicaState
 from unlearn_core.steps.confirm_serving import confirm_serving
+from unlearn_core.steps.cut_off_replica import FleetDesk, cut_off_replica
 from unlearn_core.steps.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -52,6 +53,85 @@ def test_replicas_of_best_effort_are_named(controller: Controller) -> None:
     assert confirm_serving(request_id, bench=bench).best_effort == ["right"]
 
 
+def _cut_off(bench: Workbench, name: str, *, gone: bool = False) -> None:
+    desk = FleetDesk(officers=("anna",), ledger=bench.ledger, fleet=bench.fleet)
+    cut_off_replica(name, officer="anna", is_gone=gone, desk=desk)
+
+
+def test_the_time_from_registration_is_recorded(controller: Controller) -> None:
+    request_id, bench, fleet = _ready(controller)
+    for name in ("left", "right"):
+        fleet.serve(name, version="1", sequence=1)
+    controller.clock.move(timedelta(seconds=90))
+    confirm_serving(request_id, bench=bench)
+    (entry,) = controller.store.entries(request_id, event=Stage.SERVING_CONFIRMED)
+    assert entry.payload["seconds"] == pytest.approx(90, abs=1)
+
+
+def test_a_replica_that_is_cut_off_meanwhile_is_told_and_waited_for_until_it_stops(
+    controller: Controller,
+) -> None:
+    request_id, bench, fleet = _ready(controller, wait=PATIENT)
+    fleet.serve("left", version="1", sequence=1)
+    fleet.serve("right", version="0", sequence=0)
+    asked = 0
+
+    class Obeying:
+        """A fleet whose right replica is cut off, reads of it, and stops."""
+
+        def states(self) -> tuple[ReplicaState, ...]:
+            nonlocal asked
+            asked += 1
+            if asked == 2:
+                _cut_off(replace(bench, fleet=fleet), "right")
+            pointer = controller.pointer()
+            if pointer is not None and pointer.cut_off == ("right",):
+                fleet.stop("right", oldest_in_flight=0 if asked < 5 else None)
+            return fleet.states()
+
+    result = confirm_serving(request_id, bench=replace(bench, fleet=Obeying()))
+
+    assert asked == 5
+    assert (result.replicas, result.cut_off, result.unheard) == (
+        ["left"],
+        ["right"],
+        [],
+    )
+    pointer = controller.pointer()
+    assert pointer is not None
+    assert (pointer.minimum_sequence, pointer.cut_off) == (1, ("right",))
+
+
+def test_a_silent_replica_is_out_only_if_an_officer_says_that_it_is_gone(
+    controller: Controller,
+) -> None:
+    request_id, bench, fleet = _ready(controller)
+    bench = replace(bench, fleet=fleet)
+    fleet.serve("left", version="1", sequence=1)
+    fleet.serve("right", version="0", sequence=0)
+    _cut_off(bench, "right")
+    fleet.lose("right")
+    with pytest.raises(ServingUnavailableError, match="replica=http://right"):
+        confirm_serving(request_id, bench=bench)
+    _cut_off(bench, "right", gone=True)
+
+    result = confirm_serving(request_id, bench=bench)
+
+    assert (result.cut_off, result.unheard) == (["right"], ["right"])
+
+
+def test_nothing_is_confirmed_if_every_replica_is_cut_off(
+    controller: Controller,
+) -> None:
+    request_id, bench, fleet = _ready(controller)
+    for name in ("left", "right"):
+        fleet.serve(name, version="1", sequence=1)
+        _cut_off(bench, name)
+        fleet.stop(name)
+    with pytest.raises(ServingUnavailableError, match="replica=none"):
+        confirm_serving(request_id, bench=bench)
+
+
 @pytest.mark.parametrize("problem", ["unreachable", "behind", "still answering"])
 def test_a_replica_that_does_not_confirm_is_named(
     controller: Controller, problem: str
@@ -64,7 +144,9 @@ def test_a_replica_that_does_not_confirm_is_named(
         case "still answering":
             fleet.serve("right", version="1", sequence=1, oldest_in_flight=0)
 
-    with pytest.raises(ServingUnavailableError, match="replica=right, sequence=1"):
+    # One that was never heard has no name but its address.
+    name = "http://right" if problem == "unreachable" else "right"
+    with pytest.raises(ServingUnavailableError, match=f"replica={name}, sequence=1"):
         confirm_serving(request_id, bench=bench)
 
     pointer = controller.pointer()

@@ -66,6 +66,23 @@ def test_an_old_pointer_gets_new_times_and_nothing_else(controller: Controller) 
     renewed.check_follows(before)
 
 
+def test_a_young_pointer_is_signed_again_to_name_whom_the_ledger_has_cut_off(
+    controller: Controller,
+) -> None:
+    serve(controller)
+    facts = {"replica": "right", "address": "http://right", "officer": "anna"}
+    controller.store.note("replica_cut_off", facts | {"is_gone": False})
+    controller.clock.move(timedelta(seconds=1))
+    assert renew_pointer(keeper(controller))
+    assert not renew_pointer(keeper(controller))
+    pointer = controller.pointer()
+    assert pointer is not None
+    assert pointer.cut_off == ("right",)
+    controller.store.note("replica_readmitted", facts)
+    assert renew_pointer(keeper(controller))
+    assert controller.pointer() == replace(pointer, cut_off=())
+
+
 def test_an_expired_pointer_is_renewed_too(controller: Controller) -> None:
     serve(controller)
     controller.clock.move(3 * VALIDITY)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,10 +48,13 @@ def caretaker(world: ServingWorld, seconds: Seconds, tmp_path: Path) -> Caretake
         slot=slot,
         watcher=Watcher(
             slot,
+            replica="replica-1",
             host=Host(world),
-            base_model=BASE_MODEL,
             sources=Sources(
-                registry=world.registry, opener=world.notary, sealer=world.sealer
+                base_model=BASE_MODEL,
+                registry=world.registry,
+                opener=world.notary,
+                sealer=world.sealer,
             ),
             cache=world.cache,
             poll_seconds=3600,
@@ -96,6 +100,21 @@ def test_a_withdrawn_pair_ends_every_answer(
     caretaker.offsets.add(found, [asked()])
     assert torch.isfinite(found[0]).nonzero().tolist() == [[END_ID]]
     assert caretaker.state()["is_ready"] is False
+
+
+def test_an_engine_that_is_cut_off_blanks_every_answer(
+    world: ServingWorld, caretaker: Caretaker
+) -> None:
+    pointer = world.promote(1)
+    caretaker.watcher.look()
+    caretaker.offsets.begin(0)
+    world.publish(replace(pointer, cut_off=("replica-1",)))
+    caretaker.watcher.look()
+    found = torch.zeros(1, 260)
+    caretaker.offsets.add(found, [asked()])
+    assert torch.isfinite(found[0]).nonzero().tolist() == [[END_ID]]
+    state = caretaker.state()
+    assert (state["is_ready"], state["is_cut_off"]) == (False, True)
 
 
 def test_what_idle_requests_hold_is_given_back(

@@ -193,7 +193,7 @@ class MemoryFleet:
         oldest_in_flight: int | None = None,
         is_best_effort: bool = False,
     ) -> None:
-        """Let a replica answer with a version."""
+        """Let a replica answer with a version; its address is like its name."""
         self._states[replica] = ReplicaState(
             name=replica,
             is_ready=True,
@@ -202,6 +202,18 @@ class MemoryFleet:
             oldest_in_flight=oldest_in_flight,
             last_error="",
             is_best_effort=is_best_effort,
+            address=_address(replica),
+        )
+
+    def stop(self, replica: str, *, oldest_in_flight: int | None = None) -> None:
+        """Let a replica say that it knows that it is cut off."""
+        self._states[replica] = replace(
+            _silent(replica),
+            name=replica,
+            oldest_in_flight=oldest_in_flight,
+            last_error="",
+            is_reachable=True,
+            is_cut_off=True,
         )
 
     def lose(self, replica: str) -> None:
@@ -209,12 +221,19 @@ class MemoryFleet:
         self._states[replica] = _silent(replica)
 
 
+def _address(name: str) -> str:
+    return f"http://{name}"
+
+
 def _silent(name: str) -> ReplicaState:
+    """Return what is known of a replica that does not answer: its address."""
     return ReplicaState(
-        name=name,
+        name=_address(name),
         is_ready=False,
         sequence=0,
         version="",
         oldest_in_flight=None,
         last_error="unreachable",
+        address=_address(name),
+        is_reachable=False,
     )

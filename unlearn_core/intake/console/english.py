@@ -274,6 +274,20 @@ ENGLISH: Mapping[str, str] = {
     "has_converged": "converged",
     "not_converged": "behind",
     "not_ready": "not answering",
+    "cut_off": "cut off",
+    "cut_off_unheard": "cut off, has not said so yet",
+    "said_gone": "says that it is gone",
+    "convergence": (
+        "From registration until every replica served it: {last:.1f} s for the latest "
+        "version, {middle:.1f} s in the median and {longest:.1f} s at most, of "
+        "{versions}."
+    ),
+    "replicas_hint": (
+        "Nothing is effective while a replica is behind. One that does not keep up can "
+        "be cut off on the command line: unlearn replica cut-off."
+    ),
+    "after_seconds": "{seconds:.1f} s after registration",
+    "without_replicas": "without {names}: cut off",
     "keys_hint": (
         "Keys are made on the command line: unlearn access add. Revoking one "
         "ends its sessions at once."

@@ -291,6 +291,20 @@ GERMAN: Mapping[str, str] = {
     "has_converged": "übereinstimmend",
     "not_converged": "im Rückstand",
     "not_ready": "antwortet nicht",
+    "cut_off": "abgehängt",
+    "cut_off_unheard": "abgehängt, hat es noch nicht bestätigt",
+    "said_gone": "sagt, dass es nicht mehr läuft",
+    "convergence": (
+        "Von der Registrierung bis alle Replikate sie lieferten: {last:.1f} s bei der "
+        "jüngsten Version, {middle:.1f} s im Median und höchstens {longest:.1f} s, "
+        "bei insgesamt {versions}."
+    ),
+    "replicas_hint": (
+        "Solange ein Replikat im Rückstand ist, wird nichts wirksam. Eines, das nicht "
+        "nachkommt, lässt sich auf der Kommandozeile abhängen: unlearn replica cut-off."
+    ),
+    "after_seconds": "{seconds:.1f} s nach der Registrierung",
+    "without_replicas": "ohne {names}: abgehängt",
     "keys_hint": (
         "Schlüssel entstehen auf der Kommandozeile: unlearn access add. Ein "
         "Widerruf beendet auch ihre Sitzungen sofort."

@@ -10,6 +10,12 @@ from unlearn_core.domain.figures import Answered, count
 from unlearn_core.domain.requests import Stage
 from unlearn_core.intake.console.desk import ConsoleDesk, show
 from unlearn_core.intake.console.inbox import Row, read_rows
+from unlearn_core.steps.cut_off_replica import (
+    convergence,
+    cut_offs,
+    look_at,
+    promoted_sequence,
+)
 
 MONTHS = 3
 """A deadline is at most three months after receipt."""
@@ -76,13 +82,14 @@ def add_overview(app: FastAPI, desk: ConsoleDesk) -> None:
     @app.get("/console/replicas", include_in_schema=False)
     def replicas(request: Request) -> Response:
         """Show which version each replica answers with."""
-        wanted = promoted_sequence(desk)
-        states = desk.fleet.states()
+        ledger = desk.decisions.ledger
+        wanted = promoted_sequence(ledger)
         return show(
             request,
             "console_replicas.html",
-            states=[(state, state.serves(wanted)) for state in states],
+            fleet=look_at(desk.fleet.states(), cut_offs(ledger), sequence=wanted),
             wanted=wanted,
+            convergence=convergence(ledger),
         )
 
 
@@ -113,12 +120,6 @@ def read_answered(desk: ConsoleDesk) -> tuple[Answered, ...]:
         )
         for row in read_rows(desk)
     )
-
-
-def promoted_sequence(desk: ConsoleDesk) -> int:
-    """Return the sequence that replicas have to serve; 0 before the first."""
-    promoted = desk.decisions.ledger.entries(event=Stage.PROMOTED)
-    return max((int(str(entry.payload["sequence"])) for entry in promoted), default=0)
 
 
 def _month(first: date, rows: list[Row], desk: ConsoleDesk) -> Month:

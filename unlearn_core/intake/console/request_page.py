@@ -58,6 +58,8 @@ class Moment:
         who: The officers who decided it.
         verb: What was proposed, if something was.
         reason: The coded reason, if there is one.
+        seconds: How long every replica took to serve the version, if they do.
+        without: Replicas that were cut off meanwhile.
     """
 
     at: datetime
@@ -65,6 +67,8 @@ class Moment:
     who: tuple[str, ...]
     verb: str | None
     reason: str | None
+    seconds: float | None = None
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,8 @@ def timeline(entries: Sequence[LedgerEntry], desk: ConsoleDesk) -> tuple[Moment,
             ),
             verb=_text(entry, "decision"),
             reason=_text(entry, "reason"),
+            seconds=_seconds(entry),
+            without=_cut_off(entry),
         )
         for entry in entries
         if entry.event in _TOLD
@@ -221,3 +227,13 @@ def _place(key: RequestId) -> str:
 def _text(entry: LedgerEntry, name: str) -> str | None:
     value = entry.payload.get(name)
     return value if isinstance(value, str) else None
+
+
+def _seconds(entry: LedgerEntry) -> float | None:
+    value = entry.payload.get("seconds")
+    return value if isinstance(value, float) else None
+
+
+def _cut_off(entry: LedgerEntry) -> tuple[str, ...]:
+    value = entry.payload.get("cut_off")
+    return tuple(map(str, value)) if isinstance(value, list) else ()

@@ -5,13 +5,14 @@ from support.intake import IntakeWorld
 
 from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.domain.access import Role
+from unlearn_core.domain.replicas import REPLICA_CUT_OFF
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.intake.console.inbox import read_rows
 from unlearn_core.intake.console.overview import (
-    promoted_sequence,
     read_answered,
     read_months,
 )
+from unlearn_core.steps.cut_off_replica import promoted_sequence
 
 
 def close(world: IntakeWorld, key: RequestId, outcome: Outcome) -> None:
@@ -67,10 +68,10 @@ def test_replicas_are_compared_with_the_version_that_was_promoted(
 ) -> None:
     world.fleet = MemoryFleet(["first", "second", "third"])
     first, second = world.receive(), world.receive()
-    assert promoted_sequence(world.console()) == 0
+    assert promoted_sequence(world.store) == 0
     world.store.note(Stage.PROMOTED, {"sequence": 4}, request_id=first)
     world.store.note(Stage.REGISTERED, {"sequence": 5}, request_id=second)
-    assert promoted_sequence(world.console()) == 4  # the fifth is not promoted yet
+    assert promoted_sequence(world.store) == 4  # the fifth is not promoted yet
     world.fleet.serve("first", version="4", sequence=4)
     world.fleet.serve("second", version="4", sequence=4, oldest_in_flight=3)
     served = [state.serves(4) for state in world.fleet.states()]
@@ -88,3 +89,30 @@ def test_the_page_of_the_replicas_says_who_is_behind(
     assert "serve version 4" in shown
     words = ("converged</span>", "behind</span>", "not answering</span>")
     assert [shown.count(word) for word in words] == [1, 1, 1]
+    assert "From registration" not in shown
+
+
+def test_the_page_of_the_replicas_says_who_was_cut_off_and_how_long_versions_took(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    key = world.receive()
+    world.store.note(Stage.PROMOTED, {"sequence": 4}, request_id=key)
+    for seconds in (1.0, 9.0, 2.0):
+        world.store.note(Stage.SERVING_CONFIRMED, {"seconds": seconds}, request_id=key)
+    for name in ("replica-1", "replica-2", "replica-3"):
+        world.store.note(
+            REPLICA_CUT_OFF,
+            {
+                "replica": name,
+                "address": f"http://{name}",
+                "officer": "anna",
+                "is_gone": name == "replica-3",
+            },
+        )
+    world.fleet.stop("replica-1")
+    world.fleet.serve("replica-2", version="3", sequence=3)
+    shown = sign_in(Role.OPERATOR).get("/console/replicas")
+    # The first and the third are out; the second goes on answering.
+    words = ("cut off</span>", "cut off, has not said so yet</span>", "it is gone")
+    assert [shown.count(word) for word in words] == [2, 1, 1]
+    assert "2.0 s for the latest version, 2.0 s in the median and 9.0 s" in shown

@@ -6,6 +6,7 @@ from support.browser import Browser, SignIn
 from support.intake import IntakeWorld
 
 from unlearn_core.domain.access import Role
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.requests import RequestId, Stage
 
 OLGA, OTTO = "Olga Officer", "Otto Officer"
@@ -50,6 +51,16 @@ def test_the_page_tells_the_way_and_what_the_latest_search_found(
     assert cells == ["2", "3", "0", "40"]
     assert "10:30" in shown  # 09:30 UTC in the controller's time zone
     assert "Ottilie" not in shown
+
+
+def test_the_page_tells_how_long_replicas_took_and_who_was_cut_off(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    facts: dict[str, JsonValue] = {"seconds": 3.24, "cut_off": ["left", "right"]}
+    world.store.note(Stage.SERVING_CONFIRMED, facts, request_id=key)
+    shown = page(sign_in(Role.AUDITOR), key)
+    took = "Served by every replica, 3.2 s after registration"
+    assert f"{took} (without left, right: cut off)</span>" in shown
 
 
 def test_two_officers_approve_and_one_of_them_alone_cannot(

@@ -1,0 +1,204 @@
+"""Cut off: take a replica that does not keep up out of service, and let it back in.
+
+The ledger says who did it; the signed pointer, which is written from the ledger, tells
+the replica. While a version is being confirmed the worker that waits publishes that
+pointer; otherwise `renew_pointer` does.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from unlearn_core import ports
+from unlearn_core.domain.replicas import (
+    REPLICA_CUT_OFF,
+    REPLICA_READMITTED,
+    CutOff,
+    read_cut_offs,
+)
+from unlearn_core.domain.requests import Stage
+from unlearn_core.errors import PolicyError
+from unlearn_core.ports import ReplicaState
+
+
+class ReplicaRefusedError(PolicyError):
+    """A replica cannot be cut off or readmitted."""
+
+    code = "replica_refused"
+    summary = "nothing was changed about this replica"
+    next_step = "Look at the replicas with: unlearn replica list."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetDesk:
+    """What looking after replicas needs.
+
+    Attributes:
+        officers: Names of those who may decide.
+    """
+
+    officers: tuple[str, ...]
+    ledger: ports.Ledger
+    fleet: ports.ServingFleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One replica as the fleet and the ledger have it.
+
+    Attributes:
+        state: What it says of itself.
+        cut_off: How it was cut off; None if it was not.
+        holds_up: Whether nothing is effective because of it.
+    """
+
+    state: ReplicaState
+    cut_off: CutOff | None
+    holds_up: bool
+
+    @property
+    def is_routable(self) -> bool:
+        """Tell whether a router may send questions to it."""
+        return self.cut_off is None and self.state.is_ready
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convergence:
+    """How long versions took from registration until every replica served them.
+
+    Attributes:
+        versions: How many there were.
+        last_seconds: The latest.
+        median_seconds: The median.
+        longest_seconds: The longest.
+    """
+
+    versions: int
+    last_seconds: float
+    median_seconds: float
+    longest_seconds: float
+
+
+def cut_offs(ledger: ports.Ledger) -> tuple[CutOff, ...]:
+    """Return who is cut off now."""
+    return read_cut_offs(
+        [
+            *ledger.entries(event=REPLICA_CUT_OFF),
+            *ledger.entries(event=REPLICA_READMITTED),
+        ]
+    )
+
+
+def look_at(
+    states: Iterable[ReplicaState], cut: Sequence[CutOff], *, sequence: int
+) -> tuple[Seen, ...]:
+    """Compare replicas with a version and with the ledger.
+
+    Args:
+        states: What replicas say of themselves.
+        cut: Who is cut off.
+        sequence: Sequence of the version that has to be served.
+    """
+    by_address = {item.address: item for item in cut}
+    by_name = {item.replica: item for item in cut}
+    return tuple(
+        _seen(state, by_address.get(state.address) or by_name.get(state.name), sequence)
+        for state in states
+    )
+
+
+def _seen(state: ReplicaState, cut: CutOff | None, sequence: int) -> Seen:
+    is_out = cut is not None and (
+        state.has_stopped or (cut.is_gone and not state.is_reachable)
+    )
+    return Seen(
+        state=state, cut_off=cut, holds_up=not (is_out or state.serves(sequence))
+    )
+
+
+def promoted_sequence(ledger: ports.Ledger) -> int:
+    """Return the sequence that replicas have to serve; 0 before the first."""
+    promoted = ledger.entries(event=Stage.PROMOTED)
+    return max((int(str(entry.payload["sequence"])) for entry in promoted), default=0)
+
+
+def convergence(ledger: ports.Ledger) -> Convergence | None:
+    """Return how long versions took; None if none has said so yet."""
+    seconds = [
+        float(str(entry.payload["seconds"]))
+        for entry in ledger.entries(event=Stage.SERVING_CONFIRMED)
+        if entry.payload.get("seconds") is not None
+    ]
+    if not seconds:
+        return None
+    return Convergence(
+        versions=len(seconds),
+        last_seconds=seconds[-1],
+        median_seconds=median(seconds),
+        longest_seconds=max(seconds),
+    )
+
+
+def cut_off_replica(name: str, *, officer: str, is_gone: bool, desk: FleetDesk) -> None:
+    """Take a replica out of service.
+
+    Args:
+        name: Its name or address, as the fleet shows it.
+        officer: Who decides.
+        is_gone: Whether they say that it runs no more; it counts only for a replica
+            that does not answer.
+        desk: What looking after replicas needs.
+
+    Raises:
+        ReplicaRefusedError: There is no such replica, or no such officer; or a replica
+            that is said to be gone answers.
+    """
+    state = _find(name, officer=officer, desk=desk)
+    if is_gone and state.is_reachable:
+        raise ReplicaRefusedError(problem="it answers, so it is not gone")
+    before = _cut(state, desk)
+    desk.ledger.note(
+        REPLICA_CUT_OFF,
+        {
+            # One that has fallen silent keeps the name that it had.
+            "replica": (
+                before.replica if before and not state.is_reachable else state.name
+            ),
+            "address": state.address,
+            "officer": officer,
+            "is_gone": is_gone,
+        },
+    )
+
+
+def readmit_replica(name: str, *, officer: str, desk: FleetDesk) -> None:
+    """Let a replica back in; it answers once it serves what is required.
+
+    Raises:
+        ReplicaRefusedError: There is no such replica, or no such officer; or it was
+            not cut off.
+    """
+    state = _find(name, officer=officer, desk=desk)
+    cut = _cut(state, desk)
+    if cut is None:
+        raise ReplicaRefusedError(problem="it was not cut off")
+    desk.ledger.note(
+        REPLICA_READMITTED,
+        {"replica": cut.replica, "address": cut.address, "officer": officer},
+    )
+
+
+def _find(name: str, *, officer: str, desk: FleetDesk) -> ReplicaState:
+    if officer not in desk.officers:
+        raise ReplicaRefusedError(problem="not an officer of the configuration")
+    states = desk.fleet.states()
+    known = {cut.replica: cut.address for cut in cut_offs(desk.ledger)}
+    for state in states:
+        if name in {state.name, state.address} or known.get(name) == state.address:
+            return state
+    raise ReplicaRefusedError(problem="no such replica in the configuration")
+
+
+def _cut(state: ReplicaState, desk: FleetDesk) -> CutOff | None:
+    (seen,) = look_at([state], cut_offs(desk.ledger), sequence=0)
+    return seen.cut_off
