@@ -32,6 +32,9 @@ from unlearn_core.errors import (
 )
 
 PART_BYTES = 8 << 20
+ATTEMPTS = 5
+"""How often a call is tried: broken connections and ``SlowDown`` are waited out."""
+
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _KEPT_PROPERTIES = (
     "CacheControl",
@@ -73,8 +76,9 @@ class BucketFiles:
             raise InvalidDataMapError(source=source, problem="url")
         self._source = source
         self._bucket = bucket
-        self._client: Any = boto3.client(
-            "s3", config=Config(retries={"mode": "standard", "max_attempts": 5})
+        # A session of its own: that of the module remembers its first credentials.
+        self._client: Any = boto3.session.Session().client(
+            "s3", config=Config(retries={"mode": "standard", "max_attempts": ATTEMPTS})
         )
 
     def names(self) -> list[str]:
@@ -345,5 +349,8 @@ def _address(name: str) -> dict[str, str]:
 
 
 def _is_change(error: Exception) -> bool:
-    response = getattr(error, "response", {})
-    return response.get("Error", {}).get("Code") in _CHANGED
+    """Tell whether a server has refused because of another writer."""
+    # A connection that broke off has a response as well, which is none.
+    if not isinstance(error, ClientError):
+        return False
+    return error.response.get("Error", {}).get("Code") in _CHANGED
