@@ -49,8 +49,8 @@ from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.wiring import Office, open_office
 
 OFFERS = 2
-START_SECONDS = 120.0
-PATIENCE_SECONDS = 120.0
+START_SECONDS = 600.0
+PATIENCE_SECONDS = 600.0
 
 _SPAWN = multiprocessing.get_context("spawn")
 

@@ -11,6 +11,7 @@ from prefect.client.schemas.actions import WorkPoolCreate
 from flows.checkpoints import publish_ledger_checkpoint
 from flows.deadlines import watch_legal_deadlines
 from flows.erasure import fulfil_erasure_request
+from flows.retention import apply_retention_periods
 from flows.reverification import reverify_certificates
 from flows.upkeep import renew_serving_pointer
 from unlearn_core.settings import load_settings
@@ -21,10 +22,12 @@ UPKEEP = "upkeep"
 DEADLINES = "deadlines"
 REVERIFICATION = "reverification"
 CHECKPOINTS = "checkpoints"
+RETENTION = "retention"
 CONCURRENT_RUNS = 2
 RENEWALS_PER_VALIDITY = 4
 DEADLINE_PAUSE = timedelta(hours=6)
 CERTIFICATE_PAUSE = timedelta(hours=6)
+RETENTION_PAUSE = timedelta(hours=24)
 
 
 def deploy() -> None:
@@ -59,6 +62,12 @@ def deploy() -> None:
         "flows/checkpoints.py",
         name=CHECKPOINTS,
         interval=timedelta(seconds=settings.audit.checkpoint_seconds),
+    )
+    _deploy(
+        apply_retention_periods,
+        "flows/retention.py",
+        name=RETENTION,
+        interval=RETENTION_PAUSE,
     )
 
 

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
+from unlearn_core.retention_settings import RetentionSettings
 
 PACKAGE_ROOT = Path(__file__).parent
 
@@ -364,6 +365,7 @@ class Settings(BaseSettings):
     webhooks: WebhookSettings = WebhookSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()
+    retention: RetentionSettings = RetentionSettings()
 
 
 def load_settings() -> Settings:

@@ -15,6 +15,7 @@ from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.custody import SealedCustody
 from unlearn_core.adapters.database.access_store import DatabaseAccessStore
 from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.database.holdings import DatabaseHoldings
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.notifier import StatusPageNotifier
@@ -31,9 +32,11 @@ from unlearn_core.adapters.webhooks import WebhookCarrier, is_strong, route_to
 from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.domain.dispatches import Route
 from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.retention import Terms, table
 from unlearn_core.errors import SchemaOutdatedError, SettingsError
 from unlearn_core.ports import CheckpointKeeper
 from unlearn_core.settings import Settings
+from unlearn_core.steps.apply_retention import RetentionDesk
 from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
@@ -174,6 +177,22 @@ class Office:
             signer=EnvelopeSigner(self.keys.signer()),
             envelopes=TrustedEnvelopes(self.keys.trusted()),
             letters=SetLetters(),
+            clock=self.clock,
+        )
+
+    def retention(self, *, holder: str) -> RetentionDesk:
+        """Return what deleting outlived data needs."""
+        kept = self.settings.retention
+        return RetentionDesk(
+            holder=holder,
+            periods=table(Terms(**kept.model_dump(exclude={"retired_bases"}))),
+            retired=kept.retired_bases,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            evidence=self.evidence,
+            holdings=DatabaseHoldings(self.database),
             clock=self.clock,
         )
 

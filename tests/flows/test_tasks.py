@@ -39,6 +39,7 @@ NOT_OF_THE_FLOW = {
     "review_records",
     "cut_off_replica",
     "export_bundle",
+    "apply_retention",
 }
 ANSWER_YES_OR_NO = {
     "catch_up",

@@ -61,10 +61,12 @@ class SealedCustody:
 
     def has(self, scope: str, name: str) -> bool:
         """Tell whether an object can be read."""
+        return self.holds(scope) and self._objects.read(f"{scope}/{name}") is not None
+
+    def holds(self, scope: str) -> bool:
+        """Tell whether the scope has a key that was not destroyed."""
         held = self._keys.get(scope)
-        if held is None or held.wrapped is None:
-            return False
-        return self._objects.read(f"{scope}/{name}") is not None
+        return held is not None and held.wrapped is not None
 
     def commit(self, scope: str, data: bytes) -> Digest:
         """Commit to data under a key derived from the scope's data key."""

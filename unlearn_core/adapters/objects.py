@@ -32,6 +32,14 @@ class ObjectStore(Protocol):
         """
         ...
 
+    def remove(self, name: str) -> None:
+        """Remove an object, all versions of it; an absent one is no error.
+
+        Raises:
+            StorageError: The store cannot be changed.
+        """
+        ...
+
     def remove_all(self, prefix: str) -> int:
         """Remove every object below a prefix, all versions of it; return how many.
 
@@ -70,6 +78,11 @@ class FolderObjects:
                 return (self._folder / name).read_bytes()
             except FileNotFoundError:
                 return None
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with as_storage_errors():
+            (self._folder / name).unlink(missing_ok=True)
 
     def remove_all(self, prefix: str) -> int:
         """Remove every file below a folder."""
@@ -115,22 +128,31 @@ class BucketObjects:
             data: bytes = found["Body"].read()
             return data
 
+    def remove(self, name: str) -> None:
+        """Remove an object with every version and delete marker."""
+        self._remove(self._key(name), is_exact=True)
+
     def remove_all(self, prefix: str) -> int:
         """Remove all objects below a prefix with every version and delete marker."""
+        return self._remove(self._key(prefix) + "/", is_exact=False)
+
+    def _remove(self, prefix: str, *, is_exact: bool) -> int:
         removed = 0
         with as_storage_errors():
             pages = self._client.get_paginator("list_object_versions").paginate(
-                Bucket=self._bucket, Prefix=self._key(prefix) + "/"
+                Bucket=self._bucket, Prefix=prefix
             )
             for page in pages:
-                markers = page.get("DeleteMarkers", [])
-                for item in [*page.get("Versions", []), *markers]:
+                versions = page.get("Versions", [])
+                for item in [*versions, *page.get("DeleteMarkers", [])]:
+                    if is_exact and item["Key"] != prefix:
+                        continue
                     self._client.delete_object(
                         Bucket=self._bucket,
                         Key=item["Key"],
                         VersionId=item["VersionId"],
                     )
-                removed += len(page.get("Versions", []))
+                removed += len(versions)
         return removed
 
     def _key(self, name: str) -> str:
@@ -158,6 +180,10 @@ class ObjectEvidence:
     def get(self, name: str) -> bytes | None:
         """Return a document, if there is one."""
         return self._objects.read(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a document."""
+        self._objects.remove(name)
 
 
 @contextmanager

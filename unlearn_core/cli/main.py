@@ -21,6 +21,7 @@ from unlearn_core.cli import (
     mail,
     replicas,
     requests,
+    retention,
     reviews,
     sources,
     verifications,
@@ -47,6 +48,7 @@ app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")
 app.add_typer(replicas.app, name="replica")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(retention.app, name="retention")
 app.add_typer(access.app, name="access")
 app.add_typer(installation.keys, name="keys")
 app.add_typer(installation.database, name="database")

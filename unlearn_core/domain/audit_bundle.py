@@ -9,7 +9,8 @@ its checks:
 2. every file is there, unchanged, and no other;
 3. every checkpoint was signed by a trusted key, and each begins the latest one;
 4. every entry has the hash that it must have, is what its leaf commits to, and is
-   included in the latest checkpoint;
+   included in the latest checkpoint; of an entry whose content was destroyed because
+   its time was over, the leaf alone can be checked;
 5. nothing was left out: the entries of a period follow each other without a gap, from
    the last one before it, or the first of all, to the first one after it, or the last
    of all; those of a request are in order a life that the state machine allows;
@@ -67,13 +68,15 @@ class ProvedEntry:
 
     Attributes:
         entry: The entry.
-        salt: Salt of its leaf, 32 bytes.
+        salt: Salt of its leaf, 32 bytes; empty if the entry is erased.
         inclusion: Path from its leaf to the root of the latest checkpoint.
+        commitment: What the leaf of an erased entry says; empty for any other.
     """
 
     entry: LedgerEntry
     salt: bytes
     inclusion: Path
+    commitment: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +125,7 @@ class AuditBundle:
                 }
                 for item in self.earlier
             ],
-            "entries": [
-                {
-                    **json.loads(item.entry.hashed_bytes()),
-                    "entry_hash": item.entry.entry_hash,
-                    "salt": item.salt.hex(),
-                    "inclusion": _text(item.inclusion),
-                }
-                for item in self.entries
-            ],
+            "entries": [_proof(item) for item in self.entries],
             "files": dict(self.files),
         }
 
@@ -246,9 +241,11 @@ def _check_entry(item: ProvedEntry, checkpoint: Checkpoint) -> None:
     """Do check 4 for one entry."""
     entry = item.entry
     at = entry.sequence
-    if entry.entry_hash != entry.computed_hash():
-        raise BundleInvalidError(check=4, problem="changed entry", at=at)
-    leaf = LogLeaf.of(entry, item.salt)
+    leaf = LogLeaf(sequence=at, salt=b"", commitment=item.commitment)
+    if not entry.is_erased:
+        if entry.entry_hash != entry.computed_hash():
+            raise BundleInvalidError(check=4, problem="changed entry", at=at)
+        leaf = LogLeaf.of(entry, item.salt)
     if not is_included(
         leaf.hash, at - 1, checkpoint.size, item.inclusion, checkpoint.root
     ):
@@ -306,7 +303,7 @@ def _check_certificates(
     named = {
         entry.payload.get("digest"): str(entry.request_id)
         for entry in entries
-        if entry.event == Stage.CERTIFIED
+        if entry.event == Stage.CERTIFIED and not entry.is_erased
     }
     reports = {entry.payload.get("report") for entry in entries}
     for name, data in files.items():
@@ -334,14 +331,28 @@ def _entry(item: Mapping[str, Any]) -> ProvedEntry:
             recorded_at=datetime.fromisoformat(item["recorded_at"]),
             request_id=RequestId(UUID(request_id)) if request_id else None,
             event=item["event"],
-            payload=item["payload"],
+            payload=item["payload"] or {},
             fencing_token=int(item["fencing_token"]),
             previous_hash=Digest(item["previous_hash"]),
             entry_hash=Digest(item["entry_hash"]),
+            is_erased=item["payload"] is None,
         ),
         salt=bytes.fromhex(item["salt"]),
         inclusion=_path(item["inclusion"]),
+        commitment=bytes.fromhex(item.get("commitment", "")),
     )
+
+
+def _proof(item: ProvedEntry) -> dict[str, JsonValue]:
+    document: dict[str, JsonValue] = {
+        **json.loads(item.entry.hashed_bytes()),
+        "entry_hash": item.entry.entry_hash,
+        "salt": item.salt.hex(),
+        "inclusion": _text(item.inclusion),
+    }
+    if item.entry.is_erased:
+        document["commitment"] = item.commitment.hex()
+    return document
 
 
 def _days(period: list[str]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ class LogLeaf:
 
     Attributes:
         sequence: Sequence of the entry.
-        salt: 32 random bytes, known to whoever keeps the ledger.
+        salt: 32 random bytes, known to whoever keeps the ledger; empty once destroyed.
         commitment: HMAC-SHA256 of the entry's fields under the salt; the data of the
             leaf.
     """
@@ -45,7 +45,14 @@ class LogLeaf:
         return leaf_hash(self.commitment)
 
     def commits_to(self, entry: LedgerEntry) -> bool:
-        """Tell whether this is the leaf of an entry."""
+        """Tell whether this is the leaf of an entry.
+
+        The leaf of an erased entry has lost its salt, so all it can be held against
+        is its place.
+        """
+        if entry.is_erased or not self.salt:
+            is_bare = entry.is_erased and not self.salt
+            return is_bare and self.sequence == entry.sequence
         return self == LogLeaf.of(entry, self.salt)
 
 

@@ -55,6 +55,10 @@ class Custody(Protocol):
         """Tell whether an object can be read."""
         ...
 
+    def holds(self, scope: str) -> bool:
+        """Tell whether the scope has a key that was not destroyed."""
+        ...
+
     def commit(self, scope: str, data: bytes) -> Digest:
         """Commit to data under a key that dies with the scope."""
         ...
@@ -80,6 +84,14 @@ class EvidenceStore(Protocol):
 
         Raises:
             StorageError: The store cannot be read.
+        """
+        ...
+
+    def remove(self, name: str) -> None:
+        """Remove a document, all versions of it; an absent one is no error.
+
+        Raises:
+            StorageError: The store cannot be changed.
         """
         ...
 

@@ -10,7 +10,8 @@ everything at once:
 ``checkpoints``
     the log begins with every tree that a checkpoint outside speaks for;
 ``requests``
-    the table of requests, from which people are answered, says what the ledger says.
+    the table of requests, from which people are answered, says what the ledger says;
+    a row may be missing if the ledger says that its time was over.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,6 +26,7 @@ from unlearn_core.domain.checkpoints import (
 from unlearn_core.domain.ledger import LedgerEntry, verify_chain
 from unlearn_core.domain.merkle import Tree
 from unlearn_core.domain.requests import ErasureRequest, Stage
+from unlearn_core.domain.retention import gone
 from unlearn_core.domain.transparency import matched
 from unlearn_core.errors import LedgerBrokenError, SafeFact
 
@@ -135,6 +137,7 @@ def _requests(
 ) -> Iterator[Finding]:
     """Compare what the table says of each request with the ledger's last word."""
     told: dict[str, dict[str, SafeFact]] = {}
+    entries = tuple(entries)
     for entry in entries:
         if entry.event not in set(Stage):
             continue
@@ -156,7 +159,7 @@ def _requests(
         for name in sorted(expected.keys() & said.keys()):
             if expected[name] != said[name]:
                 yield Finding(check="requests", problem=f"another {name}", at=at)
-    for missing in told:
+    for missing in told.keys() - set(map(str, gone(entries))):
         yield Finding(check="requests", problem="missing", at=missing)
 
 

@@ -116,7 +116,12 @@ def _about(
 
 def _proved(entry: LedgerEntry, leaf: LogLeaf, tree: Tree, size: int) -> ProvedEntry:
     inclusion = tree.inclusion(entry.sequence - 1, size)
-    return ProvedEntry(entry=entry, salt=leaf.salt, inclusion=inclusion)
+    return ProvedEntry(
+        entry=entry,
+        salt=leaf.salt,
+        inclusion=inclusion,
+        commitment=leaf.commitment if entry.is_erased else b"",
+    )
 
 
 def _chosen(
@@ -172,7 +177,9 @@ def _documents(entries: list[LedgerEntry], desk: ExportDesk) -> dict[str, bytes]
         stored = desk.evidence.get(f"{REPORTS}{report}.json") if report else None
         if stored is not None:
             files[f"{REPORTS}{report}.json"] = stored
-        if entry.event == Stage.CERTIFIED and entry.request_id is not None:
+        if entry.is_erased or entry.request_id is None:
+            continue
+        if entry.event == Stage.CERTIFIED:
             files |= _certificate(entry.request_id, desk)
     return files
 

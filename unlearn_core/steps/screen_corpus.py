@@ -53,12 +53,15 @@ class Screening:
 def suppressed(
     requests: ports.RequestStore, ledger: ports.Ledger
 ) -> dict[RequestId, tuple[str, ...]]:
-    """Return the commitments of everybody whose records were erased."""
-    erased = (entry.request_id for entry in ledger.entries(event=Stage.SOURCES_ERASED))
+    """Return the commitments of everybody whose records were erased.
+
+    A request whose commitments have outlived their time has none to give.
+    """
+    erased = {entry.request_id for entry in ledger.entries(event=Stage.SOURCES_ERASED)}
     return {
-        request_id: requests.get(request_id).commitments
-        for request_id in erased
-        if request_id is not None
+        request.request_id: request.commitments
+        for request in requests.all()
+        if request.request_id in erased and request.commitments
     }
 
 

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from support.domain import digest, ledger, ledger_entry, request_id
 
 from unlearn_core.domain.canonical import JsonValue
-from unlearn_core.domain.ledger import GENESIS, LedgerEntry, verify_chain
+from unlearn_core.domain.ledger import (
+    GENESIS,
+    LEDGER_CONTENT,
+    RETENTION_ANNOUNCED,
+    LedgerEntry,
+    verify_chain,
+)
 from unlearn_core.errors import LedgerBrokenError
 
 EVENTS = ("received", "acknowledged", "identity_verified", "located", "purged")
@@ -49,7 +55,29 @@ CHANGES: dict[str, Callable[[Any], Any]] = {
 
 
 def test_there_is_a_change_for_every_field() -> None:
-    assert set(CHANGES) == {field.name for field in fields(LedgerEntry)}
+    erasure = {"is_erased"}
+    assert set(CHANGES) | erasure == {field.name for field in fields(LedgerEntry)}
+
+
+def test_an_emptied_entry_needs_an_entry_that_announces_it() -> None:
+    first = ledger_entry()
+    second = ledger_entry(
+        RETENTION_ANNOUNCED, after=first, payload={"kinds": {LEDGER_CONTENT: 1}}
+    )
+    emptied = replace(first, payload={}, is_erased=True)
+    assert verify_chain([emptied, second]) == 2
+    of_another = ledger_entry(
+        RETENTION_ANNOUNCED,
+        after=first,
+        number=2,
+        payload={"kinds": {LEDGER_CONTENT: 1}},
+    )
+    of_rows = ledger_entry(
+        RETENTION_ANNOUNCED, after=first, payload={"kinds": {"request": 1}}
+    )
+    for told in (of_another, of_rows, ledger_entry(after=first)):
+        with pytest.raises(LedgerBrokenError, match="emptied entry, at=1"):
+            verify_chain([emptied, told])
 
 
 @pytest.mark.parametrize("field", CHANGES)

@@ -203,6 +203,11 @@ CHANGED_ROWS = [
         id="exchange a salt",
     ),
     pytest.param(
+        "UPDATE ledger_entry SET payload = 'null' WHERE sequence = 4",
+        {("chain", "emptied entry"), ("leaves", "leaf of another entry")},
+        id="empty an entry",
+    ),
+    pytest.param(
         "UPDATE erasure_request SET stage = 'received', outcome = NULL "
         "WHERE request_id LIKE '%2'",
         {("requests", "another stage")},

@@ -233,15 +233,17 @@ def _request(session: Session, row: RequestRow) -> ErasureRequest:
 
 
 def _entry(row: LedgerRow) -> LedgerEntry:
+    payload = json.loads(row.payload)
     return LedgerEntry(
         sequence=row.sequence,
         recorded_at=datetime.fromisoformat(row.recorded_at),
         request_id=RequestId(UUID(row.request_id)) if row.request_id else None,
         event=row.event,
-        payload=json.loads(row.payload),
+        payload=payload or {},
         fencing_token=row.fencing_token,
         previous_hash=Digest(row.previous_hash),
         entry_hash=Digest(row.entry_hash),
+        is_erased=payload is None,
     )
 
 

@@ -107,12 +107,15 @@ class MemoryRequestStore:
     Args:
         leases: The leases whose tokens fence the ledger.
         clock: The clock.
+
+    Attributes:
+        rows: The requests by id.
     """
 
     def __init__(self, *, leases: MemoryLeaseStore, clock: Clock) -> None:
         self._leases = leases
         self._clock = clock
-        self._requests: dict[RequestId, ErasureRequest] = {}
+        self.rows: dict[RequestId, ErasureRequest] = {}
         self._entries: list[LedgerEntry] = []
         self._leaves: list[LogLeaf] = []
 
@@ -123,21 +126,21 @@ class MemoryRequestStore:
         check_transition(None, request.stage)
         with self._leases.lock:
             self._append(request.stage, payload, request.request_id, None)
-            self._requests[request.request_id] = replace(
+            self.rows[request.request_id] = replace(
                 request, commitments=tuple(sorted(request.commitments))
             )
 
     def get(self, request_id: RequestId) -> ErasureRequest:
         """Return a request."""
         with self._leases.lock:
-            if request_id not in self._requests:
+            if request_id not in self.rows:
                 raise UnknownRequestError(request_id=request_id)
-            return self._requests[request_id]
+            return self.rows[request_id]
 
     def all(self) -> tuple[ErasureRequest, ...]:
         """Return every request, oldest first."""
         with self._leases.lock:
-            return tuple(sorted(self._requests.values(), key=_age))
+            return tuple(sorted(self.rows.values(), key=_age))
 
     def with_commitments(
         self, commitments: Collection[str]
@@ -163,7 +166,7 @@ class MemoryRequestStore:
             request = self.get(request_id)
             check_transition(request.stage, stage)
             entry = self._append(stage, payload, request_id, lease)
-            self._requests[request_id] = replace(
+            self.rows[request_id] = replace(
                 request, stage=stage, outcome=outcome or request.outcome
             )
             return entry
@@ -198,6 +201,13 @@ class MemoryRequestStore:
         with self._leases.lock:
             present = tuple(self._leaves)
         yield from present
+
+    def empty(self, sequence: int) -> None:
+        """Take payload and salt away from an entry."""
+        at = sequence - 1
+        with self._leases.lock:
+            self._entries[at] = replace(self._entries[at], payload={}, is_erased=True)
+            self._leaves[at] = replace(self._leaves[at], salt=b"")
 
     def _append(
         self,

@@ -69,6 +69,11 @@ class MemoryCustody:
         held = self._scopes.get(scope)
         return held is not None and name in held.objects
 
+    def holds(self, scope: str) -> bool:
+        """Tell whether the scope has a key that was not destroyed."""
+        held = self._scopes.get(scope)
+        return held is not None and held.key is not None
+
     def commit(self, scope: str, data: bytes) -> Digest:
         """Commit to data under a key derived from the scope's data key."""
         key = hmac.new(self._key(scope), b"commitment", hashlib.sha256).digest()
@@ -125,6 +130,11 @@ class MemoryEvidence:
         """Return a document, if there is one."""
         self._check_reachable()
         return self.documents.get(name)
+
+    def remove(self, name: str) -> None:
+        """Remove a document."""
+        self._check_reachable()
+        self.documents.pop(name, None)
 
     def _check_reachable(self) -> None:
         if not self.is_reachable:

@@ -1,0 +1,25 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from flows import retention, work
+
+
+def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = list[str]()
+
+    @contextmanager
+    def opened() -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(
+            office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}")
+        )
+        events.append("closed")
+
+    monkeypatch.setattr(retention, "open_station", opened)
+    monkeypatch.setattr(retention, "apply_retention", events.append)
+    retention.apply_retention_periods.fn()
+    assert events == [f"desk of {work.holder_name()}", "closed"]

@@ -1,0 +1,231 @@
+"""Retain: delete what has outlived its time, and prove that it is gone.
+
+For every closed request: announce in the ledger what goes, delete it kind by kind,
+read back, and record what is left, which is nothing. A run that is cut off in between
+is made up for by the next one, which finds the announcement without its end.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from unlearn_core import ports
+from unlearn_core.domain.audit_bundle import REPORTS
+from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.certificates import certificate_name
+from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.ledger import RETENTION_ANNOUNCED, RETENTION_APPLIED
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.retention import (
+    End,
+    Kind,
+    RetentionFailedError,
+    Table,
+    due,
+    ends,
+    unfinished,
+)
+from unlearn_core.domain.standing import DESTROYED, Material
+from unlearn_core.errors import LeaseBusyError
+from unlearn_core.observability import EventLog
+from unlearn_core.ports.retention import Holdings
+from unlearn_core.steps import scopes
+
+RESOURCE = "retention"
+LEASE_TIME = timedelta(minutes=5)
+
+SEALED = {
+    Kind.IDENTITY_EVIDENCE: scopes.evidence,
+    Kind.WORKING_DATA: scopes.working,
+    Kind.CONTACT_ADDRESS: scopes.contact,
+    Kind.EVALUATION_SET: scopes.evaluation,
+    Kind.FINGERPRINTS: scopes.fingerprints,
+}
+"""Kinds that are sealed, each under a key of its own."""
+
+_MATERIALS = {
+    Kind.EVALUATION_SET: Material.EVALUATION_SET,
+    Kind.FINGERPRINTS: Material.FINGERPRINTS,
+}
+
+_LOG = EventLog("retention")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionDesk:
+    """What retention needs.
+
+    Attributes:
+        holder: Name of this process.
+        periods: How long what is kept.
+        retired: Names of base models that nobody serves any more.
+    """
+
+    holder: str
+    periods: Table
+    retired: Collection[str]
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    leases: ports.LeaseStore
+    custody: ports.Custody
+    evidence: ports.EvidenceStore
+    holdings: Holdings
+    clock: ports.Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlived:
+    """What of one request has outlived its time.
+
+    Attributes:
+        end: The end of the request.
+        kinds: How many of each kind there are.
+    """
+
+    end: End
+    kinds: Mapping[Kind, int]
+
+
+def outlived(desk: RetentionDesk) -> tuple[Outlived, ...]:
+    """Return what would be deleted now; changes nothing."""
+    retired = {
+        request.request_id: request.base_model in desk.retired
+        for request in desk.requests.all()
+    }
+    now, found = desk.clock.now(), []
+    for end in ends(desk.ledger.entries(event=Stage.NOTIFIED), retired=retired):
+        kinds = {
+            kind: _count(kind, end.request_id, desk)
+            for kind in due(end, desk.periods, now=now)
+        }
+        if any(kinds.values()):
+            some = {kind: count for kind, count in kinds.items() if count}
+            found.append(Outlived(end=end, kinds=some))
+    return tuple(found)
+
+
+def apply_retention(desk: RetentionDesk) -> tuple[Outlived, ...]:
+    """Delete everything that has outlived its time.
+
+    Returns:
+        What was deleted; nothing if somebody else is at it.
+
+    Raises:
+        RetentionFailedError: Something is still there; the rest was deleted.
+        StorageError: A store does not answer; the next run goes on.
+    """
+    try:
+        lease = desk.leases.acquire(RESOURCE, holder=desk.holder, ttl=LEASE_TIME)
+    except LeaseBusyError:
+        return ()
+    try:
+        _make_up(desk, lease)
+        found = outlived(desk)
+        left = sum(_delete(item, desk, lease) for item in found)
+    finally:
+        desk.leases.release(lease)
+    if left:
+        raise RetentionFailedError(left=left)
+    return found
+
+
+def _make_up(desk: RetentionDesk, lease: Lease) -> None:
+    """Finish what an earlier run announced and did not confirm."""
+    told = (
+        entry
+        for event in (RETENTION_ANNOUNCED, RETENTION_APPLIED)
+        for entry in desk.ledger.entries(event=event)
+    )
+    in_order = sorted(told, key=lambda entry: entry.sequence)
+    for request_id, announced in unfinished(in_order).items():
+        kinds = announced.get("kinds")
+        names = kinds if isinstance(kinds, dict) else {}
+        _carry_out(
+            request_id,
+            {Kind(name): int(str(names[name])) for name in names},
+            desk,
+            lease,
+        )
+
+
+def _delete(item: Outlived, desk: RetentionDesk, lease: Lease) -> int:
+    """Announce, delete and confirm; return how much is left."""
+    end, request_id = item.end, item.end.request_id
+    lease = desk.leases.renew(lease, ttl=LEASE_TIME)
+    desk.ledger.note(
+        RETENTION_ANNOUNCED,
+        {
+            "kinds": {kind.value: count for kind, count in item.kinds.items()},
+            "outcome": end.outcome.value,
+            "ended_at": end.ended_at.isoformat(),
+        },
+        request_id=request_id,
+        lease=lease,
+    )
+    return _carry_out(request_id, item.kinds, desk, lease)
+
+
+def _carry_out(
+    request_id: RequestId, kinds: Mapping[Kind, int], desk: RetentionDesk, lease: Lease
+) -> int:
+    """Delete what was announced, read back, confirm; return how much is left."""
+    left: dict[str, JsonValue] = {}
+    remaining = 0
+    for kind in sorted(kinds, key=list(Kind).index):
+        _remove(kind, request_id, desk, lease)
+        # At once: what documents there were can be told while the ledger has content.
+        left[kind.value] = count = _count(kind, request_id, desk)
+        remaining += count
+    _LOG.info("data_deleted", request_id=request_id, count=sum(kinds.values()))
+    desk.ledger.note(
+        RETENTION_APPLIED,
+        {"kinds": {kind.value: count for kind, count in kinds.items()}, "left": left},
+        request_id=request_id,
+        lease=lease,
+    )
+    return remaining
+
+
+def _count(kind: Kind, request_id: RequestId, desk: RetentionDesk) -> int:
+    """Return how much of a kind there is."""
+    if kind in SEALED:
+        return int(desk.custody.holds(SEALED[kind](request_id)))
+    if kind is Kind.DOCUMENTS:
+        names = _documents(request_id, desk)
+        return sum(desk.evidence.get(name) is not None for name in names)
+    return desk.holdings.count(kind, request_id)
+
+
+def _remove(
+    kind: Kind, request_id: RequestId, desk: RetentionDesk, lease: Lease
+) -> None:
+    if kind is Kind.DOCUMENTS:
+        for name in _documents(request_id, desk):
+            desk.evidence.remove(name)
+    elif kind not in SEALED:
+        desk.holdings.delete(kind, request_id)
+    elif desk.custody.holds(SEALED[kind](request_id)):
+        destroyed = desk.custody.shred(SEALED[kind](request_id))
+        if kind in _MATERIALS:
+            desk.ledger.note(
+                DESTROYED,
+                {
+                    "material": _MATERIALS[kind].value,
+                    "key": destroyed.key,
+                    "objects": destroyed.objects,
+                    "destroyed_at": destroyed.destroyed_at.isoformat(),
+                },
+                request_id=request_id,
+                lease=lease,
+            )
+
+
+def _documents(request_id: RequestId, desk: RetentionDesk) -> tuple[str, ...]:
+    """Return the names of certificate and reports, as the ledger tells them."""
+    digests = {
+        str(entry.payload["report"]).removeprefix("sha256:")
+        for entry in desk.ledger.entries(request_id)
+        if entry.payload.get("report")
+    }
+    reports = (f"{REPORTS}{digest}.json" for digest in sorted(digests))
+    return (certificate_name(request_id), *reports)
