@@ -19,4 +19,4 @@ def test_a_record_is_kept_for_two_years_and_an_address_until_post_gives_up(
     name: str, days: int
 ) -> None:
     with pytest.raises(ValidationError):
-        RetentionSettings(**{name: days})  # type: ignore[arg-type]  # a wrong value
+        RetentionSettings(**{name: days})
