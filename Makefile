@@ -65,7 +65,8 @@ unit: setup ## The quick tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not integration and not e2e"
 
 integration: setup ## Tests with real servers, and the whole story with every process
-	$(BIN)/pytest -q -m "integration or e2e" --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m integration --durations=10
+	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e --durations=10
 
 coverage: setup ## Branch coverage of unit and integration tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not e2e" --cov --cov-report=term:skip-covered --cov-fail-under=95
