@@ -4,7 +4,7 @@ A decision is taken under the request's own lease, so never while a worker is at
 on it. The last one lets the request go on with the next run that the watchdog asks for.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -118,19 +118,19 @@ def read_listed(
 
 def review_records(
     request_id: RequestId,
-    decision: RecordDecision,
-    *,
+    *decisions: RecordDecision,
     desk: ReviewDesk,
     expected: str | None = None,
 ) -> ReviewList:
     """Decide about records of the list; the last one ends the review.
 
     Until then another decision about the same record takes the place of an earlier one.
-    A decision is about every version of the record that is on the list.
+    A decision is about every version of the record that is on the list. Decisions that
+    come together hold together: none is recorded unless all of them can be.
 
     Args:
         request_id: The request.
-        decision: What is decided.
+        decisions: What is decided.
         desk: The parts.
         expected: Commitment to the list that was looked at; None for any.
 
@@ -141,18 +141,17 @@ def review_records(
         IllegalTransitionError: There is nothing to be decided now.
         LeaseBusyError: A worker is at work on the request.
         ReviewRefusedError: Not by this person, not this record or not for this reason,
-            or another list was looked at.
+            two decisions about one record, or another list was looked at.
         SealBrokenError: Another list is kept than the ledger names.
     """
-    if decision.officer not in desk.officers:
+    if not {decision.officer for decision in decisions} <= set(desk.officers):
         raise ReviewRefusedError(problem="not an officer of the configuration")
     lease = desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
     try:
         listed = open_review(request_id, desk=desk)
         if expected not in {None, listed.commitment}:
             raise ReviewRefusedError(problem="the list was replaced")
-        check_decision(decision, size=len(listed.records))
-        for number in listed.versions_of(decision.numbers):
+        for number, decision in _by_record(decisions, listed).items():
             said = _said(number, decision, listed)
             desk.ledger.note(RECORD_REVIEWED, said, request_id=request_id, lease=lease)
             listed.rulings[number] = decision.reason
@@ -166,6 +165,19 @@ def review_records(
         return listed
     finally:
         desk.leases.release(lease)
+
+
+def _by_record(
+    decisions: Sequence[RecordDecision], listed: ReviewList
+) -> dict[int, RecordDecision]:
+    """Return what is decided about each record, all its versions among them."""
+    found: dict[int, RecordDecision] = {}
+    for decision in decisions:
+        check_decision(decision, size=len(listed.records))
+        for number in listed.versions_of(decision.numbers):
+            if found.setdefault(number, decision) is not decision:
+                raise ReviewRefusedError(problem="two decisions about one record")
+    return found
 
 
 def _said(

@@ -70,8 +70,13 @@ def add_review_page(app: FastAPI, desk: ConsoleDesk) -> None:
             form = form_of(request)
             if form.get("confirmed") != "yes":
                 raise ForbiddenError(problem="not confirmed")
-            for decision in _decisions(form, officer=caller_of(request).name):
-                review_records(key, decision, desk=desk.review, expected=form["list"])
+            said = open_review(key, desk=desk.review).rulings
+            review_records(
+                key,
+                *_decisions(form, said, officer=caller_of(request).name),
+                desk=desk.review,
+                expected=form["list"],
+            )
         except UnlearnError as error:
             return _page(request, key, desk, error=error)
         page = form.get("page", "")
@@ -95,8 +100,13 @@ def sheets(listed: ReviewList) -> tuple[Sheet, ...]:
     )
 
 
-def _decisions(form: Mapping[str, str], *, officer: str) -> tuple[RecordDecision, ...]:
+def _decisions(
+    form: Mapping[str, str], said: Mapping[int, ReviewReason], *, officer: str
+) -> tuple[RecordDecision, ...]:
     """Read the form: records that were decided about in one way belong together.
+
+    The form repeats what was said of records before; that is no new decision, so it
+    cannot contradict one about another version of the same record.
 
     Raises:
         ForbiddenError: It is not one that the page offers, or nothing was decided.
@@ -105,8 +115,9 @@ def _decisions(form: Mapping[str, str], *, officer: str) -> tuple[RecordDecision
     try:
         for name, value in form.items():
             if name.startswith(FIELD) and value:
-                number = int(name.removeprefix(FIELD))
-                chosen.setdefault(ReviewReason(value), []).append(number)
+                number, reason = int(name.removeprefix(FIELD)), ReviewReason(value)
+                if said.get(number) is not reason:
+                    chosen.setdefault(reason, []).append(number)
     except ValueError:
         raise ForbiddenError(problem="no such decision") from None
     if not chosen or not form.get("list"):

@@ -25,25 +25,25 @@ Reviewed = Callable[..., RequestId]
 def under_review(world: IntakeWorld) -> Reviewed:
     """Return what brings a request with uncertain records."""
 
-    def bring(count: int = 3) -> RequestId:
+    def bring(*names: str) -> RequestId:
         key = world.receive()
         for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED):
             world.move(key, stage)
-        lay_before(world, key, count=count)
+        lay_before(world, key, *names or ("r-0", "r-1", "r-2"))
         return key
 
     return bring
 
 
-def lay_before(world: IntakeWorld, key: RequestId, *, count: int) -> None:
-    """Seal a list and let the request wait for its review."""
+def lay_before(world: IntakeWorld, key: RequestId, *names: str) -> None:
+    """Seal a list of records and let the request wait for its review."""
     listed = [
         replace(
-            record(f"r-{number}"),
+            record(name),
             why=("name as_written in text",),
             texts={"text": Personal(TEXT)},
         )
-        for number in range(count)
+        for name in names
     ]
     data = records_to_bytes(listed)
     scope = scopes.working(key)
@@ -111,6 +111,35 @@ def test_the_last_decision_lets_the_request_go_on(
     assert first.payload["ruling"] == "erase"
 
 
+def test_a_change_that_comes_with_the_last_decision_counts(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.OPERATOR, OLGA)
+    fields = form(olga, key)
+    first = {"record-1": "same_person", "record-2": "same_person", "record-3": ""}
+    olga.post(place(key), **fields, **first)
+    then = {"record-1": "same_person", "record-2": "namesake"}
+    olga.post(place(key), **fields, **then, **{"record-3": "same_person"})
+    assert rulings(world, key) == {1: "same_person", 2: "namesake", 3: "same_person"}
+    assert world.store.get(key).stage is Stage.REVIEWED
+    assert len(list(world.store.entries(key, event="record_reviewed"))) == 4
+
+
+def test_versions_of_one_record_are_decided_about_once(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review("r", "r", "other"), sign_in(Role.OPERATOR, OLGA)
+    fields = form(olga, key)
+    two = {"record-1": "same_person", "record-2": "namesake"}
+    assert olga.post(place(key), **fields, **two)[0] == 409
+    assert rulings(world, key) == {}
+    olga.post(place(key), **fields, **{"record-1": "same_person"})
+    assert rulings(world, key) == {1: "same_person", 2: "same_person"}
+    changed = {"record-1": "namesake", "record-2": "same_person"}
+    olga.post(place(key), **fields, **changed)
+    assert rulings(world, key) == {1: "namesake", 2: "namesake"}
+
+
 def test_what_somebody_has_seen_is_recorded(
     world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
 ) -> None:
@@ -156,7 +185,7 @@ def test_a_decision_about_a_list_that_was_replaced_is_refused(
     old = form(olga, key)
     world.move(key, Stage.ON_HOLD, {"reason": "objection", "on": "2026-03-02"})
     world.move(key, Stage.RELEASED)
-    lay_before(world, key, count=2)
+    lay_before(world, key, "r-0", "r-1")
     status, shown = olga.post(place(key), **old, **{"record-1": "same_person"})
     assert status == 409
     assert "the list was replaced" in shown
@@ -185,7 +214,10 @@ def test_auditors_see_that_there_is_a_review_and_nothing_of_it(
 def test_a_long_list_has_pages_and_keeps_its_numbers(
     world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
 ) -> None:
-    key, olga = under_review(RECORDS_PER_PAGE + 1), sign_in(Role.OPERATOR, OLGA)
+    key, olga = (
+        under_review(*map(str, range(RECORDS_PER_PAGE + 1))),
+        sign_in(Role.OPERATOR, OLGA),
+    )
     last = RECORDS_PER_PAGE + 1
     assert f'name="record-{last}"' not in olga.get(place(key))
     second = olga.get(f"{place(key)}?page=2")
