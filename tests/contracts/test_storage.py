@@ -430,6 +430,24 @@ def test_what_is_on_hold_is_not_erased_and_named(kind: str, tmp_path: Path) -> N
     assert ids == ["r-2", "r-3", "r-4", "r-5"]
 
 
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "sql"])
+def test_an_identifier_of_more_records_than_were_found_is_named(
+    kind: str, tmp_path: Path
+) -> None:
+    rows = [*PEOPLE, {**PEOPLE[1], "id": "r-1"}, {**PEOPLE[1], "id": "r-4"}]
+    path = tmp_path / "customers"
+    location = f"sqlite:///{path}" if kind == "sql" else path
+    if kind == "sql":
+        write_table(str(location), rows)
+    else:
+        (write_jsonl if kind == "jsonl" else write_parquet)(path, rows)
+    connector = CONNECTORS.get(kind)(source_spec(kind, location, table="customers"))
+    assert isinstance(connector, ports.TellsApart)
+    assert connector.shared({"r-1": 1, "r-3": 1, "r-9": 1}) == {"r-1"}
+    assert connector.shared({"r-1": 2, "r-4": 1}) == {"r-4"}
+    assert connector.shared({}) == frozenset()
+
+
 def test_an_unreadable_source_says_so_whatever_is_asked(source: Source) -> None:
     source.break_down()
     asks: tuple[Callable[[], object], ...] = (

@@ -41,6 +41,7 @@ from unlearn_core.ports.storage import (
     KeepsHolds,
     KeyDestruction,
     SourceConnector,
+    TellsApart,
 )
 from unlearn_core.ports.teaching import LogprobSource
 from unlearn_core.ports.transparency import (
@@ -88,6 +89,7 @@ __all__ = [
     "ServingFleet",
     "Signer",
     "SourceConnector",
+    "TellsApart",
     "Told",
     "Upstream",
     "WorkflowTrigger",

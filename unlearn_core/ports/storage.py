@@ -1,6 +1,6 @@
 """Where personal data is found, and where it is sealed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -159,6 +159,25 @@ class KeepsHolds(Protocol):
 
     def held(self, record_ids: Collection[str]) -> frozenset[str]:
         """Return which of the records are on hold.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsApart(Protocol):
+    """A source that notices if records share an identifier.
+
+    Erasing goes by it, so it would reach a record that nobody found or decided about.
+    """
+
+    def shared(self, found: Mapping[str, int]) -> frozenset[str]:
+        """Return identifiers that more records have that may be erased than were found.
+
+        Args:
+            found: Identifier to the number of records that were found with it.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

@@ -1,10 +1,12 @@
 """Erase at the source: announce, erase, read back."""
 
+from collections import Counter
+
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import SourceRecord, records_from_bytes
 from unlearn_core.errors import SourceUnreadableError
-from unlearn_core.ports import KeepsHolds
+from unlearn_core.ports import KeepsHolds, TellsApart
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.results import SourcesErased
@@ -17,7 +19,8 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
 
     The intention is in the ledger before anything is destroyed, and the count that is
     recorded as erased is the count that was located and read back as absent. A record
-    on hold stays, whether the search, a person or the source itself says so.
+    on hold stays, whether the search, a person or the source itself says so. So does
+    one whose identifier another record has that was not located.
 
     Raises:
         SourceUnreadableError: A source cannot be written, or records are still there
@@ -37,6 +40,10 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
             continue
         wanted = {item.record_id for item in records}
         wanted -= {item.record_id for item in records if item.is_held}
+        if isinstance(source, TellsApart):
+            wanted -= source.shared(
+                Counter(item.record_id for item in records if item.record_id in wanted)
+            )
         bench.ledger.note(
             ERASURE_ANNOUNCED,
             {"source": name, "records": len(wanted)},

@@ -79,7 +79,8 @@ class SourcesErased:
     Attributes:
         erased: Number of records per source that are gone.
         kept: Sources that may not be erased; their records stay.
-        held: Number of records per source that stay by a legal hold or an exemption.
+        held: Number of records per source that stay by a legal hold or an exemption,
+            or because another record has the same identifier.
     """
 
     erased: dict[str, int]

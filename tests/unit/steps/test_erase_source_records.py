@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,3 +145,19 @@ def test_a_record_that_stays_in_one_version_stays_in_all(
 
     assert (result.erased["corpus"], result.held) == (15, {"corpus": 2})
     assert f'"{first.record_id}"' in controller.paths.corpus.read_text(encoding="utf-8")
+
+
+def test_a_record_whose_identifier_another_one_has_stays(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    scope = scopes.working(request_id)
+    first, *_ = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
+    stranger = json.dumps({"id": first.record_id, "text": "about nobody"}) + "\n"
+    with controller.paths.corpus.open("a", encoding="utf-8") as corpus:
+        corpus.write(stranger)
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert (result.erased["corpus"], result.held) == (15, {"corpus": 1})
+    assert stranger in controller.paths.corpus.read_text(encoding="utf-8")

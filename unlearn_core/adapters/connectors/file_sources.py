@@ -1,7 +1,7 @@
 """A source that is one file or many: the connector that all file formats share."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import chain
@@ -19,6 +19,7 @@ from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.errors import SourceUnreadableError
 
 Copy = Callable[[IO[bytes], IO[bytes]], None]
 
@@ -101,9 +102,10 @@ class FilesConnector:
 
     def locate_each(self, subjects: Sequence[DataSubject]) -> tuple[SearchResult, ...]:
         """Find every record that concerns any of the subjects, in one pass."""
+        names = self._files.names()
+        self._check_held(names)
         matcher = PeopleMatcher(subjects, self._spec)
         sieve = Sieve(Needles(subjects))
-        names = self._files.names()
         present = search_each(self._sifted(names, sieve), matcher, self._spec)
         former = self._files.former()
         if not former:
@@ -163,6 +165,24 @@ class FilesConnector:
         return frozenset(record_ids).intersection(
             chain(self._spec.ids(marked, held_only=True), self._spec.ids(staying))
         )
+
+    def shared(self, found: Mapping[str, int]) -> frozenset[str]:
+        """Return identifiers that more present records have than were found."""
+        present = Counter(
+            str(row[self._spec.record_id])
+            for row in self._rows(self._files.names())
+            if row is not None and self._spec.may_erase(row, found)
+        )
+        return frozenset(item for item in present if present[item] > found[item])
+
+    def _check_held(self, names: list[str]) -> None:
+        """Make sure that some record, if there is any, says whether it must stay."""
+        column = self._spec.held
+        if column is None:
+            return
+        says = (column in row for row in self._rows(names) if row is not None)
+        if not (next(says, True) or any(says)):
+            raise SourceUnreadableError(source=self._spec.name, missing_column=column)
 
     def _removable(self) -> list[str]:
         """Return former versions, but none that alone has a record on hold."""

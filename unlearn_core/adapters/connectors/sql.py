@@ -5,7 +5,7 @@ pages are overwritten and the write-ahead log is emptied, so that the bytes are 
 from the files as well.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -115,6 +115,21 @@ class SqlConnector:
                 return frozenset(connection.execute(query).scalars())
         except sa.exc.SQLAlchemyError:
             raise SourceUnreadableError(source=self._spec.name) from None
+
+    def shared(self, found: Mapping[str, int]) -> frozenset[str]:
+        """Return identifiers that more rows have than were found."""
+        try:
+            with self._engine.connect() as connection:
+                table = self._table(connection)
+                query = (
+                    sa.select(self._id(table), sa.func.count())
+                    .where(self._may_erase(table, found))
+                    .group_by(self._id(table))
+                )
+                present = connection.execute(query).all()
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
+        return frozenset(item for item, count in present if count > found[item])
 
     def _count(self, record_ids: Collection[str]) -> int:
         try:

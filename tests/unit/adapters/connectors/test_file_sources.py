@@ -1,13 +1,16 @@
 import gzip
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.file_sources import jsonl_bytes, write_partitions, zstandard
-from support.sources import PEOPLE, source_spec, subject
+from support.sources import PEOPLE, source_spec, subject, write_jsonl
 
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
+from unlearn_core.adapters.connectors.specification import Row
 from unlearn_core.errors import SourceUnreadableError
 
 
@@ -96,6 +99,27 @@ def test_what_a_killed_erasure_left_beside_is_no_absence(folder: Path) -> None:
     assert source.erase(["r-1"], dry_run=False) == 0
     assert not left.exists()
     assert source.confirm_absent(["r-1"])
+
+
+@pytest.mark.parametrize("rows", [PEOPLE, PEOPLE[:1]])
+def test_a_search_of_files_in_which_no_record_says_what_stays_is_refused(
+    tmp_path: Path, rows: Sequence[Row]
+) -> None:
+    spec = source_spec("jsonl", write_jsonl(tmp_path / "a.jsonl", rows))
+    mistyped = JsonLinesConnector(replace(spec, held="leagl_hold"))
+    with pytest.raises(SourceUnreadableError, match="missing_column=leagl_hold"):
+        mistyped.locate(subject())
+
+
+def test_one_record_that_says_whether_it_stays_is_enough(tmp_path: Path) -> None:
+    rows = [*PEOPLE, {**PEOPLE[0], "id": "r-6", "hold": "case 7"}]
+    spec = source_spec("jsonl", write_jsonl(tmp_path / "a.jsonl", rows))
+    held = JsonLinesConnector(replace(spec, held="hold"))
+    assert [item.is_held for item in held.locate(subject()).records] == [
+        *(False, False, True)
+    ]
+    (tmp_path / "a.jsonl").write_text("")
+    assert held.locate(subject()).searched == 0
 
 
 def test_a_partition_tree_is_one_source(tmp_path: Path) -> None:
