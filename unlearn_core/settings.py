@@ -59,6 +59,13 @@ class KeySettings(BaseModel):
     directory: Path = Field(
         default=Path("var/keys"), description="Directory of the key files."
     )
+    kms_key: str = Field(
+        default="",
+        description="Key of AWS KMS that wraps data keys; the key file does if none.",
+    )
+    kms_endpoint_url: str | None = Field(
+        default=None, description="KMS endpoint, if it is not the provider's own."
+    )
 
 
 class IdentitySettings(BaseModel):

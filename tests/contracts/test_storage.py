@@ -41,6 +41,7 @@ from unlearn_core.adapters.memory.storage import (
     MemoryEvidence,
 )
 from unlearn_core.adapters.objects import FolderObjects, ObjectEvidence, ObjectStore
+from unlearn_core.adapters.wrapping import LocalWrapping
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import (
     KeyDestroyedError,
@@ -111,7 +112,7 @@ def _sealed_vault(
     ledger = DatabaseRequestStore(database, clock=clock)
     return Vault(
         custody=SealedCustody(
-            kek=bytes(range(32)),
+            wrapping=LocalWrapping(bytes(range(32))),
             keys=DatabaseKeyStore(database, clock=clock),
             objects=objects,
             ledger=ledger,

@@ -14,6 +14,7 @@ from datetime import datetime
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore, WrappedKey
 from unlearn_core.adapters.objects import ObjectStore
 from unlearn_core.adapters.sealing import seal, unseal
+from unlearn_core.adapters.wrapping import KeyWrapping
 from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.datasets import keyed_commitment
 from unlearn_core.errors import KeyDestroyedError, StorageError
@@ -28,12 +29,12 @@ class SealedCustody:
     def __init__(
         self,
         *,
-        kek: bytes,
+        wrapping: KeyWrapping,
         keys: DatabaseKeyStore,
         objects: ObjectStore,
         ledger: Ledger,
     ) -> None:
-        self._kek = kek
+        self._wrapping = wrapping
         self._keys = keys
         self._objects = objects
         self._ledger = ledger
@@ -42,7 +43,8 @@ class SealedCustody:
         """Create the scope's data key, unless it exists."""
         if self._keys.get(scope) is None:
             key = secrets.token_bytes(KEY_BYTES)
-            self._keys.add(scope, seal(self._kek, key, purpose=f"key/{scope}"))
+            wrapped = self._wrapping.wrap(key, purpose=f"key/{scope}")
+            self._keys.add(scope, wrapped)
 
     def put(self, scope: str, name: str, data: bytes) -> None:
         """Seal and store data."""
@@ -91,7 +93,7 @@ class SealedCustody:
         held: WrappedKey | None = self._keys.get(scope)
         if held is None or held.wrapped is None:
             raise KeyDestroyedError(state="unknown" if held is None else "destroyed")
-        return unseal(self._kek, held.wrapped, purpose=f"key/{scope}")
+        return self._wrapping.unwrap(held.wrapped, purpose=f"key/{scope}")
 
     def _log(self, event: str, scope: str, name: str) -> None:
         self._ledger.note(event, {"scope": scope, "name": name})

@@ -16,6 +16,7 @@ from unlearn_core.adapters.database.request_store import DatabaseRequestStore
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.objects import FolderObjects
 from unlearn_core.adapters.sealing import unseal
+from unlearn_core.adapters.wrapping import LocalWrapping
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.errors import KeyDestroyedError, SealBrokenError, StorageError
 
@@ -36,7 +37,7 @@ class Vault:
     def open(self, kek: bytes = KEK) -> SealedCustody:
         """Return a custody as a new process would open it."""
         return SealedCustody(
-            kek=kek,
+            wrapping=LocalWrapping(kek),
             keys=self.keys,
             objects=FolderObjects(self.folder),
             ledger=DatabaseRequestStore(self.database, clock=self.clock),

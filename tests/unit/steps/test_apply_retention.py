@@ -20,6 +20,7 @@ from unlearn_core.adapters.keepers import FolderKeeper
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.memory.storage import MemoryEvidence
 from unlearn_core.adapters.objects import FolderObjects
+from unlearn_core.adapters.wrapping import LocalWrapping
 from unlearn_core.domain.audit_bundle import check_bundle
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.ledger import (
@@ -74,7 +75,7 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
     clock, database = MemoryClock(), open_sqlite(tmp_path)
     store = DatabaseRequestStore(database, clock=clock)
     custody = SealedCustody(
-        kek=bytes(32),
+        wrapping=LocalWrapping(bytes(32)),
         keys=DatabaseKeyStore(database, clock=clock),
         objects=FolderObjects(tmp_path / "objects"),
         ledger=store,
