@@ -1,35 +1,20 @@
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 from support.browser import SignIn
-from support.evidence import complete_evidence
 from support.intake import IntakeWorld
-from support.renewals import note_certificate
-from support.reports import report_of
-from support.verdicts import certificate
+from support.populated import give_certificate, give_report
 
 from unlearn_core.domain.access import Role
-from unlearn_core.domain.canonical import JsonValue, digest_of
-from unlearn_core.domain.certificates import PAYLOAD_TYPE, certificate_name
+from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.verification.report import report_name
 
 
 @pytest.fixture
 def key(world: IntakeWorld) -> RequestId:
     """Return a request with a report and a certificate."""
     key = world.receive()
-    report = report_of(complete_evidence()).to_bytes()
-    digest = digest_of(report)
-    world.evidence.put(report_name(digest), report)
-    verified: dict[str, JsonValue] = {"report": digest, "rung": 0}
+    verified = give_report(world)
     world.store.note(Stage.UNLEARNING_VERIFIED, verified, request_id=key)
-    statement = replace(certificate(), request_id=str(key)).payload()
-    signed = world.notary.sign(statement, payload_type=PAYLOAD_TYPE)
-    world.evidence.put(certificate_name(key), signed)
-    until = world.clock.now() + timedelta(days=90)
-    note_certificate(world.store, key, expires_at=until)
+    give_certificate(world, key)
     return key
 
 

@@ -1,23 +1,17 @@
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from support.browser import Browser, SignIn
-from support.domain import record
 from support.intake import OFFICERS, IntakeWorld
+from support.populated import lay_before
 
 from unlearn_core.domain.access import Role
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.reviews import read_rulings
-from unlearn_core.domain.sources import records_to_bytes
 from unlearn_core.intake.console.review_page import RECORDS_PER_PAGE
-from unlearn_core.privacy import Personal
-from unlearn_core.steps import scopes
 
 OLGA = OFFICERS[0]
-TEXT = "We met <b>Ottilie</b> on another planet."
-
 Reviewed = Callable[..., RequestId]
 
 
@@ -33,23 +27,6 @@ def under_review(world: IntakeWorld) -> Reviewed:
         return key
 
     return bring
-
-
-def lay_before(world: IntakeWorld, key: RequestId, *names: str) -> None:
-    """Seal a list of records and let the request wait for its review."""
-    listed = [
-        replace(
-            record(name),
-            why=("name as_written in text",),
-            texts={"text": Personal(TEXT)},
-        )
-        for name in names
-    ]
-    data = records_to_bytes(listed)
-    scope = scopes.working(key)
-    world.custody.put(scope, scopes.REVIEW_LIST, data)
-    commitment = world.custody.commit(scope, data)
-    world.move(key, Stage.UNDER_REVIEW, {"review_list": commitment})
 
 
 def place(key: RequestId) -> str:
