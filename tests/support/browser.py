@@ -32,12 +32,16 @@ class Browser:
 
     def post(self, path: str, **fields: str) -> tuple[int, str]:
         """Send a form of this session; return status and text or place."""
-        answer = self.client.post(
+        answer = self.send(path, **fields)
+        return answer.status_code, answer.headers.get("Location", answer.text)
+
+    def send(self, path: str, **fields: str) -> Any:  # noqa: ANN401 - an answer
+        """Send a form of this session; return how it is answered."""
+        return self.client.post(
             path,
             data=fields | {"form_token": form_token(self.token)},
             headers=self._headers({}),
         )
-        return answer.status_code, answer.headers.get("Location", answer.text)
 
     def _headers(self, more: dict[str, str]) -> dict[str, str]:
         return {"Cookie": f"{COOKIE}={self.token}"} | {

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import SecretStr
 from support.domain import BASE_MODEL, NOW
 from support.issuer import ADDRESS, CLIENT_ID, CLIENT_SECRET, LocalIssuer
+from support.log import Register
 
 from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.memory.access import MemoryAccessStore
@@ -20,6 +21,7 @@ from unlearn_core.adapters.memory.records import (
 from unlearn_core.adapters.memory.signing import MemoryNotary
 from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
+from unlearn_core.domain.archive import pack
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
@@ -32,6 +34,8 @@ from unlearn_core.ports import LoginIssuer
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
+from unlearn_core.steps.export_bundle import export_bundle
+from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 from unlearn_core.steps.resume_requests import WatchPost
 from unlearn_core.steps.review_records import ReviewDesk
@@ -124,6 +128,7 @@ class IntakeWorld:
             certificates=self.desk().certificates,
             evidence=self.evidence,
             letters=SetLetters(),
+            export_bundle=self.bundle,
             open_certificate=lambda raw: check_certificate(
                 raw,
                 open_envelope=lambda data: self.notary.open(
@@ -133,6 +138,21 @@ class IntakeWorld:
             fleet=self.fleet,
             access=self.access,
         )
+
+    def bundle(self, request_id: RequestId) -> bytes:
+        """Return what proves a request, packed."""
+        register = Register(
+            store=self.store,
+            ledger=self.store,
+            leaves=self.store,
+            leases=self.leases,
+            clock=self.clock,
+            move=self.clock.move,
+            evidence=self.evidence,
+            keepers=(),
+        )
+        publish_checkpoint(register.checkpoints())
+        return pack(export_bundle(request_id, desk=register.export()))
 
     def doors(self, *, api_key: str | None = None) -> Doors:
         """Return who may come in."""

@@ -88,6 +88,7 @@ RULES: Mapping[str, Rule] = {
     f"GET {_PAGE}/report": _page(_OFFICE, reads="report"),
     f"GET {_PAGE}/certificate": _page(_OFFICE, reads="certificate"),
     f"GET {_PAGE}/letter": _page(_OFFICE, reads="letter"),
+    f"POST {_PAGE}/bundle": _form(Role.AUDITOR, reads="bundle"),
     "GET /console/calendar": _page(_OFFICE, reads="list"),
     "GET /console/figures": _page(_OFFICE | {Role.ADMIN}),
     "GET /console/replicas": _page(_OFFICE | {Role.ADMIN}),

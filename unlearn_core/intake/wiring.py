@@ -7,6 +7,7 @@ from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.domain.archive import pack
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.errors import SettingsError
@@ -17,6 +18,8 @@ from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk
 from unlearn_core.settings import Settings
+from unlearn_core.steps.export_bundle import export_bundle
+from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.wiring import Office, open_office
 
 CALLBACK = "/console/callback"
@@ -62,12 +65,18 @@ def build_service(settings: Settings) -> IntakeService:
 def _console(office: Office, *, holder: str) -> ConsoleDesk:
     """Return what the console's pages need."""
     envelopes = TrustedEnvelopes(office.keys.trusted())
+
+    def export(request_id: RequestId) -> bytes:
+        publish_checkpoint(office.checkpoints(holder=holder))
+        return pack(export_bundle(request_id, desk=office.export()))
+
     return ConsoleDesk(
         decisions=office.decisions(holder=holder),
         review=office.review(holder=holder),
         certificates=office.certificates,
         evidence=office.evidence,
         letters=SetLetters(),
+        export_bundle=export,
         open_certificate=lambda raw: check_certificate(
             raw,
             open_envelope=lambda data: envelopes.open(data, payload_type=PAYLOAD_TYPE),

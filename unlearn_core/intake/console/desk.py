@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from unlearn_core import ports
 from unlearn_core.domain.access import Caller, Role, form_token
 from unlearn_core.domain.certificates import ErasureCertificate
+from unlearn_core.domain.requests import RequestId
 from unlearn_core.intake.console.words import LANGUAGES, keep_choice, language_of
 from unlearn_core.intake.gate import COOKIE
 from unlearn_core.intake.rendering import page
@@ -36,6 +37,7 @@ class ConsoleDesk:
         certificates: Says where certificates stand.
         evidence: Holds certificates and reports.
         letters: Writes letters about certificates.
+        export_bundle: Puts together what proves a request, packed into one file.
         open_certificate: Checks a certificate with the trusted keys.
         fleet: The inference services.
         access: Keys and sessions.
@@ -46,6 +48,7 @@ class ConsoleDesk:
     certificates: CertificateDesk
     evidence: ports.EvidenceStore
     letters: ports.LetterWriter
+    export_bundle: Callable[[RequestId], bytes]
     open_certificate: Callable[[bytes], ErasureCertificate]
     fleet: ports.ServingFleet
     access: ports.AccessStore

@@ -1,4 +1,4 @@
-"""Report, certificate and letter of a request, as they are kept."""
+"""Report, certificate and letter of a request, and the bundle that proves it all."""
 
 from collections.abc import Mapping
 from uuid import UUID
@@ -55,6 +55,12 @@ def add_documents(app: FastAPI, desk: ConsoleDesk) -> None:
         genuine = desk.open_certificate(_kept(request_id, desk))
         written = desk.letters.write(genuine, language=language_of(request))
         return _file(written.pdf, "application/pdf", f"letter-{request_id}.pdf")
+
+    @app.post("/console/requests/{request_id}/bundle", include_in_schema=False)
+    def bundle(request_id: UUID) -> Response:
+        """Sign a checkpoint and give a bundle away that verifies offline."""
+        packed = desk.export_bundle(RequestId(request_id))
+        return _file(packed, "application/zip", f"audit-{request_id}.zip")
 
 
 def _kept(request_id: UUID, desk: ConsoleDesk) -> bytes:

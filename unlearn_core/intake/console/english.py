@@ -140,6 +140,11 @@ ENGLISH: Mapping[str, str] = {
     "documents": "Documents",
     "download_certificate": "Certificate (signed JSON)",
     "download_letter": "Letter (PDF)",
+    "download_bundle": "Audit bundle",
+    "bundle_hint": (
+        "Everything the record says of this request, with proofs. It verifies offline, "
+        "with the public keys alone: unlearn audit verify."
+    ),
     "open_report": "Verification report as a page of its own",
     "report": "Verification report",
     "said_done": "Carried out and recorded.",

@@ -147,6 +147,11 @@ GERMAN: Mapping[str, str] = {
     "documents": "Unterlagen",
     "download_certificate": "Bescheinigung (signiertes JSON)",
     "download_letter": "Schreiben (PDF)",
+    "download_bundle": "Prüfbündel",
+    "bundle_hint": (
+        "Alles, was über diesen Antrag festgehalten ist, mit Beweisen. Es lässt sich "
+        "offline prüfen, allein mit den öffentlichen Schlüsseln: unlearn audit verify."
+    ),
     "open_report": "Prüfbericht als eigene Seite",
     "report": "Prüfbericht",
     "said_done": "Ausgeführt und festgehalten.",

@@ -202,6 +202,7 @@ def _page(
         searched=searched(entries),
         standing=desk.certificates.standing(key),
         has_certificate=desk.evidence.get(certificate_name(key)) is not None,
+        can_export=may(caller, f"POST {PAGE}/bundle"),
         has_report=any(entry.event in _REPORTED for entry in entries),
         waiting=waiting_proposal(entries) if not item.is_closed else None,
         possible=possible if may(caller, f"POST {DECIDE}") else (),

@@ -1,9 +1,12 @@
 import pytest
 from support.browser import SignIn
 from support.intake import IntakeWorld
+from support.log import OPENERS
 from support.populated import give_certificate, give_report
 
 from unlearn_core.domain.access import Role
+from unlearn_core.domain.archive import unpack
+from unlearn_core.domain.audit_bundle import check_bundle
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import RequestId, Stage
 
@@ -59,6 +62,28 @@ def test_a_letter_is_written_about_a_genuine_certificate_only(
     world.evidence.put(certificate_name(key), b'{"forged": true}')
     forged = operator.answer(f"/console/requests/{key}/letter")
     assert forged.status_code == 500
+
+
+def test_an_auditor_takes_a_bundle_along_that_verifies_offline(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    key, auditor = world.receive(), sign_in(Role.AUDITOR)
+    path = f"/console/requests/{key}/bundle"
+    assert f'action="{path}"' in auditor.get(f"/console/requests/{key}")
+    answer = auditor.send(path)
+    assert answer.headers["Content-Disposition"] == (
+        f'attachment; filename="audit-{key}.zip"'
+    )
+    bundle, _ = check_bundle(unpack(answer.content), openers=OPENERS)
+    assert [item.entry.event for item in bundle.entries] == [
+        "received",
+        "personal_data_accessed",
+    ]
+    (*_, seen) = world.store.entries(key, event="personal_data_accessed")
+    assert seen.payload["what"] == "bundle"
+    operator = sign_in(Role.OPERATOR)
+    assert operator.send(path).status_code == 403
+    assert path not in operator.get(f"/console/requests/{key}")
 
 
 @pytest.mark.parametrize("name", ["report", "certificate", "letter"])
