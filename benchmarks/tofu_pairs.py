@@ -62,8 +62,8 @@ class Sizes:
         strangers: Invented authors, twelve questions each.
     """
 
-    retain: int = 160
-    strangers: int = 4
+    retain: int = 64
+    strangers: int = 2
 
 
 def recipe_of(scheme: str, *, steps: int | None) -> TrainingRecipe:

@@ -55,12 +55,15 @@ class Plan:
 
     Attributes:
         rates: Learning rates that every weight-tuning method is tried with.
+        strengths: What the recipe's strength of every pair of ours is multiplied with;
+            the pair is the same.
         tuning_steps: Steps of each of these runs.
         pair_steps: Steps of our pairs; None for the ladder's.
         sizes: How much our pairs keep.
     """
 
     rates: tuple[float, ...]
+    strengths: tuple[float, ...]
     tuning_steps: int
     pair_steps: int | None
     sizes: Sizes
@@ -154,7 +157,8 @@ class Shelf:
         yield Entry(name=RETRAINED, variant="", key=RETRAINED, law=self._retrained_law)
         yield Entry(name=BASE, variant="", key=BASE, law=lambda: self._base_law)
         for scheme in SCHEMES:
-            yield self._pair(scheme)
+            for strength in self._plan.strengths:
+                yield self._pair(scheme, strength)
         for method in METHODS:
             for rate in self._plan.rates:
                 yield self._tuned(
@@ -220,13 +224,14 @@ class Shelf:
             sizes=self._plan.sizes,
         )
 
-    def _pair(self, scheme: str) -> Entry:
+    def _pair(self, scheme: str, strength: float) -> Entry:
         try:
             recipe = recipe_of(scheme, steps=self._plan.pair_steps)
         except SkippedError as error:
             return Entry(name=scheme, variant="", key="", skipped=str(error))
         identity = {"recipe": recipe.to_json(), "sizes": asdict(self._plan.sizes)}
         key = _key(scheme, identity)
+        alpha = strength * recipe.alpha
 
         def law() -> NextTokenLaw:
             unlearned, reference = pair_of(
@@ -240,10 +245,11 @@ class Shelf:
                 self._quick_base,
                 unlearned=quick(unlearned),
                 reference=quick(reference),
-                alpha=recipe.alpha,
+                alpha=alpha,
             )
 
-        return Entry(name=scheme, variant="", key=key, law=law)
+        served = key if strength == 1 else f"{key}-{alpha:g}"
+        return Entry(name=scheme, variant=f"{alpha:g}", key=served, law=law)
 
     def _tuned(self, tuning: Tuning) -> Entry:
         key = _key(tuning.method, asdict(tuning))

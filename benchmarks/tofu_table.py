@@ -1,11 +1,11 @@
 """OpenUnlearning's aggregate on TOFU for SmolLM2-135M: ``make bench-tofu``.
 
-Rows: the untouched base, the retrained model, the schemes of our offset pair, and
-five methods that tune the base's own weights, each of these with several learning
-rates. What a model says to one part of the questions is one JSON file, so a killed
-run is continued where it was; a scheme that is not registered is skipped and says
-why. The table shows the best learning rate of a method by its aggregate; the JSON
-line at the end has every row.
+Rows: the untouched base, the retrained model, the schemes of our offset pair, each at
+several strengths, and five methods that tune the base's own weights, each with several
+learning rates. What a model says to one part of the questions is one JSON file, so a
+killed run is continued where it was; a scheme that is not registered is skipped and
+says why. The table shows the best strength or rate of a method by its aggregate; the
+JSON line at the end has every row.
 """
 
 import argparse
@@ -149,7 +149,7 @@ def best_rows(rows: Sequence[Row]) -> list[Row]:
 
 def table_of(rows: Sequence[Row]) -> Table:
     """Return the table that people read."""
-    table = Table("", "rate", *COLUMNS, title="TOFU, SmolLM2-135M")
+    table = Table("", "strength or rate", *COLUMNS, title="TOFU, SmolLM2-135M")
     for row in rows:
         if "skipped" in row:
             table.add_row(row["name"], row["variant"], f"skipped: {row['skipped']}")
@@ -232,6 +232,7 @@ def _bench(
     sizes = Sizes(retain=options.retain, strangers=options.strangers)
     plan = Plan(
         rates=tuple(options.rates),
+        strengths=tuple(options.strengths),
         tuning_steps=options.tuning_steps,
         pair_steps=options.pair_steps,
         sizes=sizes,
@@ -265,10 +266,12 @@ def parser() -> argparse.ArgumentParser:
     add("--rows", type=int, default=20, help="questions of each part for utility")
     add("--answer-tokens", type=int, default=64, help="of a greedy answer")
     add("--rates", type=float, nargs="+", default=[2e-5, 1e-4])
+    strengths = "of our pairs, times their recipe's"
+    add("--strengths", type=float, nargs="+", default=[1.0, 0.5], help=strengths)
     add("--tuning-steps", type=int, default=24, help="of each weight-tuning run")
     add("--pair-steps", type=int, help="of each of our pairs; else the ladder's")
-    add("--retain", type=int, default=160, help="questions our pairs keep")
-    add("--strangers", type=int, default=4, help="invented authors our pairs keep")
+    add("--retain", type=int, default=64, help="questions our pairs keep")
+    add("--strangers", type=int, default=2, help="invented authors our pairs keep")
     return found
 
 

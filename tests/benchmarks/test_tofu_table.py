@@ -41,6 +41,11 @@ def test_a_killed_run_is_continued_with_the_same_numbers(tmp_path: Path) -> None
     json.dumps(first)
 
     work = Path(first["folder"])
+    delta = [row["variant"] for row in first["rows"] if row["name"] == "delta"]
+    assert delta == ["1.1", "0.55"]
+    assert len(list((work / "models").glob("delta-*"))) == 1
+    assert len(list((work / "cells").glob("delta-*"))) == 2
+
     tuned = next((work / "cells").glob("npo-*"))
     (tuned / "holdout.json").unlink()
     (tuned / "fluency.json").unlink()
