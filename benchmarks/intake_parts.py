@@ -7,6 +7,7 @@ left out, which takes seconds for each run, and a queue tells workers what to do
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -75,10 +76,22 @@ def environment(folder: Path, *, database: str, port: int) -> dict[str, str]:
     }
 
 
+@contextmanager
+def environ(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process; at the end all are as they were before."""
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def settings_of(variables: Mapping[str, str]) -> Settings:
     """Read the settings as a process does that was started with these variables."""
-    os.environ.update(variables)
-    return load_settings()
+    with environ(variables):
+        return load_settings()
 
 
 def write_sources(folder: Path) -> None:

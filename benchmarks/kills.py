@@ -34,7 +34,12 @@ from moto.server import ThreadedMotoServer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks.intake_parts import NobodyStarts, environment, settings_of
+from benchmarks.intake_parts import (
+    NobodyStarts,
+    environ,
+    environment,
+    settings_of,
+)
 from benchmarks.keeping import kept
 from benchmarks.kills_sources import (
     RECORDS_OF_SUBJECT,
@@ -310,12 +315,11 @@ def run(folder: Path, *, kills: int, seed: int) -> dict[str, object]:
     folder = folder.resolve()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    trials: list[Trial] = []
     try:
         host, port = server.get_host_and_port()
-        os.environ.update(_CREDENTIALS)
-        stage = Preparation(folder, f"http://{host}:{port}")
-        trials: list[Trial] = []
-        with Progress(console=console) as progress:
+        with environ(_CREDENTIALS), Progress(console=console) as progress:
+            stage = Preparation(folder, f"http://{host}:{port}")
             task = progress.add_task("kills", total=kills)
             while (done := sum(trial.kills for trial in trials)) < kills:
                 number = seed + len(trials)

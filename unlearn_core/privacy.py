@@ -59,9 +59,13 @@ class Personal(Generic[T]):
 class Pseudonymiser:
     """Derives keyed commitments to personal values (HMAC-SHA256).
 
+    A key that was rotated away makes no new commitments, but what it has made is still
+    recognised.
+
     Args:
         key: Secret key of at least 32 bytes.
         key_id: Public name of the key, kept beside every commitment.
+        earlier: Those with the keys before it, newest first.
 
     Raises:
         ValueError: The key is shorter than 32 bytes.
@@ -69,12 +73,25 @@ class Pseudonymiser:
 
     MINIMUM_KEY_BYTES = 32
 
-    def __init__(self, *, key: bytes, key_id: str) -> None:
+    def __init__(
+        self, *, key: bytes, key_id: str, earlier: "tuple[Pseudonymiser, ...]" = ()
+    ) -> None:
         if len(key) < self.MINIMUM_KEY_BYTES:
             message = f"a pseudonym key has at least {self.MINIMUM_KEY_BYTES} bytes"
             raise ValueError(message)
         self._key = key
         self.key_id = key_id
+        self.earlier = earlier
+
+    @property
+    def all(self) -> "tuple[Pseudonymiser, ...]":
+        """Return one for every key, the present one first."""
+        return (self, *self.earlier)
+
+    @property
+    def first(self) -> "Pseudonymiser":
+        """Return the one with the oldest key, for what must never get another name."""
+        return self.all[-1]
 
     def commit(self, *, purpose: str, value: Personal[str]) -> str:
         """Commit to a value for one purpose.

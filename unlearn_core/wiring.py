@@ -29,7 +29,7 @@ from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
 from unlearn_core.adapters.webhooks import WebhookCarrier, is_strong, route_to
-from unlearn_core.adapters.wrapping import KeyWrapping, KmsWrapping, LocalWrapping
+from unlearn_core.adapters.wrapping import KeyWrapping, KmsWrapping, RotatingWrapping
 from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.domain.dispatches import Route
 from unlearn_core.domain.requests import RequestId
@@ -314,7 +314,8 @@ def _wrapping(settings: Settings, keys: KeyDirectory) -> KeyWrapping:
     """Return who wraps data keys: AWS KMS if it is set, or else the key file."""
     if key := settings.keys.kms_key:
         return KmsWrapping(key, endpoint_url=settings.keys.kms_endpoint_url)
-    return LocalWrapping(keys.kek())
+    keys.kek()  # without it nothing can be sealed, so nothing is begun
+    return RotatingWrapping(keys.keks)
 
 
 def _routes(settings: Settings) -> tuple[Route, ...]:

@@ -1,10 +1,14 @@
 """The pure parts of the benchmark of intake and database."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from support.domain import ledger_entry, request_id
 
 from benchmarks.intake import doubled, is_valid_chain, lost, summary
+from benchmarks.intake_parts import environ, environment, settings_of
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import Stage
 
@@ -58,3 +62,26 @@ def test_a_broken_chain_is_not_valid() -> None:
     assert is_valid_chain(SOUND)
     changed = replace(SOUND[1], payload={"changed": True})
     assert not is_valid_chain([SOUND[0], changed, *SOUND[2:]])
+
+
+def test_settings_are_read_and_no_variable_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNLEARN_INTAKE__PORT", "1")
+    before = dict(os.environ)
+    variables = environment(tmp_path, database="sqlite://", port=4321)
+    assert settings_of(variables).intake.port == 4321
+    assert dict(os.environ) == before
+
+
+def test_variables_that_were_added_on_the_way_are_gone_after_a_failure() -> None:
+    before = dict(os.environ)
+
+    def fail() -> None:
+        with environ({"UNLEARN_ONE": "1"}):
+            os.environ["UNLEARN_TWO"] = os.environ["UNLEARN_ONE"]
+            raise ValueError
+
+    with pytest.raises(ValueError, match=""):
+        fail()
+    assert dict(os.environ) == before

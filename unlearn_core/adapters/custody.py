@@ -9,6 +9,7 @@ well. Every access is written to the ledger by name, never by content.
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from datetime import datetime
 
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore, WrappedKey
@@ -17,7 +18,7 @@ from unlearn_core.adapters.sealing import seal, unseal
 from unlearn_core.adapters.wrapping import KeyWrapping
 from unlearn_core.domain.canonical import Digest
 from unlearn_core.domain.datasets import keyed_commitment
-from unlearn_core.errors import KeyDestroyedError, StorageError
+from unlearn_core.errors import KeyDestroyedError, SealBrokenError, StorageError
 from unlearn_core.ports import KeyDestruction, Ledger
 
 KEY_BYTES = 32
@@ -45,6 +46,10 @@ class SealedCustody:
             key = secrets.token_bytes(KEY_BYTES)
             wrapped = self._wrapping.wrap(key, purpose=f"key/{scope}")
             self._keys.add(scope, wrapped)
+            if not self._wrapping.is_current(wrapped, purpose=f"key/{scope}"):
+                # The key was rotated in between, and may have passed this scope by.
+                again = self._wrapping.wrap(key, purpose=f"key/{scope}")
+                self._keys.rewrap(lambda name, old: again if name == scope else old)
 
     def put(self, scope: str, name: str, data: bytes) -> None:
         """Seal and store data."""
@@ -90,6 +95,27 @@ class SealedCustody:
         )
 
     def _data_key(self, scope: str) -> bytes:
+        with suppress(SealBrokenError):
+            return self._unwrapped(scope)
+        # A rotation may have come between the look at the row and that at the keys.
+        return self._unwrapped(scope)
+
+    def rewrap(self) -> int:
+        """Wrap every data key with the present key; return how many changed.
+
+        One transaction: a crash leaves all of them as they were, and a repetition
+        changes those only that are not wrapped so yet.
+        """
+        return self._keys.rewrap(self._rewrapped)
+
+    def _rewrapped(self, scope: str, wrapped: bytes) -> bytes:
+        purpose = f"key/{scope}"
+        if self._wrapping.is_current(wrapped, purpose=purpose):
+            return wrapped
+        key = self._wrapping.unwrap(wrapped, purpose=purpose)
+        return self._wrapping.wrap(key, purpose=purpose)
+
+    def _unwrapped(self, scope: str) -> bytes:
         held: WrappedKey | None = self._keys.get(scope)
         if held is None or held.wrapped is None:
             raise KeyDestroyedError(state="unknown" if held is None else "destroyed")

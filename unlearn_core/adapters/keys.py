@@ -10,13 +10,17 @@ signing.pem         signs manifests and certificates       worker
 trust.json          public keys that signatures must match everybody
 ==================  =====================================  =====================
 
-Files are created with mode 0600 and never overwritten.
+Files are created with mode 0600 and never overwritten. Rotations add files:
+``kek.next.key`` and ``kek.old.key`` while one is going on, ``signing.next.pem`` once
+one is prepared, and ``pseudonym.k2.key`` and so on for good, the highest number being
+the present key.
 """
 
 import json
 import os
 import secrets
 from base64 import b64decode, b64encode
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -27,7 +31,9 @@ from unlearn_core.errors import KeyMissingError
 from unlearn_core.privacy import Pseudonymiser
 
 KEY_BYTES = 32
-_SYMMETRIC = ("kek.key", "pseudonym.key", "artifact.key")
+KEK, KEK_NEXT, KEK_OLD = "kek.key", "kek.next.key", "kek.old.key"
+PSEUDONYM = "pseudonym.key"
+_SYMMETRIC = (KEK, PSEUDONYM, "artifact.key")
 _SIGNING = "signing.pem"
 _TRUST = "trust.json"
 
@@ -61,15 +67,46 @@ class KeyDirectory:
 
     def kek(self) -> bytes:
         """Return the key-encryption key."""
-        return self._symmetric("kek.key")
+        return self._symmetric(KEK)
+
+    def keks(self) -> tuple[bytes, ...]:
+        """Return every key that a data key may be wrapped with now, present one first.
+
+        There is more than one while the key-encryption key is being rotated.
+        """
+        keys = [self.kek()]
+        for name in (KEK_NEXT, KEK_OLD):
+            # It may vanish at this moment, because the rotation has come to its end.
+            with suppress(KeyMissingError):
+                keys.append(self._symmetric(name))
+        return tuple(keys)
 
     def artifact_key(self) -> bytes:
         """Return the key that seals offset pairs."""
         return self._symmetric("artifact.key")
 
     def pseudonymiser(self) -> Pseudonymiser:
-        """Return the maker of keyed commitments."""
-        return Pseudonymiser(key=self._symmetric("pseudonym.key"), key_id="k1")
+        """Return the maker of keyed commitments, which knows all earlier keys."""
+        maker = Pseudonymiser(key=self._symmetric(PSEUDONYM), key_id="k1")
+        for number in range(2, self.pseudonym_keys() + 1):
+            maker = Pseudonymiser(
+                key=self._symmetric(pseudonym_file(number)),
+                key_id=f"k{number}",
+                earlier=maker.all,
+            )
+        return maker
+
+    def pseudonym_keys(self) -> int:
+        """Return how many pseudonym keys there have been."""
+        number = 1
+        while (self._directory / pseudonym_file(number + 1)).exists():
+            number += 1
+        return number
+
+    @property
+    def folder(self) -> Path:
+        """Return where the files are."""
+        return self._directory
 
     def signer(self) -> CryptoSigner:
         """Return the private signing key.
@@ -108,6 +145,11 @@ class KeyDirectory:
         descriptor = os.open(self._directory / name, flags, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
+
+
+def pseudonym_file(number: int) -> str:
+    """Return the name of a pseudonym key's file, counted from 1."""
+    return PSEUDONYM if number == 1 else f"pseudonym.k{number}.key"
 
 
 def load_signer(path: Path) -> CryptoSigner:

@@ -1,4 +1,6 @@
-"""Rotation of the signing key, in three steps between which time may pass.
+"""Rotation of keys: signing, key encryption, pseudonyms.
+
+The signing key, in three steps between which time may pass:
 
 1. `prepare`: the next key is made, and its public half joins ``trust.json``, which is
    then given to every process and auditor;
@@ -7,20 +9,39 @@
 3. `distrust`: a public key leaves ``trust.json``, and with it everything it signed;
    only for a key that is in wrong hands.
 
+The key-encryption key, in one go that can be begun again (`rotate_kek`): the next key
+is written beside the present one, data keys are wrapped with it, the present one is
+removed. Whatever is sealed can be read at every moment; no process is restarted.
+
+The pseudonym key (`rotate_pseudonyms`): one more file. New commitments are made with
+it; old ones are recognised with the key that their beginning names.
+
 A step that was done already is refused or changes nothing, and a crash in between
 leaves keys that work.
 """
 
+import hashlib
 import json
 import os
+import secrets
 import tempfile
+from base64 import b64encode
 from pathlib import Path
+from typing import Protocol
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import Key
 
-from unlearn_core.adapters.keys import KeyDirectory, load_signer
+from unlearn_core.adapters.keys import (
+    KEK,
+    KEK_NEXT,
+    KEK_OLD,
+    KEY_BYTES,
+    KeyDirectory,
+    load_signer,
+    pseudonym_file,
+)
 from unlearn_core.errors import PolicyError
 
 NEXT = "signing.next.pem"
@@ -33,6 +54,52 @@ class RotationRefusedError(PolicyError):
     code = "rotation_refused"
     summary = "the signing key cannot be rotated now"
     next_step = "Prepare the next key, hand out trust.json, then rotate."
+
+
+class WrapsKeys(Protocol):
+    """Whoever keeps data keys wrapped."""
+
+    def rewrap(self) -> int:
+        """Wrap every data key with the present key; return how many changed."""
+        ...
+
+
+def rotate_kek(keys: KeyDirectory, custody: WrapsKeys) -> tuple[str, str, int]:
+    """Wrap every data key with a new key and destroy the present one.
+
+    After a crash, call it again: it goes on with the key that it has made.
+
+    Returns:
+        Fingerprints of the old and the new key, and how many data keys were wrapped.
+    """
+    folder = keys.folder
+    present, following, old = (folder / name for name in (KEK, KEK_NEXT, KEK_OLD))
+    if not old.exists():
+        if not following.exists():
+            _replace(following, b64encode(secrets.token_bytes(KEY_BYTES)))
+        # From here on both open; a copy first, so that there is always a present one.
+        _replace(old, present.read_bytes())
+    if following.exists():
+        following.replace(present)
+    wrapped = custody.rewrap()
+    gone = fingerprint(old.read_bytes())
+    old.unlink()
+    return gone, fingerprint(present.read_bytes()), wrapped
+
+
+def rotate_pseudonyms(keys: KeyDirectory) -> tuple[str, str]:
+    """Make commitments with a new key from now on; return the old and the new name."""
+    number = keys.pseudonym_keys()
+    _replace(
+        keys.folder / pseudonym_file(number + 1),
+        b64encode(secrets.token_bytes(KEY_BYTES)),
+    )
+    return f"k{number}", f"k{number + 1}"
+
+
+def fingerprint(key: bytes) -> str:
+    """Return eight digits that tell a random key from another one."""
+    return hashlib.sha256(b"fingerprint of a key" + key).hexdigest()[:8]
 
 
 class SigningKeys:

@@ -4,6 +4,8 @@ A wrapped key can be unwrapped for its own purpose only: the purpose is authenti
 both, as associated data here and as encryption context there.
 """
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import boto3
@@ -37,6 +39,39 @@ class KeyWrapping(Protocol):
         """
         ...
 
+    def is_current(self, wrapped: bytes, *, purpose: str) -> bool:
+        """Tell whether it is wrapped as it would be now, or the key was rotated."""
+        ...
+
+
+class RotatingWrapping:
+    """`KeyWrapping` by the keys that a directory holds at the moment.
+
+    Args:
+        keks: Gives every key that may have been used, the present one first; asked
+            each time, so that a rotation needs no restart.
+    """
+
+    def __init__(self, keks: Callable[[], Sequence[bytes]]) -> None:
+        self._keks = keks
+
+    def wrap(self, key: bytes, *, purpose: str) -> bytes:
+        """Return the key sealed with the present one."""
+        return seal(self._keks()[0], key, purpose=purpose)
+
+    def unwrap(self, wrapped: bytes, *, purpose: str) -> bytes:
+        """Return the key, whichever it was sealed with."""
+        for kek in self._keks():
+            with suppress(SealBrokenError):
+                return unseal(kek, wrapped, purpose=purpose)
+        raise SealBrokenError
+
+    def is_current(self, wrapped: bytes, *, purpose: str) -> bool:
+        """Tell whether the present key has sealed it."""
+        with suppress(SealBrokenError):
+            return bool(unseal(self._keks()[0], wrapped, purpose=purpose))
+        return False
+
 
 class LocalWrapping:
     """`KeyWrapping` by AES-256-GCM under a key that this process holds.
@@ -55,6 +90,11 @@ class LocalWrapping:
     def unwrap(self, wrapped: bytes, *, purpose: str) -> bytes:
         """Return the key."""
         return unseal(self._kek, wrapped, purpose=purpose)
+
+    def is_current(self, wrapped: bytes, *, purpose: str) -> bool:
+        """Tell nothing: there is one key."""
+        del wrapped, purpose
+        return True
 
 
 class KmsWrapping:
@@ -91,3 +131,8 @@ class KmsWrapping:
                     raise SealBrokenError(problem="not wrapped by this key") from None
                 raise
         return bytes(answer["Plaintext"])
+
+    def is_current(self, wrapped: bytes, *, purpose: str) -> bool:
+        """Tell nothing: the service rotates its key, and knows the earlier ones."""
+        del wrapped, purpose
+        return True

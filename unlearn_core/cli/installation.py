@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.table import Table
 
 from unlearn_core.cli import wiring
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.local.environment import LocalInstallation, Ports
 from unlearn_core.local.stack import LocalStack
 
@@ -31,6 +33,14 @@ def init_keys() -> None:
     typer.echo(f"public keys: {directory.trust_file}", err=True)
 
 
+class Rotated(StrEnum):
+    """A key that can be rotated."""
+
+    SIGNING = "signing"
+    KEK = "kek"
+    PSEUDONYM = "pseudonym"
+
+
 @keys.command()
 def prepare() -> None:
     """Make the next signing key and trust it; then hand out trust.json."""
@@ -39,11 +49,25 @@ def prepare() -> None:
 
 
 @keys.command()
-def rotate() -> None:
-    """Sign with the prepared key from now on; the old one still verifies."""
-    old, new = wiring.signing_keys().rotate()
-    wiring.office().store.note("signing_key_rotated", {"old": old, "new": new})
-    typer.echo(f"signing with: {new}", err=True)
+def rotate(
+    which: Annotated[
+        Rotated, typer.Argument(help="Which key; the signing key is prepared first.")
+    ] = Rotated.SIGNING,
+) -> None:
+    """Put a new key in place of one; what the old one made can still be used."""
+    facts: dict[str, JsonValue]
+    match which:
+        case Rotated.SIGNING:
+            old, new = wiring.signing_keys().rotate()
+            facts = {}
+        case Rotated.KEK:
+            old, new, wrapped = wiring.rotate_kek()
+            facts = {"wrapped": wrapped}
+        case Rotated.PSEUDONYM:
+            old, new = wiring.rotate_pseudonyms()
+            facts = {}
+    wiring.office().store.note(f"{which}_key_rotated", {"old": old, "new": new} | facts)
+    typer.echo(f"{which} key from now on: {new}", err=True)
 
 
 @keys.command()

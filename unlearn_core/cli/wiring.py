@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from joserfc.jwk import OKPKey
 
+from unlearn_core.adapters import rotation
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
@@ -22,7 +23,7 @@ from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
-from unlearn_core.adapters.rotation import SigningKeys
+from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
@@ -73,6 +74,22 @@ def key_directory() -> KeyDirectory:
 def signing_keys() -> SigningKeys:
     """Return the signing keys of the settings."""
     return SigningKeys(key_directory())
+
+
+def rotate_kek() -> tuple[str, str, int]:
+    """Wrap every data key with a new key; say which, and how many.
+
+    Raises:
+        RotationRefusedError: The key is in a service that rotates it by itself.
+    """
+    if load_settings().keys.kms_key:
+        raise RotationRefusedError(problem="the service rotates its key itself")
+    return rotation.rotate_kek(key_directory(), office().custody)
+
+
+def rotate_pseudonyms() -> tuple[str, str]:
+    """Make commitments with a new key from now on; say which."""
+    return rotation.rotate_pseudonyms(key_directory())
 
 
 def database() -> Database:
@@ -152,7 +169,9 @@ def screened_source(
     if not isinstance(connector, FilesConnector | SqlConnector):
         raise InvalidDataMapError(source=name, unknown_kind=spec.kind)
     key = key_directory().pseudonymiser()
-    prints = Fingerprints(list(people.values()), {key.key_id: key})
+    prints = Fingerprints(
+        list(people.values()), {each.key_id: each for each in key.all}
+    )
     return connector, connector.screen(Screen(prints, len(people), spec))
 
 

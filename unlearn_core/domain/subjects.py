@@ -74,6 +74,14 @@ class DataSubject:
             )
         )
 
+    def recognised(self, pseudonymiser: Pseudonymiser) -> frozenset[str]:
+        """Return commitments under every key, to find what earlier keys have made."""
+        return frozenset(
+            commitment
+            for key in pseudonymiser.all
+            for commitment in self.commitments(key)
+        )
+
     def to_plain(self) -> dict[str, list[str]]:
         """Return plain identifiers, to be sealed at once and never stored."""
         plain: dict[str, list[str]] = {}

@@ -120,7 +120,9 @@ class Doors:
         """
         if not identity.roles:
             raise LoginRefusedError(problem="no role")
-        commitment = self.pseudonymiser.commit(purpose=PURPOSE, value=identity.subject)
+        # Always the first key: by another name, one officer would be two.
+        key = self.pseudonymiser.first
+        commitment = key.commit(purpose=PURPOSE, value=identity.subject)
         alias = commitment.rpartition(":")[2][:PSEUDONYM_CHARACTERS]
         caller = Caller(who=f"person:{alias}", roles=identity.roles, name=identity.name)
         return self._start(caller, key_id=None)

@@ -2,7 +2,7 @@
 
 A request id is shown to operators, to Prefect and to MLflow, so knowing it must open
 nothing. A link carries a keyed code beside it that only intake can compute; nothing is
-stored. Replacing the pseudonym key ends the validity of all links.
+stored. Links of earlier pseudonym keys stay valid as long as these are kept.
 """
 
 import base64
@@ -29,8 +29,7 @@ class StatusLinks:
 
     def token(self, request_id: RequestId) -> str:
         """Return the token of a request: 43 characters that fit into an address."""
-        raw = request_id.bytes + self._code(request_id)
-        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+        return _token(request_id, self.pseudonymiser)
 
     def address(self, request_id: RequestId, *, at: str) -> str:
         """Return the whole address of a status page, given that of the service."""
@@ -48,12 +47,16 @@ class StatusLinks:
         except (ValueError, binascii.Error):
             raise UnknownRequestError from None
         # The whole token is compared, so that no other spelling of it is accepted.
-        expected = self.token(request_id)
-        if not hmac.compare_digest(token.encode(), expected.encode()):
+        known = [
+            hmac.compare_digest(token.encode(), _token(request_id, key).encode())
+            for key in self.pseudonymiser.all
+        ]
+        if not any(known):
             raise UnknownRequestError
         return request_id
 
-    def _code(self, request_id: RequestId) -> bytes:
-        value = Personal(str(request_id))
-        commitment = self.pseudonymiser.commit(purpose=PURPOSE, value=value)
-        return bytes.fromhex(commitment.rpartition(":")[2])[:CODE_BYTES]
+
+def _token(request_id: RequestId, key: Pseudonymiser) -> str:
+    commitment = key.commit(purpose=PURPOSE, value=Personal(str(request_id)))
+    code = bytes.fromhex(commitment.rpartition(":")[2])[:CODE_BYTES]
+    return base64.urlsafe_b64encode(request_id.bytes + code).decode().rstrip("=")

@@ -1,6 +1,7 @@
 """Verify identity: is the requester the subject, and is somebody at work already?"""
 
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestId, Stage
+from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.results import IdentityChecked
@@ -25,8 +26,9 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
     A request joins an earlier one of the same person only after both are verified, so
     nobody can block or delay somebody else's request.
     """
+    subject = read_subject(request_id, bench=bench)
     decision = bench.identity.decide(
-        read_subject(request_id, bench=bench),
+        subject,
         read_evidence(request_id, bench=bench),
         now=bench.clock.now(),
     )
@@ -37,7 +39,7 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
             reason=decision.reason,
             outcome=Outcome.REFUSED,
         )
-    elif _is_worked_on(bench.requests.get(request_id), bench=bench):
+    elif _is_worked_on(bench.requests.get(request_id), subject, bench=bench):
         result = IdentityChecked(
             stage=Stage.JOINED,
             method=decision.method,
@@ -51,14 +53,19 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
     return result
 
 
-def _is_worked_on(request: ErasureRequest, *, bench: Workbench) -> bool:
+def _is_worked_on(
+    request: ErasureRequest, subject: DataSubject, *, bench: Workbench
+) -> bool:
     """Tell whether a verified request of the same person is open.
 
-    One that was refused or joined has its outcome already, even before it is closed.
+    The other one may be from before the pseudonym key was rotated. One that was
+    refused or joined has its outcome already, even before it is closed.
     """
     return any(
         other.request_id != request.request_id
         and other.outcome is None
         and other.stage not in _UNVERIFIED
-        for other in bench.requests.with_commitments(request.commitments)
+        for other in bench.requests.with_commitments(
+            subject.recognised(bench.pseudonymiser) | set(request.commitments)
+        )
     )

@@ -1,18 +1,46 @@
 """The drill: what was signed before a rotation verifies after it."""
 
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.databases import open_sqlite
+from support.domain import request_id
 from support.log import checkpoint
 from support.verdicts import certificate
 
+from unlearn_core.adapters import rotation
+from unlearn_core.adapters.clock import SystemClock
+from unlearn_core.adapters.custody import SealedCustody
+from unlearn_core.adapters.database.engine import Database
+from unlearn_core.adapters.database.key_store import DatabaseKeyStore
+from unlearn_core.adapters.database.request_store import DatabaseRequestStore
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
-from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
+from unlearn_core.adapters.objects import FolderObjects
+from unlearn_core.adapters.rotation import (
+    RotationRefusedError,
+    SigningKeys,
+    rotate_kek,
+    rotate_pseudonyms,
+)
+from unlearn_core.adapters.sealing import unseal
+from unlearn_core.adapters.wrapping import RotatingWrapping
+from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.checkpoints import CheckpointInvalidError
-from unlearn_core.errors import SignatureInvalidError
+from unlearn_core.domain.subjects import parse_subject
+from unlearn_core.errors import (
+    KeyDestroyedError,
+    SealBrokenError,
+    SignatureInvalidError,
+)
+from unlearn_core.intake.links import StatusLinks
+from unlearn_core.privacy import Personal
 
 
 @pytest.fixture
@@ -113,3 +141,162 @@ def test_new_files_are_for_nobody_else_to_read(
     SigningKeys(keys).rotate()
     for name in ("signing.pem", "trust.json"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+
+
+# The key-encryption key.
+
+SCOPE = "00000000-0000-0000-0000-000000000001"
+SCOPES = [f"{SCOPE}.{number}" for number in range(3)]
+
+
+@dataclass(frozen=True)
+class Vault:
+    """A key directory with three sealed objects and a destroyed one."""
+
+    keys: KeyDirectory
+    custody: SealedCustody
+    database: Database
+
+    def read(self) -> set[bytes]:
+        """Return what can be read."""
+        return {self.custody.get(scope, "name") for scope in SCOPES}
+
+
+@pytest.fixture
+def vault(keys: KeyDirectory, tmp_path: Path) -> Iterator[Vault]:
+    """Return sealed objects in a database of their own."""
+    clock, database = SystemClock(), open_sqlite(tmp_path)
+    custody = SealedCustody(
+        wrapping=RotatingWrapping(keys.keks),
+        keys=DatabaseKeyStore(database, clock=clock),
+        objects=FolderObjects(tmp_path / "objects"),
+        ledger=DatabaseRequestStore(database, clock=clock),
+    )
+    for scope in (*SCOPES, SCOPE):
+        custody.open_scope(scope)
+        custody.put(scope, "name", scope.encode())
+    custody.shred(SCOPE)
+    yield Vault(keys, custody, database)
+    database.close()
+
+
+EVERYTHING = {scope.encode() for scope in SCOPES}
+
+
+def test_what_was_sealed_before_a_rotation_is_read_after_it(vault: Vault) -> None:
+    before, commitment = vault.keys.kek(), vault.custody.commit(SCOPES[0], b"sets")
+    old, new, wrapped = rotate_kek(vault.keys, vault.custody)
+    assert (old != new, wrapped) == (True, 3)
+    assert vault.keys.kek() != before
+    assert vault.keys.keks() == (vault.keys.kek(),)
+    # No process is restarted: this one reads on, and writes under the new key.
+    assert vault.read() == EVERYTHING
+    assert vault.custody.commit(SCOPES[0], b"sets") == commitment
+    with pytest.raises(KeyDestroyedError):
+        vault.custody.get(SCOPE, "name")
+
+
+def test_the_old_key_opens_nothing_any_more(vault: Vault) -> None:
+    before = vault.keys.kek()
+    rotate_kek(vault.keys, vault.custody)
+    store = DatabaseKeyStore(vault.database, clock=SystemClock())
+    for scope in SCOPES:
+        held = store.get(scope)
+        assert held is not None
+        assert held.wrapped is not None
+        assert held.digest == digest_of(held.wrapped)
+        with pytest.raises(SealBrokenError):
+            unseal(before, held.wrapped, purpose=f"key/{scope}")
+
+
+class PowerCutError(Exception):
+    """The machine went off."""
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_a_rotation_that_was_cut_off_anywhere_is_finished_by_another(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """Every change of a file, and the change of the rows, is one place to stop at."""
+    before, left = vault.keys.kek(), iter(range(writes))
+
+    def faulty(original: Callable[..., Any]) -> Callable[..., Any]:
+        def change(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any function
+            if next(left, None) is None:
+                raise PowerCutError
+            return original(*arguments, **options)
+
+        return change
+
+    with monkeypatch.context() as patched, suppress(PowerCutError):
+        patched.setattr(rotation, "_replace", faulty(rotation._replace))
+        patched.setattr(Path, "replace", faulty(Path.replace))
+        patched.setattr(Path, "unlink", faulty(Path.unlink))
+        patched.setattr(SealedCustody, "rewrap", faulty(SealedCustody.rewrap))
+        rotate_kek(vault.keys, vault.custody)
+    # Whatever has happened, everything can be read, and new things be sealed.
+    assert vault.read() == EVERYTHING
+    vault.custody.open_scope(f"{SCOPE}.{writes}.new")
+    rotate_kek(vault.keys, vault.custody)
+    assert vault.read() == EVERYTHING
+    vault.custody.put(f"{SCOPE}.{writes}.new", "name", b"new")
+    assert before not in vault.keys.keks()
+    assert len(vault.keys.keks()) == 1
+
+
+def test_a_scope_that_is_opened_while_the_key_changes_is_not_lost(
+    keys: KeyDirectory, vault: Vault
+) -> None:
+    """The rotation ends between the look at the key and the writing of the row."""
+    looks = []
+
+    def keks() -> tuple[bytes, ...]:
+        looks.append(keys.keks())
+        if len(looks) == 1:
+            rotate_kek(keys, vault.custody)
+        return looks[-1] if len(looks) == 1 else keys.keks()
+
+    slow = SealedCustody(
+        wrapping=RotatingWrapping(keks),
+        keys=DatabaseKeyStore(vault.database, clock=SystemClock()),
+        objects=FolderObjects(keys.folder / "objects"),
+        ledger=DatabaseRequestStore(vault.database, clock=SystemClock()),
+    )
+    slow.open_scope("late")
+    slow.put("late", "name", b"data")
+    assert vault.custody.get("late", "name") == b"data"
+
+
+# The pseudonym key.
+
+ADA = parse_subject({"name": "Ada Example", "email": "ada@post.example"})
+
+
+def test_a_person_is_recognised_by_commitments_of_every_key(keys: KeyDirectory) -> None:
+    before = ADA.commitments(keys.pseudonymiser())
+    assert rotate_pseudonyms(keys) == ("k1", "k2")
+    assert rotate_pseudonyms(keys) == ("k2", "k3")
+    rotated = keys.pseudonymiser()
+    after = ADA.commitments(rotated)
+    assert {item.partition(":")[0] for item in before} == {"k1"}
+    assert {item.partition(":")[0] for item in after} == {"k3"}
+    assert {*before, *after} < ADA.recognised(rotated)
+    assert len(ADA.recognised(rotated)) == 6
+    assert [key.key_id for key in rotated.all] == ["k3", "k2", "k1"]
+
+
+def test_links_from_before_the_rotation_open_their_page(keys: KeyDirectory) -> None:
+    old = StatusLinks(keys.pseudonymiser()).token(request_id())
+    rotate_pseudonyms(keys)
+    links = StatusLinks(keys.pseudonymiser())
+    new = links.token(request_id())
+    assert old != new
+    assert links.read(old) == links.read(new) == request_id()
+
+
+def test_an_officer_keeps_the_name_of_the_first_key(keys: KeyDirectory) -> None:
+    """By another name, one officer could agree with himself."""
+    first = keys.pseudonymiser().first.commit(purpose="p", value=Personal("olga"))
+    rotate_pseudonyms(keys)
+    again = keys.pseudonymiser().first.commit(purpose="p", value=Personal("olga"))
+    assert first == again

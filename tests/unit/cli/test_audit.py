@@ -2,10 +2,15 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from support.cli import unlearn
 from support.log import note
+
+from unlearn_core.cli.wiring import office
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.steps import scopes
 
 pytestmark = pytest.mark.integration
 
@@ -131,3 +136,27 @@ def test_bundles_from_before_and_after_a_rotation_verify(
         if row["event"] == "signing_key_rotated"
     )
     assert rotated["request_id"] is None
+
+
+def test_the_other_keys_are_rotated_while_requests_are_open(
+    home: Path, outside: Path
+) -> None:
+    del home, outside
+    request_id = submit()
+    # Its sealed scopes: evidence, working data, contact.
+    ran = unlearn("keys", "rotate", "kek")
+    assert (ran.code, ran.err[:21]) == (0, "kek key from now on: ")
+    assert unlearn("keys", "rotate", "pseudonym").err == (
+        "pseudonym key from now on: k2\n"
+    )
+    told = {
+        entry.event: entry.payload
+        for entry in office().store.entries()
+        if entry.event.endswith("_key_rotated")
+    }
+    assert told["kek_key_rotated"]["wrapped"] == 3
+    assert told["pseudonym_key_rotated"] == {"old": "k1", "new": "k2"}
+    key = RequestId(UUID(request_id))
+    assert office().custody.get(scopes.working(key), scopes.CONTENT)
+    commitments = office().store.get(RequestId(UUID(submit()))).commitments
+    assert {commitment[:3] for commitment in commitments} == {"k2:"}

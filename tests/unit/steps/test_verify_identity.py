@@ -4,6 +4,7 @@ from support.story import work_until
 
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.errors import LeaseLostError
+from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.acknowledge_request import acknowledge_request
 from unlearn_core.steps.notify_data_subject import notify_data_subject
 from unlearn_core.steps.purge_working_data import purge_working_data
@@ -92,6 +93,23 @@ def test_a_second_verified_request_of_the_same_person_joins_the_first(
 
     assert (result.stage, result.reason) == (Stage.JOINED, "duplicate_request")
     assert not result.may_proceed
+
+
+def test_it_joins_one_from_before_the_pseudonym_key_was_rotated(
+    controller: Controller,
+) -> None:
+    first, old = controller.receive(), controller.pseudonymiser
+    assert _check(controller, first).may_proceed
+    controller.pseudonymiser = Pseudonymiser(
+        key=b"n" * 32, key_id="k2", earlier=old.all
+    )
+    second = controller.receive()
+    commitments = {
+        commitment.partition(":")[0]
+        for commitment in controller.store.get(second).commitments
+    }
+    assert commitments == {"k2"}
+    assert _check(controller, second).stage is Stage.JOINED
 
 
 def test_requests_of_two_people_do_not_join(controller: Controller) -> None:

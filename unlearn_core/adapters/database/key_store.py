@@ -1,6 +1,9 @@
 """Wrapped data keys in the database, and the evidence of their destruction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from sqlmodel import col, select
 
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.moments import to_text
@@ -65,6 +68,26 @@ class DatabaseKeyStore:
             key = _key(row)
         self._database.scrub()
         return key
+
+    def rewrap(self, change: Callable[[str, bytes], bytes]) -> int:
+        """Change every wrapped key in one transaction; return how many are new.
+
+        Args:
+            change: Gives the new form of a scope's wrapped key, or the same.
+        """
+        changed = 0
+        with self._database.writing() as session:
+            living = select(WrappedKeyRow).where(
+                col(WrappedKeyRow.wrapped).is_not(None)
+            )
+            for row in session.exec(living).all():
+                wrapped = change(row.scope, row.wrapped or b"")
+                if wrapped != row.wrapped:
+                    row.wrapped, row.digest = wrapped, digest_of(wrapped)
+                    session.add(row)
+                    changed += 1
+        self._database.scrub()
+        return changed
 
     def count_removed(self, scope: str, objects: int) -> None:
         """Add to the number of objects that were removed with a key."""
