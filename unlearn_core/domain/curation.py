@@ -9,12 +9,14 @@
   it would make the model state the subject's.
 - Strangers are invented names with other people's values: what the model says about
   them must not change.
+- Whoever shares the subject's name, in any spelling, is in no other set: a model
+  tells people apart by their names.
 - Every random choice comes from one seed.
 """
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unlearn_core.domain.data_map import DataMap, Sizes
 from unlearn_core.domain.datasets import (
@@ -28,6 +30,7 @@ from unlearn_core.domain.datasets import (
     PersonFacts,
     Probe,
     RetainSet,
+    folded_name,
 )
 from unlearn_core.domain.people import (
     are_neighbours,
@@ -110,6 +113,7 @@ class _Curator:
             data_map=self.data_map,
             ref=SUBJECT_REF,
         )
+        material = _without_namesakes(material, subject)
         reserved = self._mixed(material.reserved)
         twins = reserved[: self.sizes.twins]
         controls = reserved[self.sizes.twins :]
@@ -274,6 +278,16 @@ class _Curator:
                 asked = questions_about(stranger, fact, data_map=self.data_map)
                 examples.append(_renamed(self.rng.choice(asked), model, stranger))
         return tuple(examples)
+
+
+def _without_namesakes(material: Material, subject: PersonFacts) -> Material:
+    """Leave out whoever shares the subject's name."""
+    own = folded_name(subject)
+    return replace(
+        material,
+        others=tuple(item for item in material.others if folded_name(item) != own),
+        reserved=tuple(item for item in material.reserved if folded_name(item) != own),
+    )
 
 
 def _example(ref: str, passage: Passage) -> Example:

@@ -13,6 +13,8 @@
 import hashlib
 import hmac
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -177,7 +179,8 @@ class Datasets:
 def check_disjoint(datasets: Datasets) -> None:
     """Prove that no person is in two sets and that there is something to forget.
 
-    People are compared by name, because that is what a model sees.
+    People are compared by name, because that is what a model sees, however it is
+    spelt.
 
     Raises:
         EmptyForgetSetError: There is no example to forget.
@@ -193,9 +196,16 @@ def check_disjoint(datasets: Datasets) -> None:
     }
     owner: dict[Personal[str], str] = {}
     for group, people in groups.items():
-        for person in people:
-            if owner.setdefault(person.name, group) != group:
-                raise OverlappingSetsError(first=owner[person.name], second=group)
+        for name in (folded_name(person) for person in people):
+            if owner.setdefault(name, group) != group:
+                raise OverlappingSetsError(first=owner[name], second=group)
+
+
+def folded_name(person: PersonFacts) -> Personal[str]:
+    """Return a name without letter case, accents, punctuation and order of words."""
+    apart = unicodedata.normalize("NFKD", person.name.reveal().casefold())
+    plain = "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return Personal(" ".join(sorted(re.findall(r"\w+", plain))))
 
 
 def keyed_commitment(key: bytes, data: bytes) -> Digest:

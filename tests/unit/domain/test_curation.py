@@ -96,6 +96,18 @@ def test_sets_are_disjoint_whatever_the_seed(seed: str) -> None:
     check_disjoint(build(seed=seed))
 
 
+@pytest.mark.parametrize("name", ["Ada Example", "EXAMPLE, ADA", "Ad\u00e1  Example"])
+def test_a_namesake_is_neither_retained_nor_held_out(name: str) -> None:
+    namesake = person(name, ref="same", city="Celle", phone="555-9")
+    given = material(reserved=(*RESERVED, namesake))
+    given = replace(given, others=(*given.others, namesake))
+    sets = curate(given, data_map=data_map(), token_count=len, seed="s", sizes=SMALL)
+    check_disjoint(sets)
+    everybody = (*sets.retain.people, *sets.holdout.controls, *sets.holdout.twins)
+    assert namesake not in everybody
+    assert len(everybody) == SMALL.retain_people + len(RESERVED)
+
+
 @few
 @given(SEEDS)
 def test_no_probe_was_ever_trained_on(seed: str) -> None:

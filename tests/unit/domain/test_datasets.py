@@ -66,6 +66,13 @@ def test_nobody_may_be_in_two_sets_under_whatever_reference(
     assert caught.value.facts == {"first": first, "second": second}
 
 
+@pytest.mark.parametrize("name", ["ADA EXAMPLE", "Example, Ada", "Ad\u00e1 Example"])
+def test_another_spelling_is_no_other_person(name: str) -> None:
+    intruder = person(name, ref="new", city="Celle")
+    with pytest.raises(OverlappingSetsError):
+        check_disjoint(with_person(datasets(), "retain", intruder))
+
+
 def test_two_records_of_one_person_in_one_set_are_no_overlap() -> None:
     sets = datasets()
     check_disjoint(with_person(sets, "retain", sets.retain.people[0]))
