@@ -119,6 +119,12 @@ class LegalSettings(BaseModel):
     approval: bool = Field(
         default=False, description="Let two officers approve before records are erased."
     )
+    controller: str = Field(
+        default="", description="Name and contact of the controller, for its records."
+    )
+    protection_officer: str = Field(
+        default="", description="Contact of the data protection officer, likewise."
+    )
     authority: str | None = Field(
         default=None, description="Supervisory authority that refusals name."
     )

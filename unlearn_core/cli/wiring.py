@@ -27,13 +27,15 @@ from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
+from unlearn_core.domain.processing import Installation
 from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.retention import Terms, table
 from unlearn_core.domain.sources import SearchResult
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
-from unlearn_core.settings import load_settings
+from unlearn_core.settings import Settings, load_settings
 from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
 from unlearn_core.wiring import Office, open_office
@@ -173,6 +175,43 @@ def screened_source(
         list(people.values()), {each.key_id: each for each in key.all}
     )
     return connector, connector.screen(Screen(prints, len(people), spec))
+
+
+def described_installation() -> Installation:
+    """Describe what the settings and the data map make of this installation.
+
+    Raises:
+        InvalidDataMapError: The data map cannot be read.
+    """
+    settings = load_settings()
+    opened = open_data_map(settings.data_map)
+    specs = opened.specs.values()
+    return Installation(
+        controller=settings.legal.controller,
+        officer=settings.legal.protection_officer,
+        base_model=settings.model.name,
+        sources={spec.name: spec.kind for spec in specs},
+        identifiers=sorted({kind.value for spec in specs for kind in spec.identifiers}),
+        fields=sorted(opened.declared.fields),
+        recipients=_recipients(settings),
+        periods=table(
+            Terms(**settings.retention.model_dump(exclude={"retired_bases"}))
+        ),
+    )
+
+
+def _recipients(settings: Settings) -> dict[str, str]:
+    """Return who is told or given what; addresses as they are configured."""
+    mail = (
+        {settings.mail.host: "messages to data subjects"} if settings.mail.host else {}
+    )
+    return {
+        settings.mlflow_uri: "sealed offset pairs, figures of verification",
+        **dict.fromkeys(settings.replicas, "sealed offset pairs, questions of users"),
+        **dict.fromkeys(settings.webhooks.urls, "request id, message, due date"),
+        **dict.fromkeys(settings.audit.keepers, "signed sizes and roots of the ledger"),
+        **mail,
+    }
 
 
 def identity_token(subject: DataSubject, *, private_key: OKPKey) -> Personal[str]:

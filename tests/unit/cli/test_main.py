@@ -64,6 +64,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "retention",
         "retention show",
         "retention run",
+        "records",
+        "records export",
         "access",
         "access add",
         "access list",
