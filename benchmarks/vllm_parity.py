@@ -8,6 +8,7 @@ models say, computed anew:
   that come in several steps and of requests that are preempted for want of memory;
 - sampling cut by ``min_p`` to the likeliest token, and beams;
 - answers while a new version is published: each is one version's, whole;
+- answers of our gateway whose base is a vLLM without the plug-in (`vllm_gateway`);
 - after a withdrawal nothing is answered.
 
 Then it is started as it must not be, and has to refuse: to start, or every request. It
@@ -33,6 +34,7 @@ import httpx
 import torch
 from rich.console import Console
 
+from benchmarks.vllm_gateway import BARE, check_gateway
 from benchmarks.vllm_world import (
     BASE_MODEL,
     SAFE,
@@ -277,14 +279,15 @@ def check_unsafe(engines: Engines) -> dict[str, Any]:
     return found
 
 
-def step_seconds(address: str) -> list[float]:
-    """Return the time of a token in answers asked one after another."""
+def step_ms(address: str) -> float:
+    """Return the median time of a token in answers asked one after another."""
     seconds = []
+    complete(address, prompts()[0], LONG_ANSWER_TOKENS)  # warms up
     for prompt in prompts():
         began = time.perf_counter()
         complete(address, prompt, LONG_ANSWER_TOKENS)
         seconds.append((time.perf_counter() - began) / LONG_ANSWER_TOKENS)
-    return seconds
+    return round(1e3 * statistics.median(seconds), 2)
 
 
 def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
@@ -299,11 +302,23 @@ def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
         with engines.running(SAFE) as (address, _):
             yield "offset", check_tokens(address, law)
             yield "sampling", check_sampling(address, law)
-            yield "step_ms", round(1e3 * statistics.median(step_seconds(address)), 1)
+            offset_ms = step_ms(address)
             yield "prompt_logprobs", status(address, prompt_logprobs=1)
             yield "echo_logprobs", status(address, echo=True, logprobs=1)
             yield "swap", check_swap(place, engines, address)
             yield "withdrawal", check_withdrawal(place, engines, address)
+        _TALK.print("vLLM without the offset")
+        with engines.running(BARE, has_offset=False) as (address, _):
+            yield "step_ms", {"offset": offset_ms, "bare": step_ms(address)}
+            yield (
+                "gateway",
+                check_gateway(
+                    place,
+                    address,
+                    prompts(),
+                    lambda prompt: greedy(law, prompt, ANSWER_TOKENS)[0],
+                ),
+            )
         place.publish(3)
         yield "unsafe", check_unsafe(engines)
 
@@ -320,6 +335,7 @@ def is_good(found: dict[str, Any]) -> bool:
         and found["prompt_logprobs"] == found["echo_logprobs"] == 400  # noqa: PLR2004
         and found["swap"]["mixed"] == found["swap"]["old_after_convergence"] == 0
         and found["withdrawal"]["status"] == 400  # noqa: PLR2004
+        and found["gateway"]["260"]["equal"] == found["gateway"]["260"]["answers"]
         and found["unsafe"] == dict.fromkeys(UNSAFE, "refused") | {"speculation": 400}
     )
 

@@ -6,7 +6,7 @@ The models are random and answer nonsense, but each version another nonsense.
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -220,8 +220,14 @@ class Engines:
         self.state = ""
 
     @contextmanager
-    def running(self, *options: str) -> Iterator[tuple[str, ManagedProcess]]:
+    def running(
+        self, *options: str, has_offset: bool = True
+    ) -> Iterator[tuple[str, ManagedProcess]]:
         """Yield the address of an engine that answers.
+
+        Args:
+            *options: Of its command line.
+            has_offset: Whether the plug-in is there.
 
         Raises:
             ProcessNotHealthyError: It does not start.
@@ -239,7 +245,8 @@ class Engines:
         )
         process = ManagedProcess(
             ProcessPlan(name=name, command=command, health_url=f"{address}/health"),
-            environment=self._environment(name, state=state),
+            environment=self._environment(name, state=state)
+            | ({} if has_offset else {"PYTHONPATH": ""}),
             logs=self._place.folder,
         )
         with ExitStack() as stack:
@@ -253,7 +260,7 @@ class Engines:
         path = self._place.folder / f"vllm-{self._started}.log"
         return path.read_text(errors="replace")
 
-    def _environment(self, name: str, *, state: int) -> Mapping[str, str]:
+    def _environment(self, name: str, *, state: int) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
         return {
             **{key: os.environ[key] for key in kept if key in os.environ},

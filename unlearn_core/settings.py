@@ -163,6 +163,7 @@ class ServingSettings(BaseModel):
     )
     webhook_secret: SecretStr | None = Field(
         default=None,
+        min_length=1,
         description="What the registry signs its webhooks with, which make a replica "
         "look at once; without it there is no `/webhook`.",
     )

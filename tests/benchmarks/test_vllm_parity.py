@@ -16,6 +16,7 @@ GOOD = {
     "echo_logprobs": 400,
     "swap": {"mixed": 0, "old_after_convergence": 0},
     "withdrawal": {"status": 400},
+    "gateway": {"260": {"answers": 8, "equal": 8}},
     "unsafe": {
         "raw_logprobs": "refused",
         "async_scheduling": "refused",
@@ -46,6 +47,7 @@ def test_one_beam_is_the_likeliest_continuation() -> None:
         ("echo_logprobs", 200),
         ("swap", {"mixed": 1, "old_after_convergence": 0}),
         ("withdrawal", {"status": 200}),
+        ("gateway", {"260": {"answers": 8, "equal": 7}}),
         ("unsafe", GOOD["unsafe"] | {"speculation": 200}),  # type: ignore[operator]
     ],
 )

@@ -65,6 +65,7 @@ def test_variables_are_read_by_prefix_and_group(
         ("UNLEARN_REPLICAS", "http://hunter2", "UNLEARN_REPLICAS"),
         ("UNLEARN_REPLICAS", "[1]", "UNLEARN_REPLICAS__0"),
         ("UNLEARN_SERVING__API_KEYS", '["hunter2"]', "UNLEARN_SERVING__API_KEYS__0"),
+        ("UNLEARN_SERVING__WEBHOOK_SECRET", "", "UNLEARN_SERVING__WEBHOOK_SECRET"),
         ("UNLEARN_SERVING", "hunter2", "UNLEARN_SERVING"),
         ("UNLEARN_SERVING__PROT", "9000", "UNLEARN_SERVING__PROT"),
     ],

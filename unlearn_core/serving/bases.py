@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from transformers import Cache
 
-from unlearn_core.domain.artifacts import ModelIdentity
 from unlearn_core.modeling.bundles import OpenedBundle
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.pairs import SeparatePair, fuse
@@ -18,31 +17,16 @@ from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.fingerprints import BaseFingerprint
-from unlearn_core.serving.host import BaseHost
+from unlearn_core.serving.host import BaseHost, Host
 from unlearn_core.serving.probes import probe
 
 
-class ServedBase(Protocol):
+class ServedBase(Host[ServableLaw], Protocol):
     """A base as a replica knows it."""
 
     @property
     def tokenizer(self) -> TransformersTokenizer:
         """Return what turns text into ids."""
-        ...
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Return what a manifest must name."""
-        ...
-
-    @property
-    def vocabulary_size(self) -> int:
-        """Return the number of logits."""
-        ...
-
-    @property
-    def device(self) -> torch.device:
-        """Return where a pair is loaded to."""
         ...
 
     @property

@@ -186,7 +186,10 @@ def main() -> None:
         device=choose_device(settings.device),
         dtype=PRECISIONS[settings.precision],
     )
-    (settings.base / FINGERPRINT_FILE).write_bytes(fingerprint_of(base).to_bytes())
+    written = settings.base / FINGERPRINT_FILE
+    beside = written.with_suffix(".new")
+    beside.write_bytes(fingerprint_of(base).to_bytes())
+    beside.replace(written)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ base's logits: they are *blanked*, so that nothing but the end can follow. That 
 a logits processor can do; an exception would end every request of the engine.
 
 - A version below the minimum, an expired pointer, a recalled version, an offset that is
-  not a number: blanked.
+  not a number, or infinite: blanked.
 - A request that is not heard of for `IDLE_SECONDS` gives its lease back. Should it go
   on, it is read anew, with the version that is current then.
 """
@@ -258,7 +258,8 @@ class Offsets:
         # What is behind the last token stands for no token.
         served_NV[:, size:] = float("-inf")
         logits_NV[index_N] = served_NV
-        is_wrong_N = torch.isnan(served_NV).any(dim=-1).tolist()
+        # A logit without end would be drawn for sure, or make every law NaN.
+        is_wrong_N = (served_NV.isnan() | served_NV.isposinf()).any(dim=-1).tolist()
         wrong = [row for row, bad in zip(numbers, is_wrong_N, strict=True) if bad]
         self._blank(logits_NV, wrong)
 

@@ -95,7 +95,9 @@ def test_the_command_writes_the_fingerprint_beside_the_weights(
     write_base_model(tmp_path)
     monkeypatch.setenv("UNLEARN_MODEL__BASE", str(tmp_path))
     monkeypatch.setenv("UNLEARN_MODEL__DEVICE", "cpu")
+    before = {path.name for path in tmp_path.iterdir()}
     fingerprints.main()
+    assert {path.name for path in tmp_path.iterdir()} - before == {FINGERPRINT_FILE}
     written = read_fingerprint(tmp_path)
     assert written.identity == identity_of(tmp_path)
     written.check_tokenizer(*tokenizer_digests(tmp_path))

@@ -1,3 +1,4 @@
+import math
 from dataclasses import replace
 from datetime import timedelta
 
@@ -67,6 +68,16 @@ def test_a_row_that_nobody_names_is_blanked() -> None:
     offsets.add(found, [asked(TEXT, 1)])
     assert is_blank(found[0])
     assert not is_blank(found[1])
+    assert offsets.blanked == 1
+
+
+@pytest.mark.parametrize("broken", [math.inf, math.nan])
+def test_a_row_of_the_base_that_is_broken_is_blanked(broken: float) -> None:
+    offsets = offsets_of(slot_with(version()))
+    found = logits(2)
+    found[0, 5] = broken
+    offsets.add(found, [asked(TEXT, 0, key=0), asked(TEXT, 1, key=1)])
+    assert [is_blank(row_V) for row_V in found] == [True, False]
     assert offsets.blanked == 1
 
 
