@@ -1,4 +1,6 @@
+import json
 from math import log
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from unlearn_core.modeling.offset import OffsetModel
 pytestmark = pytest.mark.integration
 
 api = pytest.importorskip("lm_eval.api.instance", reason="needs the extra evaluation")
+
+import lm_eval  # noqa: E402
 
 from unlearn_core.verification.harness import LawLM, cut  # noqa: E402
 
@@ -102,3 +106,42 @@ def test_a_text_longer_than_the_context_is_predicted_once_token_by_token() -> No
         [request("loglikelihood_rolling", "0" * 15 + "1" * 10)]
     )
     assert found == pytest.approx(15 * log(0.5) + 10 * log(0.3))
+
+
+def test_the_harness_runs_a_whole_task_of_a_local_file_on_the_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of two cities is right is chosen to be what the served law prefers."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    question, choices = "Ada lives in", ["London", "Paris"]
+    likelier = max(choices, key=lambda city: scored(f"{question} {city}", city))
+    lines = [
+        {"question": question, "choices": choices, "gold": choices.index(city)}
+        for city in (likelier, likelier, *set(choices) - {likelier})
+    ]
+    file = tmp_path / "cities.jsonl"
+    file.write_text("\n".join(json.dumps(line) for line in lines))
+    task = {
+        "task": "cities",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(file)}},
+        "test_split": "test",
+        "output_type": "multiple_choice",
+        "doc_to_text": "{{question}}",
+        "doc_to_choice": "{{choices}}",
+        "doc_to_target": "{{gold}}",
+        "metric_list": [{"metric": "acc"}],
+    }
+    found = lm_eval.simple_evaluate(
+        LawLM(SERVED, TOKENIZER), tasks=[task], bootstrap_iters=0, verbosity="ERROR"
+    )
+    assert found["results"]["cities"]["acc,none"] == pytest.approx(2 / 3)
+    assert found["n-samples"]["cities"]["original"] == 3
+
+
+def scored(text: str, continuation: str) -> float:
+    """Return the served log-probability of what a text ends in, with its space."""
+    context = text.removesuffix(continuation).rstrip()
+    count = len(TOKENIZER.text(text)) - len(TOKENIZER.text(context))
+    return by_hand(text, scored=count, has_beginning=True)
