@@ -48,7 +48,7 @@ from unlearn_core.modeling.laws import NextTokenLaw
 
 ANSWER_TOKENS = 24
 LONG_ANSWER_TOKENS = 100
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 600.0
 PROMPT_LENGTHS = (1, 3, 17, 64, 65, 130, 40, 90)
 UNSAFE = {
     "raw_logprobs": "--no-async-scheduling",
