@@ -31,6 +31,7 @@ MAXIMUM_MODULE_LINES = 400
 MAXIMUM_FUNCTION_LINES = 50
 
 MAY_REVEAL = {
+    "benchmarks/gateway.py": "asks a replica about invented people",
     "benchmarks/self_attack.py": "asks a replica about invented people",
     "unlearn_core/adapters/connectors/needles.py": "compares identifiers with records",
     "unlearn_core/adapters/connectors/quoting.py": "compares texts with found records",
