@@ -21,7 +21,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm fuzz-serving bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
+        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -154,6 +154,9 @@ check-vllm: setup ## Run the offset inside vLLM on the CPU (2 GB under var/ on f
 
 fuzz-serving: setup $(SCHEMATHESIS) ## Make up requests from the inference API's description
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:$(SCHEMATHESIS) $(BIN)/python -W ignore -m benchmarks.fuzzing $(OPTIONS)
+
+fuzz-intake: setup $(SCHEMATHESIS) ## Make up requests from the intake API's description
+	OMP_NUM_THREADS=1 PYTHONPATH=tests:$(SCHEMATHESIS) $(BIN)/python -W ignore -m benchmarks.fuzzing_intake $(OPTIONS)
 
 # Beside .venv: its plug-in would be loaded by every run of pytest.
 $(SCHEMATHESIS): $(INSTALLED)

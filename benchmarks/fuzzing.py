@@ -13,10 +13,11 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -36,8 +37,14 @@ INSIDES = re.compile(
 QUESTION = {"model": "small-world", "prompt": "Hello", "max_tokens": 6, "seed": 1}
 
 
+Fit = Callable[[dict[str, Any]], dict[str, Any]]
+
+
 class Findings:
     """What the answers were like.
+
+    Args:
+        insides: What an answer never says.
 
     Attributes:
         statuses: How often each status came, by operation.
@@ -45,7 +52,8 @@ class Findings:
         leaks: Operations with an answer that tells of insides.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, insides: re.Pattern[str] = INSIDES) -> None:
+        self._insides = insides
         self.statuses: dict[str, Counter[int]] = {}
         self.errors: list[str] = []
         self.leaks: list[str] = []
@@ -55,19 +63,42 @@ class Findings:
         self.statuses.setdefault(operation, Counter())[status] += 1
         if status >= 500:  # noqa: PLR2004 - HTTP's server errors
             self.errors.append(operation)
-        if INSIDES.search(text):
+        if self._insides.search(text):
             self.leaks.append(operation)
 
 
-def fuzz(url: str, *, examples: int, findings: Findings) -> None:
-    """Ask every operation that the service describes."""
+def fuzz(
+    url: str,
+    *,
+    examples: int,
+    findings: Findings,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    fit: Fit | None = None,
+) -> None:
+    """Ask every operation that the service describes.
+
+    Args:
+        url: Where the service is.
+        examples: How often each operation is asked in each way.
+        findings: Judges the answers.
+        headers: What the caller shows.
+        fit: Makes a body that the description allows one that can be carried out.
+    """
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json")
     modes = schemathesis.GenerationMode
     for found in schema.get_all_operations():
         operation = found.ok()
-        _ask(operation, modes.POSITIVE, examples=examples, findings=findings)
-        if len(operation.body):  # else there is nothing to get wrong
-            _ask(operation, modes.NEGATIVE, examples=examples, findings=findings)
+        # Without a body there is nothing to get wrong.
+        ways = (modes.POSITIVE, modes.NEGATIVE)[: 2 if len(operation.body) else 1]
+        for mode in ways:
+            _ask(
+                operation,
+                mode,
+                examples=examples,
+                findings=findings,
+                headers=headers,
+                fit=fit or answerable,
+            )
 
 
 def answerable(body: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +112,15 @@ def answerable(body: dict[str, Any]) -> dict[str, Any]:
     return body | {"model": QUESTION["model"], "max_tokens": 4} | fitted
 
 
-def _ask(operation: Any, mode: Any, *, examples: int, findings: Findings) -> None:  # noqa: ANN401 - untyped upstream
+def _ask(
+    operation: Any,  # noqa: ANN401 - untyped upstream
+    mode: Any,  # noqa: ANN401 - untyped upstream
+    *,
+    examples: int,
+    findings: Findings,
+    headers: Mapping[str, str],
+    fit: Fit,
+) -> None:
     """Ask one operation, as the description allows or as it does not."""
 
     @seed(0)
@@ -95,8 +134,8 @@ def _ask(operation: Any, mode: Any, *, examples: int, findings: Findings) -> Non
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case: Any) -> None:  # noqa: ANN401 - untyped upstream
         if mode is schemathesis.GenerationMode.POSITIVE and isinstance(case.body, dict):
-            case.body = answerable(case.body)
-        answer = case.call()
+            case.body = fit(case.body)
+        answer = case.call(headers=dict(headers))
         told = str(dict(answer.headers)) + answer.text
         findings.note(operation.label, status=answer.status_code, text=told)
 

@@ -89,6 +89,7 @@ class Office:
             requests=self.store,
             ledger=self.store,
             custody=self.custody,
+            leases=self.leases,
             trigger=PrefectTrigger(),
             clock=self.clock,
             rule=Rule(legal.rule),

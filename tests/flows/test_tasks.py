@@ -29,6 +29,7 @@ TASKS: dict[str, Task[..., Any]] = {
 }
 NOT_OF_THE_FLOW = {
     "receive_request",
+    "import_requests",
     "resume_requests",
     "renew_pointer",
     "watch_deadlines",

@@ -185,6 +185,7 @@ class IntakeWorld:
             requests=self.store,
             ledger=self.store,
             custody=self.custody,
+            leases=self.leases,
             trigger=self.trigger,
             clock=self.clock,
         )

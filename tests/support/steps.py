@@ -207,6 +207,7 @@ class Controller:
             requests=self.store,
             ledger=self.store,
             custody=self.custody,
+            leases=self.leases,
             trigger=self.trigger,
             clock=self.clock,
         )

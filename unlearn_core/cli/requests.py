@@ -12,7 +12,7 @@ from uuid import UUID
 
 import typer
 
-from unlearn_core.cli import decisions
+from unlearn_core.cli import decisions, imports
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
@@ -34,6 +34,7 @@ from unlearn_core.wiring import Office
 app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
 
 decisions.add_to(app)
+imports.add_to(app)
 
 LOOK_SECONDS = 0.5
 

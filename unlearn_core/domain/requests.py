@@ -50,6 +50,7 @@ class Channel(StrEnum):
     CLI = "cli"
     HTTP = "http"
     WEB_PAGE = "web_page"
+    IMPORT = "import"
 
 
 class Stage(StrEnum):

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Header, Request, Response
 
 from unlearn_core import http_problems, ports
 from unlearn_core.domain.access import ANYBODY, Caller
@@ -28,6 +29,16 @@ from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk, add_pages, add_style
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=200,
+        description="The caller's own name of this request; sent again, it is the "
+        "same request.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,10 +91,19 @@ def create_app(service: IntakeService) -> FastAPI:
 
     @app.post("/v1/erasure-requests", status_code=HTTPStatus.ACCEPTED)
     def submit(
-        body: ErasureRequestIn, asked: Request, response: Response
+        body: ErasureRequestIn,
+        asked: Request,
+        response: Response,
+        idempotency_key: IdempotencyKey = None,
     ) -> ErasureRequestOut:
-        """Take in a request; the legal clock starts now."""
-        submission = _submission(body, who=submitter(asked))
+        """Take in a request; the legal clock starts now.
+
+        The same key of the same caller gets the same request again.
+        """
+        submission = replace(
+            _submission(body, who=submitter(asked)),
+            reference=Personal(idempotency_key) if idempotency_key else None,
+        )
         request = receive_request(submission, desk=service.desk)
         response.headers["Location"] = f"/v1/erasure-requests/{request.request_id}"
         return ErasureRequestOut.of(request)

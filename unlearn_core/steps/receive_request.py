@@ -1,8 +1,8 @@
 """Receive a request: seal who it is about, start the legal clock, ask for work."""
 
 from dataclasses import dataclass
-from datetime import date
-from uuid import uuid4
+from datetime import date, datetime, timedelta
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
@@ -11,11 +11,18 @@ from unlearn_core.domain.deadlines import CLOCKS, IsHoliday, Rule
 from unlearn_core.domain.decisions import SUBMITTED_BY
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import OrchestratorUnavailableError
+from unlearn_core.errors import (
+    OrchestratorUnavailableError,
+    RequestError,
+    UnknownRequestError,
+)
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal, Pseudonymiser
 from unlearn_core.steps import scopes
 from unlearn_core.steps.standing import CertificateDesk
+
+RECEIPT_TIME = timedelta(seconds=30)
+REFERENCE = "reference"
 
 _LOG = EventLog("intake")
 
@@ -38,6 +45,7 @@ class FrontDesk:
     requests: ports.RequestStore
     ledger: ports.Ledger
     custody: ports.Custody
+    leases: ports.LeaseStore
     trigger: ports.WorkflowTrigger
     clock: ports.Clock
     rule: Rule = Rule.GDPR
@@ -61,6 +69,8 @@ class Submission:
         channel: How it came in.
         submitted_by: Pseudonym of the key or sign-in that entered it; empty if nobody
             had to sign in.
+        reference: The sender's own name of the request, where it has one.
+        received_at: When the controller received it, in UTC, if not just now.
     """
 
     subject: DataSubject
@@ -68,6 +78,8 @@ class Submission:
     contact: Personal[str] | None
     channel: Channel
     submitted_by: str = ""
+    reference: Personal[str] | None = None
+    received_at: datetime | None = None
 
     def facts(self) -> dict[str, JsonValue]:
         """Return what the first entry of the ledger says about it."""
@@ -80,16 +92,79 @@ class Submission:
         return facts
 
 
+class ReferenceTakenError(RequestError):
+    """A sender used one reference for two people."""
+
+    code = "reference_taken"
+    summary = "the reference was used for another person before"
+    next_step = "Give every request a reference of its own."
+
+
 def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureRequest:
     """Take in a request.
 
     Personal data is sealed before the request exists, so a crash in between leaves
     an unreadable orphan and no request without a subject. If the orchestrator is away
     the request is kept all the same and picked up later.
+
+    With a reference, the same sender gets the same request however often it is sent:
+    its identifier is computed from both, and a lease lets one of several senders in.
+
+    Raises:
+        LeaseBusyError: The same reference is being taken in at this moment.
+        ReferenceTakenError: The reference was used for another person before.
     """
-    request_id = RequestId(uuid4())
+    if submission.reference is None:
+        return _receive(RequestId(uuid4()), submission, desk=desk)
+    request_id = referred_id(submission, pseudonymiser=desk.pseudonymiser)
+    lease = desk.leases.acquire(
+        f"intake/{request_id}", holder=str(uuid4()), ttl=RECEIPT_TIME
+    )
+    try:
+        earlier = find_request(request_id, requests=desk.requests)
+        if earlier is None:
+            return _receive(request_id, submission, desk=desk)
+        if earlier.commitments != submission.subject.commitments(desk.pseudonymiser):
+            raise ReferenceTakenError
+        return earlier
+    finally:
+        desk.leases.release(lease)
+
+
+def referred_id(submission: Submission, *, pseudonymiser: Pseudonymiser) -> RequestId:
+    """Return the identifier that a sender's reference leads to.
+
+    It cannot be guessed without the key, and another sender's equal reference leads
+    elsewhere.
+
+    Raises:
+        ValueError: The submission has no reference.
+    """
+    if submission.reference is None:
+        message = "a submission without a reference"
+        raise ValueError(message)
+    sent = (submission.channel.value, submission.submitted_by)
+    named = Personal("\n".join((*sent, submission.reference.reveal())))
+    commitment = pseudonymiser.commit(purpose=REFERENCE, value=named)
+    raw = bytes.fromhex(commitment.rpartition(":")[2])
+    return RequestId(UUID(bytes=raw[:16], version=4))
+
+
+def find_request(
+    request_id: RequestId, *, requests: ports.RequestStore
+) -> ErasureRequest | None:
+    """Return a request, if there is one."""
+    try:
+        return requests.get(request_id)
+    except UnknownRequestError:
+        return None
+
+
+def _receive(
+    request_id: RequestId, submission: Submission, *, desk: FrontDesk
+) -> ErasureRequest:
     _seal(request_id, submission, custody=desk.custody)
-    received_at = desk.clock.now()
+    received_at = submission.received_at or desk.clock.now()
     local_day: date = received_at.astimezone(desk.timezone).date()
     request = ErasureRequest(
         request_id=request_id,

@@ -25,6 +25,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "ask",
         "request",
         "request submit",
+        "request import",
         "request status",
         "request watch",
         "request list",

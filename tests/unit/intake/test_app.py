@@ -415,3 +415,23 @@ def test_whoever_has_entered_a_request_is_recorded_by_pseudonym(
     assert client.post(PAGE, json=DOCUMENT, headers=shown).status_code == 202
     (entry,) = world.store.entries(event="received")
     assert entry.payload["submitted_by"] == f"key:{read_key_id(key)}"
+
+
+def test_the_same_key_of_the_same_caller_gets_the_same_request_again(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    def send(key: str, **changes: object) -> Any:  # noqa: ANN401 - an answer
+        return client.post(
+            PAGE, json=DOCUMENT | changes, headers={"Idempotency-Key": key}
+        )
+
+    first, again, other = send("a"), send("a"), send("b")
+    assert first.status_code == again.status_code == 202
+    assert first.json() == again.json() != other.json()
+    assert len(world.store.all()) == 2
+    taken = send("a", identifiers={"name": "Ben Neu", "email": "ben@neu.example"})
+    assert (taken.status_code, taken.json()["error"]["code"]) == (
+        422,
+        "reference_taken",
+    )
+    assert send("x" * 201).status_code == 400

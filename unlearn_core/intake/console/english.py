@@ -176,6 +176,7 @@ ENGLISH: Mapping[str, str] = {
     "channel_cli": "command line",
     "channel_http": "API",
     "channel_web_page": "web page",
+    "channel_import": "table",
     "outcome_suppressed_at_output": "Erased at the sources, suppressed at the output",
     "outcome_erased_at_source": "Erased at the sources",
     "outcome_partial": "Partly done",

@@ -188,6 +188,7 @@ GERMAN: Mapping[str, str] = {
     "channel_cli": "Kommandozeile",
     "channel_http": "Schnittstelle",
     "channel_web_page": "Webseite",
+    "channel_import": "Tabelle",
     "outcome_suppressed_at_output": (
         "In den Quellen gelöscht, in der Ausgabe unterdrückt"
     ),
