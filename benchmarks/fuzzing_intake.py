@@ -55,7 +55,7 @@ def open_intake() -> Iterator[tuple[str, IntakeWorld, str]]:
     key = give_key(world.access, Role.OPERATOR)
     service = replace(
         world.service(),
-        web=WebDesk(desk=world.desk(), authority=None),
+        web=WebDesk(desk=world.desk(), proof=world.proof(), authority=None),
         console=world.console(),
     )
     with running_server(create_app(service)) as url:

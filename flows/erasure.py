@@ -18,6 +18,8 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
         if tasks.was_given_up(request_id):
             return conclude(request_id)
         tasks.acknowledge_request(request_id)
+        if tasks.waits_for_proof(request_id):
+            return None
         if not tasks.verify_identity(request_id).may_proceed:
             return decline(request_id)
         if not tasks.locate_personal_data(request_id).has_records:

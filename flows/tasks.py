@@ -70,6 +70,7 @@ from unlearn_core.steps.verify_identity import verify_identity as _verify_identi
 from unlearn_core.steps.verify_unlearning import (
     verify_unlearning as _verify_unlearning,
 )
+from unlearn_core.steps.waits_for_proof import waits_for_proof as _waits_for_proof
 from unlearn_core.steps.waits_for_review import waits_for_review as _waits_for_review
 from unlearn_core.steps.was_called_off import was_called_off as _was_called_off
 from unlearn_core.steps.was_given_up import was_given_up as _was_given_up
@@ -122,6 +123,12 @@ def was_given_up(request_id: UUID) -> bool:
 def acknowledge_request(request_id: UUID) -> results.Acknowledged:
     """Tell the subject that the request arrived."""
     return _guarded(_acknowledge_request, request_id)
+
+
+@task(name="waits for proof", **_options)
+def waits_for_proof(request_id: UUID) -> bool:
+    """Tell whether somebody still has to prove who the requester is."""
+    return _guarded(_waits_for_proof, request_id)
 
 
 @task(name="verify identity", **_options)

@@ -11,6 +11,8 @@ from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import (
     AuthenticatedChannelPolicy,
+    EmailCodePolicy,
+    ManualPolicy,
     SignedTokenPolicy,
     load_public_key,
 )
@@ -23,11 +25,11 @@ from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import RequestId
+from unlearn_core.errors import SettingsError
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.remote_settings import TeacherSettings
 from unlearn_core.settings import (
-    IdentitySettings,
     Settings,
     load_settings,
 )
@@ -109,7 +111,7 @@ class Station:
             sealer=PairSeal(office.keys.artifact_key()),
             fleet=HttpServingFleet(settings.replicas),
             notifier=office.notifier,
-            identity=_identity(settings.identity),
+            identity=_identity(settings),
             clock=office.clock,
         )
 
@@ -182,9 +184,23 @@ def _teacher(settings: TeacherSettings) -> CompletionsService | None:
     )
 
 
-def _identity(settings: IdentitySettings) -> IdentityPolicy:
-    if settings.policy == AuthenticatedChannelPolicy.NAME:
-        return AuthenticatedChannelPolicy()
+def _identity(settings: Settings) -> IdentityPolicy:
+    """Return the identity policy.
+
+    Raises:
+        KeyMissingError: The public key of the token issuer is missing.
+        SettingsError: Codes should be sent, and there is no mail server.
+    """
+    chosen = settings.identity
+    if chosen.policy == EmailCodePolicy.NAME and settings.mail.host is None:
+        raise SettingsError(variable="UNLEARN_MAIL__HOST")
+    match chosen.policy:
+        case AuthenticatedChannelPolicy.NAME:
+            return AuthenticatedChannelPolicy()
+        case EmailCodePolicy.NAME:
+            return EmailCodePolicy()
+        case ManualPolicy.NAME:
+            return ManualPolicy()
     return SignedTokenPolicy(
-        issuer=settings.issuer, public_key=load_public_key(settings.public_key)
+        issuer=chosen.issuer, public_key=load_public_key(chosen.public_key)
     )

@@ -73,8 +73,8 @@ class IdentitySettings(BaseModel):
 
     model_config = _STRICT
 
-    policy: Literal["signed_token", "authenticated_channel"] = Field(
-        default="signed_token", description="Name of the identity policy."
+    policy: Literal["signed_token", "authenticated_channel", "email_code", "manual"] = (
+        Field(default="signed_token", description="Name of the identity policy.")
     )
     issuer: str = Field(
         default="https://id.unlearn.example",

@@ -42,6 +42,7 @@ from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import ExportDesk
+from unlearn_core.steps.prove_identity import ProofDesk
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
@@ -121,6 +122,18 @@ class Office:
             officers=legal.officers,
             timezone=ZoneInfo(legal.timezone),
             is_holiday=_holidays(legal.country),
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            notifier=self.notifier,
+            clock=self.clock,
+        )
+
+    def proof(self, *, holder: str) -> ProofDesk:
+        """Return what codes for subjects need."""
+        return ProofDesk(
+            holder=holder,
             requests=self.store,
             ledger=self.store,
             leases=self.leases,

@@ -29,6 +29,7 @@ TASKS: dict[str, Task[..., Any]] = {
 }
 NOT_OF_THE_FLOW = {
     "receive_request",
+    "prove_identity",
     "import_requests",
     "resume_requests",
     "renew_pointer",
@@ -45,6 +46,7 @@ NOT_OF_THE_FLOW = {
 ANSWER_YES_OR_NO = {
     "catch_up",
     "refer_to_controller",
+    "waits_for_proof",
     "waits_for_review",
     "was_called_off",
     "was_given_up",

@@ -35,6 +35,7 @@ from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import export_bundle
+from unlearn_core.steps.prove_identity import ProofDesk, send_code
 from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 from unlearn_core.steps.resume_requests import WatchPost
@@ -169,10 +170,33 @@ class IntakeWorld:
         """Return a service whose watchdog looks only when told to."""
         return IntakeService(
             desk=self.desk(),
+            proof=self.proof(),
             evidence=self.evidence,
             messages=self.notifier.posted,
             watchdog=self.watchdog(),
             doors=self.doors(api_key=api_key),
+        )
+
+    def ask_for_code(self) -> RequestId:
+        """Receive a request and send the code that it then waits for."""
+        key = self.receive()
+        self.move(key, Stage.ACKNOWLEDGED)
+        lease = self.leases.acquire(str(key), holder="worker", ttl=timedelta(minutes=1))
+        assert send_code(key, lease=lease, desk=self.proof())
+        self.leases.release(lease)
+        self.move(key, Stage.PROOF_AWAITED)
+        return key
+
+    def proof(self) -> ProofDesk:
+        """Return what takes the codes of subjects."""
+        return ProofDesk(
+            holder="intake",
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            notifier=self.notifier,
+            clock=self.clock,
         )
 
     def desk(self) -> FrontDesk:

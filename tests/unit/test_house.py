@@ -40,6 +40,7 @@ MAY_REVEAL = {
     "unlearn_core/cli/playground.py": "submits the playing subject's token",
     "unlearn_core/cli/reviews.py": "shows uncertain records to whoever decides",
     "unlearn_core/demo/visitor.py": "submits the invented subject's token",
+    "unlearn_core/domain/codes.py": "compares the entered code with the sent one",
     "unlearn_core/domain/curation.py": "rewrites examples for twins and strangers",
     "unlearn_core/domain/datasets.py": "serialises sets that are sealed at once",
     "unlearn_core/domain/families.py": "puts questions about the subject differently",

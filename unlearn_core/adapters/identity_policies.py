@@ -10,6 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from unlearn_core.domain.canonical import canonical_json
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import KeyMissingError
 from unlearn_core.ports import IdentityDecision
@@ -44,6 +45,7 @@ class SignedTokenPolicy:
     """
 
     NAME = "signed_token"
+    proof = Proof.WITH_REQUEST
 
     def __init__(self, *, issuer: str, public_key: OKPKey) -> None:
         self._issuer = issuer
@@ -87,6 +89,7 @@ class AuthenticatedChannelPolicy:
     """Trusts the channel: for requests that an authenticated operator enters."""
 
     NAME = "authenticated_channel"
+    proof = Proof.WITH_REQUEST
 
     def decide(
         self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime
@@ -94,6 +97,42 @@ class AuthenticatedChannelPolicy:
         """Accept; that the channel was trusted is recorded."""
         del subject, evidence, now
         return IdentityDecision(is_verified=True, method=self.NAME, reason="")
+
+
+class EmailCodePolicy:
+    """Waits for a one-time code that is sent to the subject's address.
+
+    The code itself is checked where it is entered (`steps.prove_identity`); whoever
+    comes here has entered none in time, or has no address.
+    """
+
+    NAME = "email_code"
+    proof = Proof.CODE
+
+    def decide(
+        self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime
+    ) -> IdentityDecision:
+        """Refuse: nothing was proven."""
+        del subject, evidence, now
+        return IdentityDecision(
+            is_verified=False, method=self.NAME, reason="no_evidence"
+        )
+
+
+class ManualPolicy:
+    """Waits for an officer who confirms identity; without one the answer is no."""
+
+    NAME = "manual"
+    proof = Proof.OFFICER
+
+    def decide(
+        self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime
+    ) -> IdentityDecision:
+        """Refuse: nobody has confirmed it."""
+        del subject, evidence, now
+        return IdentityDecision(
+            is_verified=False, method=self.NAME, reason="no_evidence"
+        )
 
 
 def load_public_key(path: Path) -> OKPKey:

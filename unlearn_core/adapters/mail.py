@@ -140,6 +140,7 @@ class SmtpCarrier:
             "extended_due_on": deadline.extended_due_on.strftime(day),
             "authority": self.authority,
             "link": self.link(message.request.request_id),
+            "code": message.code.reveal() if message.code else None,
         }
 
 

@@ -31,8 +31,23 @@ By = Annotated[str, typer.Option("--by", help="The officer who decides.")]
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to those about requests."""
-    for command in (approve, refuse, extend, hold, release, close_escalated):
+    for command in (
+        confirm_identity,
+        approve,
+        refuse,
+        extend,
+        hold,
+        release,
+        close_escalated,
+    ):
         app.command()(command)
+
+
+def confirm_identity(
+    request_id: RequestArgument, *, by: By, as_json: AsJson = False
+) -> None:
+    """Confirm that the requester is the subject; takes effect at once."""
+    _decide(Verb.CONFIRM_IDENTITY, request_id, by, reason=None, as_json=as_json)
 
 
 def approve(request_id: RequestArgument, *, by: By, as_json: AsJson = False) -> None:

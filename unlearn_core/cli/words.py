@@ -9,7 +9,9 @@ from unlearn_core.domain.requests import Stage
 STAGE_WORDS: Mapping[str, str] = {
     "received": "received: the legal clock is running",
     "acknowledged": "acknowledged to the subject",
-    "identity_verified": "identity verified by a signed token",
+    "proof_awaited": "waits for a proof of identity",
+    "proof_given": "identity proven",
+    "identity_verified": "identity verified",
     "refused": "identity not verified: refused",
     "joined": "joined to an earlier request of the same person",
     "under_review": "uncertain records wait for a decision",

@@ -3,7 +3,7 @@
 - A decision has a coded reason; the text that the subject reads belongs to the code.
 - What takes something from the subject, or destroys records, needs two officers: one
   proposes, another one who decides the same carries it out. Only a hold, which can be
-  undone, needs one.
+  undone, and the confirmation of an identity need one.
 - Officers are told apart by name, and by the key or sign-in that they came with where
   there is one: two names behind one key are one officer. Whoever has entered a request
   does not approve it.
@@ -40,6 +40,7 @@ class DecisionRefusedError(PolicyError):
 class Verb(StrEnum):
     """What can be decided."""
 
+    CONFIRM_IDENTITY = "confirm_identity"
     APPROVE = "approve"
     REFUSE = "refuse"
     EXTEND = "extend"
@@ -179,6 +180,7 @@ class Effect:
 
 
 EFFECTS: Mapping[Verb, Effect] = {
+    Verb.CONFIRM_IDENTITY: Effect(stage=Stage.PROOF_GIVEN, needs_two=False),
     Verb.APPROVE: Effect(stage=Stage.APPROVED),
     Verb.REFUSE: Effect(stage=Stage.DECLINED, outcome=Outcome.REFUSED),
     Verb.EXTEND: Effect(stage=None),
@@ -275,7 +277,9 @@ def protocol_reason(entries: Iterable[LedgerEntry]) -> str | None:
                 reason = _PROTOCOL_REASONS.get(code, "claim_not_covered")
             case Stage.ON_HOLD if entry.payload["reason"] == HoldReason.IDENTITY_DOUBT:
                 reason = "need_user_verification"
-            case Stage.ON_HOLD | Stage.RELEASED | Stage.WITHDRAWN:
+            case Stage.PROOF_AWAITED:
+                reason = "need_user_verification"
+            case Stage.ON_HOLD | Stage.RELEASED | Stage.WITHDRAWN | Stage.PROOF_GIVEN:
                 reason = None
     return reason
 

@@ -58,6 +58,8 @@ class Stage(StrEnum):
 
     RECEIVED = "received"
     ACKNOWLEDGED = "acknowledged"
+    PROOF_AWAITED = "proof_awaited"
+    PROOF_GIVEN = "proof_given"
     IDENTITY_VERIFIED = "identity_verified"
     REFUSED = "refused"
     JOINED = "joined"
@@ -101,8 +103,11 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     None: frozenset({Stage.RECEIVED}),
     Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}) | _CALLED_OFF,
     Stage.ACKNOWLEDGED: frozenset(
-        {Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED}
+        {Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED, Stage.PROOF_AWAITED}
     )
+    | _CALLED_OFF,
+    Stage.PROOF_AWAITED: frozenset({Stage.PROOF_GIVEN, Stage.REFUSED}) | _CALLED_OFF,
+    Stage.PROOF_GIVEN: frozenset({Stage.IDENTITY_VERIFIED, Stage.REFUSED, Stage.JOINED})
     | _CALLED_OFF,
     Stage.IDENTITY_VERIFIED: _SEARCHED | _STOPPED,
     Stage.UNDER_REVIEW: frozenset({Stage.REVIEWED}) | _STOPPED,
@@ -139,7 +144,13 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
 }
 
 WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset(
-    {Stage.UNDER_REVIEW, Stage.REFERRED, Stage.ON_HOLD, Stage.ESCALATED}
+    {
+        Stage.PROOF_AWAITED,
+        Stage.UNDER_REVIEW,
+        Stage.REFERRED,
+        Stage.ON_HOLD,
+        Stage.ESCALATED,
+    }
 )
 
 

@@ -24,10 +24,12 @@ from unlearn_core.intake.schemas import (
     CertificateStatusOut,
     ErasureRequestIn,
     ErasureRequestOut,
+    IdentityCodeIn,
 )
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk, add_pages, add_style
 from unlearn_core.privacy import Personal
+from unlearn_core.steps.prove_identity import ProofDesk, prove_identity
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
 IdempotencyKey = Annotated[
@@ -47,6 +49,7 @@ class IntakeService:
 
     Attributes:
         desk: Receives requests.
+        proof: Takes the codes of subjects.
         evidence: Holds certificates.
         messages: Returns the templates of the messages posted for a request.
         watchdog: Resumes requests that nobody works on.
@@ -57,6 +60,7 @@ class IntakeService:
     """
 
     desk: FrontDesk
+    proof: ProofDesk
     evidence: ports.EvidenceStore
     messages: Callable[[RequestId], tuple[str, ...]]
     watchdog: Watchdog
@@ -89,6 +93,14 @@ def create_app(service: IntakeService) -> FastAPI:
         """Tell that the process is alive."""
         return {"status": "alive"}
 
+    _add_requests(app, service)
+    _add_certificates(app, service)
+    return app
+
+
+def _add_requests(app: FastAPI, service: IntakeService) -> None:
+    """Add the routes that take in requests and say where they stand."""
+
     @app.post("/v1/erasure-requests", status_code=HTTPStatus.ACCEPTED)
     def submit(
         body: ErasureRequestIn,
@@ -120,8 +132,14 @@ def create_app(service: IntakeService) -> FastAPI:
         request = service.desk.requests.get(key)
         return ErasureRequestOut.of(request, messages=service.messages(key))
 
-    _add_certificates(app, service)
-    return app
+    @app.post(
+        "/v1/erasure-requests/{request_id}/identity-code",
+        status_code=HTTPStatus.NO_CONTENT,
+    )
+    def prove(request_id: UUID, body: IdentityCodeIn) -> None:
+        """Take the code that the subject was sent; the work goes on by itself."""
+        code = Personal(body.code.get_secret_value())
+        prove_identity(RequestId(request_id), code, desk=service.proof)
 
 
 def _add_certificates(app: FastAPI, service: IntakeService) -> None:

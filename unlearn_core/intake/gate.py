@@ -201,7 +201,7 @@ class Gate:
             back: Where the page leads back to.
         """
         is_page = rule is not None and (
-            rule.door is Door.SESSION or (rule.door is Door.PUBLIC and rule.takes_form)
+            rule.door is Door.SESSION or (rule.door is not Door.KEY and rule.takes_form)
         )
         answer = refusal(error)
         if not is_page:

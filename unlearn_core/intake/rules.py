@@ -48,6 +48,9 @@ _REVIEWERS = frozenset({Role.OPERATOR, Role.APPROVER})
 _API = "/v1/erasure-requests"
 _PAGE = "/console/requests/{request_id}"
 _OPEN = Rule(door=Door.PUBLIC)
+_LINK_FORM = Rule(
+    door=Door.LINK, roles=frozenset({Role.SUBJECT}), takes_form=True, is_slow=True
+)
 
 
 def _key(*roles: Role, reads: str | None = None) -> Rule:
@@ -69,11 +72,14 @@ RULES: Mapping[str, Rule] = {
     f"POST {_API}": _key(Role.OPERATOR),
     f"GET {_API}": _key(*_OFFICE, reads="list"),
     f"GET {_API}/{{request_id}}": _key(*_OFFICE, reads="request"),
+    f"POST {_API}/{{request_id}}/identity-code": _key(Role.OPERATOR, reads="request"),
     f"GET {_API}/{{request_id}}/certificate": _key(*_OFFICE, reads="certificate"),
     f"GET {_API}/{{request_id}}/certificate/status": _key(*_OFFICE, reads="request"),
     "GET /request": _OPEN,
     "POST /request": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
     "GET /status/{token}": Rule(door=Door.LINK, roles=frozenset({Role.SUBJECT})),
+    "POST /status/{token}/code": _LINK_FORM,
+    "POST /status/{token}/new-code": _LINK_FORM,
     "GET /console/login": _OPEN,
     "POST /console/login": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
     "GET /console/login/issuer": Rule(door=Door.PUBLIC, is_slow=True),

@@ -55,8 +55,20 @@ class ErasureRequestIn(BaseModel):
         }
 
 
+class IdentityCodeIn(BaseModel):
+    """The code that the subject was sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: Annotated[SecretStr, Field(min_length=1, max_length=40)]
+
+
 FIELD_NAMES: frozenset[str] = frozenset(
-    {*ErasureRequestIn.model_fields, *IdentifierKind}
+    {
+        *ErasureRequestIn.model_fields,
+        *IdentityCodeIn.model_fields,
+        *IdentifierKind,
+    }
 )
 """Field names that an answer about a malformed request may repeat."""
 

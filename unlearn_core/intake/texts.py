@@ -63,6 +63,7 @@ HEADLINES: Mapping[str, str] = {
     RequestStatus.IN_PROGRESS: "In progress",
     RequestStatus.DENIED: "Refused",
     Stage.ON_HOLD: "On hold",
+    Stage.PROOF_AWAITED: "We need to know that it is you",
     Outcome.SUPPRESSED_AT_OUTPUT: "Done",
     Outcome.ERASED_AT_SOURCE: "Done",
     Outcome.PARTIAL: "Partly done",
@@ -78,6 +79,9 @@ EXPLANATIONS: Mapping[str, str] = {
     RequestStatus.IN_PROGRESS: "We are working on your request.",
     RequestStatus.DENIED: "We could not fulfil your request.",
     Stage.ON_HOLD: "Your request is on hold for a legal reason; nothing was erased.",
+    Stage.PROOF_AWAITED: (
+        "Nothing happens to your data before we know that the request is yours."
+    ),
     Outcome.SUPPRESSED_AT_OUTPUT: (
         "Your data was erased in every source that was searched, and our services no "
         "longer let the model state it. The model itself is unchanged inside."
@@ -95,6 +99,14 @@ EXPLANATIONS: Mapping[str, str] = {
         "Your records were erased where that was possible, but we could not show that "
         "the model no longer states them."
     ),
+}
+
+CODE_PROBLEMS: Mapping[str, str] = {
+    "wrong": "That is not the code that we sent last. Look at the newest message.",
+    "too late": "The code is too old, or was tried too often. Ask for a new one.",
+    "no more are sent": "We sent you three codes. Please write to us instead.",
+    "none is awaited": "No code is needed now.",
+    "busy": "Somebody is at work on your request. Try again in a moment.",
 }
 
 EXTENSIONS: Mapping[str, str] = {

@@ -5,28 +5,36 @@
 - A status page is reached by an opaque link alone and names nobody.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
+from unlearn_core.domain.codes import CodeRefusedError
 from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
 from unlearn_core.domain.requests import (
     Channel,
     ErasureRequest,
     Outcome,
+    RequestId,
     RequestStatus,
     Stage,
 )
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
-from unlearn_core.errors import InvalidIdentifierError, UnknownRequestError
+from unlearn_core.errors import (
+    InvalidIdentifierError,
+    LeaseBusyError,
+    UnknownRequestError,
+)
+from unlearn_core.http_problems import status_of
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
     CERTIFICATES,
+    CODE_PROBLEMS,
     EXPLANATIONS,
     EXTENSIONS,
     FIELDS,
@@ -34,6 +42,12 @@ from unlearn_core.intake.texts import (
     PROBLEMS,
 )
 from unlearn_core.privacy import Personal
+from unlearn_core.steps.prove_identity import (
+    ProofDesk,
+    code_standing,
+    prove_identity,
+    send_new_code,
+)
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
 
 
@@ -43,10 +57,12 @@ class WebDesk:
 
     Attributes:
         desk: Receives requests.
+        proof: Takes the codes of subjects.
         authority: Supervisory authority that refusals name, if it is configured.
     """
 
     desk: FrontDesk
+    proof: ProofDesk
     authority: str | None
 
 
@@ -81,7 +97,48 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
             found = web.desk.requests.get(links.read(token))
         except UnknownRequestError:
             return page("missing.html", HTTPStatus.NOT_FOUND)
-        return page("status.html", **_shown(found, web))
+        return page("status.html", **_shown(found, web, token=token))
+
+    add_code_forms(app, web)
+
+
+def add_code_forms(app: FastAPI, web: WebDesk) -> None:
+    """Add the forms of a status page by which subjects prove who they are."""
+    links = StatusLinks(web.desk.pseudonymiser)
+
+    @app.post("/status/{token}/code", include_in_schema=False)
+    def enter(request: Request, token: str) -> Response:
+        """Take the code that was sent."""
+        code = Personal(str(request.state.form.get("code", "")))
+        return _answered(
+            token, links, web, lambda key: prove_identity(key, code, desk=web.proof)
+        )
+
+    @app.post("/status/{token}/new-code", include_in_schema=False)
+    def renew(token: str) -> Response:
+        """Send another code."""
+        return _answered(
+            token, links, web, lambda key: send_new_code(key, desk=web.proof)
+        )
+
+
+def _answered(
+    token: str, links: StatusLinks, web: WebDesk, do: Callable[[RequestId], None]
+) -> Response:
+    """Do what a form of a status page asks for; lead back to the page."""
+    try:
+        do(links.read(token))
+    except UnknownRequestError:
+        return page("missing.html", HTTPStatus.NOT_FOUND)
+    except (CodeRefusedError, LeaseBusyError) as error:
+        found = web.desk.requests.get(links.read(token))
+        said = str(error.facts.get("problem", "busy"))
+        return page(
+            "status.html",
+            status_of(error),
+            **_shown(found, web, token=token, problem=CODE_PROBLEMS[said]),
+        )
+    return lead_to(f"/status/{token}")
 
 
 def add_style(app: FastAPI) -> None:
@@ -123,7 +180,9 @@ def _problems(error: InvalidIdentifierError) -> dict[str, str]:
     return {kind: PROBLEMS.get(kind, PROBLEMS["other"])}
 
 
-def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
+def _shown(
+    request: ErasureRequest, web: WebDesk, *, token: str, problem: str | None = None
+) -> dict[str, object]:
     """Return what a status page says; nothing of it is personal."""
     desk = web.desk
     entries = tuple(desk.ledger.entries(request.request_id))
@@ -134,8 +193,8 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
         is_holiday=desk.is_holiday,
     )
     word: Outcome | RequestStatus | Stage = request.outcome or request.status
-    if request.stage is Stage.ON_HOLD:
-        word = Stage.ON_HOLD
+    if request.stage in {Stage.ON_HOLD, Stage.PROOF_AWAITED}:
+        word = request.stage
     extended = [entry for entry in entries if entry.event == DEADLINE_EXTENDED]
     declined = [entry for entry in entries if entry.event == Stage.DECLINED]
     paragraphs: tuple[str, ...] = ()
@@ -145,6 +204,9 @@ def _shown(request: ErasureRequest, web: WebDesk) -> dict[str, object]:
     elif request.outcome in _LESS_THAN_ASKED:
         paragraphs = remedies(web.authority)
     return {
+        "token": token,
+        "codes": code_standing(request.request_id, desk=web.proof),
+        "problem": problem,
         "status": request.status.value,
         "headline": HEADLINES[word],
         "explanation": EXPLANATIONS[word],

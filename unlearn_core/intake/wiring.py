@@ -43,6 +43,7 @@ def build_service(settings: Settings) -> IntakeService:
 
     return IntakeService(
         desk=desk,
+        proof=office.proof(holder=holder),
         evidence=office.evidence,
         messages=office.notifier.posted,
         watchdog=Watchdog(
@@ -54,7 +55,11 @@ def build_service(settings: Settings) -> IntakeService:
         doors=_doors(office),
         limits=settings.intake,
         web=(
-            WebDesk(desk=desk, authority=settings.legal.authority)
+            WebDesk(
+                desk=desk,
+                proof=office.proof(holder=holder),
+                authority=settings.legal.authority,
+            )
             if settings.intake.pages
             else None
         ),

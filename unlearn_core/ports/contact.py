@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.dispatches import Dispatch, Route
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject
@@ -34,12 +35,14 @@ class Message:
         template: Which message it is.
         at: When it was posted, in UTC.
         reference: The same for every try, so that a receiver can tell repetitions.
+        code: The one-time code that it brings, if it brings one.
     """
 
     request: ErasureRequest
     template: str
     at: datetime
     reference: str
+    code: Personal[str] | None = None
 
 
 class Carrier(Protocol):
@@ -106,6 +109,11 @@ class IdentityDecision:
 
 class IdentityPolicy(Protocol):
     """Decides whether the requester is the data subject."""
+
+    @property
+    def proof(self) -> Proof:
+        """Return where the proof comes from; what comes later is waited for."""
+        ...
 
     def decide(
         self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from unlearn_core import ports
+from unlearn_core.domain.codes import TEMPLATE
 from unlearn_core.domain.dispatches import (
     Dispatch,
     DispatchState,
     MessageRefusedError,
 )
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import Outcome, RequestId
+from unlearn_core.domain.requests import Outcome
 from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
@@ -135,9 +136,11 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
 
 
 def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
-    address = None
+    address = code = None
     if carrier.route.needs_address:
-        address = _address(dispatch.request_id, room.custody)
+        brings_code = dispatch.template.startswith(TEMPLATE)
+        find = _code if brings_code else _address
+        address, code = find(dispatch, room.custody)
         if address is None:
             return dispatch.abandoned(ADDRESS_GONE)
     message = ports.Message(
@@ -145,6 +148,7 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
         template=dispatch.template,
         at=dispatch.queued_at,
         reference=_reference(dispatch),
+        code=code,
     )
     carrier.carry(message, to=address)
     return dispatch.sent()
@@ -155,12 +159,29 @@ def _reference(dispatch: Dispatch) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _address(request_id: RequestId, custody: ports.Custody) -> Personal[str] | None:
-    scope = scopes.contact(request_id)
+_Sealed = tuple[Personal[str] | None, Personal[str] | None]
+"""An address, and a code for whoever reads what comes to it."""
+
+
+def _address(dispatch: Dispatch, custody: ports.Custody) -> _Sealed:
+    """Return where the subject wants to be answered."""
+    scope = scopes.contact(dispatch.request_id)
     if not custody.has(scope, scopes.CONTENT):
-        return None
+        return None, None
     value = json.loads(custody.get(scope, scopes.CONTENT))
-    return Personal(value) if value else None
+    return (Personal(value) if value else None), None
+
+
+def _code(dispatch: Dispatch, custody: ports.Custody) -> _Sealed:
+    """Return the latest code and where it goes; a message that it overtook brings it.
+
+    After the decision about identity there is none.
+    """
+    scope = scopes.evidence(dispatch.request_id)
+    if not custody.has(scope, scopes.CODE):
+        return None, None
+    sealed = json.loads(custody.get(scope, scopes.CODE))
+    return Personal(sealed["to"]), Personal(sealed["code"])
 
 
 def _forget_address(ended: Dispatch, room: PostRoom) -> None:

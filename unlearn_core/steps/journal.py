@@ -128,6 +128,8 @@ _BEFORE_SEARCH = frozenset(
     {
         Stage.RECEIVED,
         Stage.ACKNOWLEDGED,
+        Stage.PROOF_AWAITED,
+        Stage.PROOF_GIVEN,
         Stage.IDENTITY_VERIFIED,
         Stage.REFUSED,
         Stage.JOINED,

@@ -1,8 +1,13 @@
-"""Refer: let officers approve before anything is erased, where that is asked for."""
+"""Refer: let officers approve before anything is erased, where that is asked for.
+
+A code proves that somebody reads one mailbox, not that the other identifiers are
+theirs, so what was found by those is laid before the officers always.
+"""
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.observability import EventLog
 from unlearn_core.steps.journal import find_entry, recorded
+from unlearn_core.steps.prove_identity import METHOD
 from unlearn_core.steps.results import Referred
 from unlearn_core.steps.workbench import Workbench
 
@@ -18,7 +23,9 @@ def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
     passed = (Stage.APPROVED, Stage.SOURCES_ERASED)
     if any(find_entry(bench, request_id, stage) is not None for stage in passed):
         return True
-    if not bench.terms.needs_approval:
+    if not bench.terms.needs_approval and not _proves_an_address_only(
+        request_id, bench=bench
+    ):
         return True
     _refer(request_id, bench=bench)
     return False
@@ -29,3 +36,8 @@ def _refer(request_id: RequestId, *, bench: Workbench) -> Referred:
     located = find_entry(bench, request_id, Stage.LOCATED) or {}
     _LOG.warning("request_referred", request_id=request_id)
     return Referred(records=sum(located.get("found", {}).values()))
+
+
+def _proves_an_address_only(request_id: RequestId, *, bench: Workbench) -> bool:
+    verified = find_entry(bench, request_id, Stage.IDENTITY_VERIFIED) or {}
+    return verified.get("method") == METHOD

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from unlearn_core import ports
+from unlearn_core.domain.codes import ANSWER_WITHIN
 from unlearn_core.domain.requests import (
     WAITS_FOR_A_PERSON,
     ErasureRequest,
     RequestId,
+    Stage,
 )
 from unlearn_core.errors import OrchestratorUnavailableError
 from unlearn_core.observability import EventLog
@@ -48,13 +50,25 @@ def resume_requests(post: WatchPost) -> tuple[RequestId, ...]:
     """
     asked: list[RequestId] = []
     for request in post.requests.all():
-        if request.is_closed or request.stage in WAITS_FOR_A_PERSON:
+        if request.is_closed or _is_waiting(request, post):
             continue
         if not post.leases.is_free(str(request.request_id)):
             continue
         if _ask(request, post):
             asked.append(request.request_id)
     return tuple(asked)
+
+
+def _is_waiting(request: ErasureRequest, post: WatchPost) -> bool:
+    """Tell whether a person has to do something; a proof is not awaited for ever."""
+    if request.stage is not Stage.PROOF_AWAITED:
+        return request.stage in WAITS_FOR_A_PERSON
+    asked_at = max(
+        entry.recorded_at
+        for entry in post.ledger.entries(request.request_id)
+        if entry.event == Stage.PROOF_AWAITED
+    )
+    return post.clock.now() < asked_at + ANSWER_WITHIN
 
 
 def _ask(request: ErasureRequest, post: WatchPost) -> bool:

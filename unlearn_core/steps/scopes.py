@@ -9,6 +9,7 @@ DATASETS = "datasets"
 QUESTIONS = "questions"
 POLICY = "policy"
 VALUES = "values"
+CODE = "code"
 
 
 def working(request_id: RequestId) -> str:

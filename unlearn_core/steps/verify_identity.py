@@ -2,13 +2,19 @@
 
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
+from unlearn_core.ports import IdentityDecision
 from unlearn_core.steps import scopes
-from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.journal import find_entry, recorded
 from unlearn_core.steps.results import IdentityChecked
 from unlearn_core.steps.subject import read_evidence, read_subject
 from unlearn_core.steps.workbench import Workbench
 
-_UNVERIFIED = frozenset({Stage.RECEIVED, Stage.ACKNOWLEDGED})
+BY_OFFICER = "manual"
+"""How identity was proven where an officer confirmed it."""
+
+_UNVERIFIED = frozenset(
+    {Stage.RECEIVED, Stage.ACKNOWLEDGED, Stage.PROOF_AWAITED, Stage.PROOF_GIVEN}
+)
 
 
 def verify_identity(request_id: RequestId, *, bench: Workbench) -> IdentityChecked:
@@ -27,11 +33,16 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
     nobody can block or delay somebody else's request.
     """
     subject = read_subject(request_id, bench=bench)
-    decision = bench.identity.decide(
-        subject,
-        read_evidence(request_id, bench=bench),
-        now=bench.clock.now(),
-    )
+    proof = find_entry(bench, request_id, Stage.PROOF_GIVEN)
+    if proof is not None:
+        method = str(proof.get("method", BY_OFFICER))
+        decision = IdentityDecision(is_verified=True, method=method, reason="")
+    else:
+        decision = bench.identity.decide(
+            subject,
+            read_evidence(request_id, bench=bench),
+            now=bench.clock.now(),
+        )
     if not decision.is_verified:
         result = IdentityChecked(
             stage=Stage.REFUSED,

@@ -57,9 +57,10 @@ def test_a_second_officer_finds_the_same_proposal_until_the_request_moves_on(
     assert (waiting.officer if waiting else None) == first
 
 
-def test_only_a_hold_needs_one_officer() -> None:
+def test_only_a_hold_and_a_confirmed_identity_need_one_officer() -> None:
     assert [verb for verb, effect in EFFECTS.items() if not effect.needs_two] == [
-        Verb.HOLD
+        Verb.CONFIRM_IDENTITY,
+        Verb.HOLD,
     ]
     assert set(EFFECTS) == set(Verb)
 

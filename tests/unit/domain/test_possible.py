@@ -43,6 +43,7 @@ def possible(stage: Stage, *events: str, today: date = DUE_ON) -> set[str]:
     ("stage", "verbs"),
     [
         (Stage.RECEIVED, {"refuse", "extend"}),
+        (Stage.PROOF_AWAITED, {"confirm_identity", "refuse", "extend"}),
         (Stage.LOCATED, {"refuse", "extend", "hold"}),
         (Stage.REFERRED, {"approve", "refuse", "extend", "hold"}),
         (Stage.ON_HOLD, {"release", "refuse", "extend"}),
@@ -71,4 +72,8 @@ def test_time_is_extended_once_and_not_after_the_first_period() -> None:
 
 
 def test_decisions_that_take_something_need_a_reason() -> None:
-    assert set(Verb) - set(REASONS) == {Verb.APPROVE, Verb.RELEASE}
+    assert set(Verb) - set(REASONS) == {
+        Verb.CONFIRM_IDENTITY,
+        Verb.APPROVE,
+        Verb.RELEASE,
+    }

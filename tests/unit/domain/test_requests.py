@@ -62,6 +62,16 @@ LEGAL = {
     ("released", "declined"),
     ("released", "withdrawn"),
     ("withdrawn", "purged"),
+    ("acknowledged", "proof_awaited"),
+    ("proof_awaited", "proof_given"),
+    ("proof_awaited", "refused"),
+    ("proof_awaited", "declined"),
+    ("proof_awaited", "withdrawn"),
+    ("proof_given", "identity_verified"),
+    ("proof_given", "refused"),
+    ("proof_given", "joined"),
+    ("proof_given", "declined"),
+    ("proof_given", "withdrawn"),
     ("declined", "purged"),
     ("sources_erased", "datasets_built"),
     ("datasets_built", "trained"),
@@ -119,6 +129,7 @@ def histories(draw: st.DrawFn) -> list[Stage]:
 
 
 NEEDS = [
+    (Stage.PROOF_GIVEN, Stage.PROOF_AWAITED),
     (Stage.LOCATED, Stage.IDENTITY_VERIFIED),
     (Stage.SOURCES_ERASED, Stage.IDENTITY_VERIFIED),
     (Stage.TRAINED, Stage.DATASETS_BUILT),
@@ -183,6 +194,7 @@ def test_only_the_answer_to_the_subject_closes_a_request() -> None:
         Stage.NOTIFIED
     ]
     assert set(WAITS_FOR_A_PERSON) == {
+        Stage.PROOF_AWAITED,
         Stage.UNDER_REVIEW,
         Stage.REFERRED,
         Stage.ON_HOLD,

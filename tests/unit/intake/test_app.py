@@ -435,3 +435,18 @@ def test_the_same_key_of_the_same_caller_gets_the_same_request_again(
         "reference_taken",
     )
     assert send("x" * 201).status_code == 400
+
+
+def test_a_code_is_taken_over_the_api_and_never_repeated(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = world.ask_for_code()
+    place = f"{PAGE}/{key}/identity-code"
+    code = json.loads(world.custody.get(scopes.evidence(key), scopes.CODE))["code"]
+    wrong = client.post(place, json={"code": "of-another"})
+    assert wrong.status_code == 422
+    assert wrong.json()["error"]["code"] == "code_refused"
+    assert "of-another" not in wrong.text
+    assert client.post(place, json={"code": "1" * 41}).status_code == 400
+    assert client.post(place, json={"code": code}).status_code == 204
+    assert world.store.get(key).stage is Stage.PROOF_GIVEN

@@ -29,7 +29,7 @@ def whole_app(world: IntakeWorld) -> FastAPI:
     return create_app(
         replace(
             world.service(),
-            web=WebDesk(desk=world.desk(), authority=None),
+            web=WebDesk(desk=world.desk(), proof=world.proof(), authority=None),
             console=world.console(),
         )
     )

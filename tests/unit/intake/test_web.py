@@ -31,7 +31,9 @@ def world() -> IntakeWorld:
 def client(world: IntakeWorld) -> Iterator[TestClient]:
     service = replace(
         world.service(api_key="for programs only"),
-        web=WebDesk(desk=world.desk(), authority="the Authority of Ulm"),
+        web=WebDesk(
+            desk=world.desk(), proof=world.proof(), authority="the Authority of Ulm"
+        ),
     )
     with TestClient(create_app(service), follow_redirects=False) as client:
         yield client
@@ -229,3 +231,40 @@ def test_the_status_page_tells_how_the_certificate_stands(
 def test_without_the_setting_there_are_no_pages(world: IntakeWorld) -> None:
     with TestClient(create_app(world.service())) as client:
         assert client.get("/request").status_code == 404
+
+
+def test_a_subject_proves_with_the_code_on_the_status_page_without_scripts(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = world.ask_for_code()
+    place = f"/status/{StatusLinks(world.desk().pseudonymiser).token(key)}"
+    shown = client.get(place).text
+    assert f'action="{place}/code"' in shown
+    assert 'autocomplete="one-time-code"' in shown
+    sealed = world.custody.get(scopes.evidence(key), scopes.CODE)
+    code = json.loads(sealed)["code"]
+
+    wrong = client.post(f"{place}/code", data={"code": f"{int(code) ^ 1:08d}"})
+    assert wrong.status_code == 422
+    assert "not the code that we sent last" in wrong.text
+    assert code not in wrong.text + shown
+    for foreign in ({"Origin": "https://elsewhere.example"},):
+        answer = client.post(f"{place}/code", data={"code": code}, headers=foreign)
+        assert answer.status_code == 403
+
+    sent = client.post(f"{place}/code", data={"code": f"{code[:4]} {code[4:]}"})
+    assert (sent.status_code, sent.headers["Location"]) == (303, place)
+    assert world.store.get(key).stage is Stage.PROOF_GIVEN
+    assert "one-time-code" not in client.get(place).text
+    assert "No code is needed" not in client.get(place).text
+
+
+def test_a_subject_may_ask_for_three_codes(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = world.ask_for_code()
+    place = f"/status/{StatusLinks(world.desk().pseudonymiser).token(key)}"
+    for status in (303, 303, 422):
+        assert client.post(f"{place}/new-code").status_code == status
+    assert f'action="{place}/new-code"' not in client.get(place).text
+    assert client.post("/status/unknown/code").status_code == 404

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.dispatches import Dispatch, DispatchState, Route
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
@@ -121,11 +122,15 @@ class MemoryIdentityPolicy:
 
     A pass vouches for exactly the identifiers that it was issued for, until it
     expires.
+
+    Args:
+        proof: Where the proof comes from.
     """
 
     NAME = "memory_pass"
 
-    def __init__(self) -> None:
+    def __init__(self, proof: Proof = Proof.WITH_REQUEST) -> None:
+        self.proof = proof
         self._passes: dict[Personal[str], _Pass] = {}
 
     def issue(self, subject: DataSubject, *, expires_at: datetime) -> Personal[str]:

@@ -67,6 +67,8 @@ ENGLISH: Mapping[str, str] = {
     # Stages.
     "stage_received": "Received",
     "stage_acknowledged": "Acknowledged",
+    "stage_proof_awaited": "Waits for proof of identity",
+    "stage_proof_given": "Proof of identity given",
     "stage_identity_verified": "Identity verified",
     "stage_refused": "Identity not verified",
     "stage_joined": "Joined to an earlier request",
@@ -96,6 +98,7 @@ ENGLISH: Mapping[str, str] = {
     "stage_certified": "Certificate issued",
     "stage_notified": "Subject told; closed",
     # Decisions.
+    "verb_confirm_identity": "Confirm the identity",
     "verb_approve": "Approve the erasure",
     "verb_refuse": "Refuse",
     "verb_extend": "Take the longer period",

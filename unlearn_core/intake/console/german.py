@@ -74,6 +74,8 @@ GERMAN: Mapping[str, str] = {
     # Stände.
     "stage_received": "Eingegangen",
     "stage_acknowledged": "Bestätigt",
+    "stage_proof_awaited": "Wartet auf Nachweis der Identität",
+    "stage_proof_given": "Identität nachgewiesen",
     "stage_identity_verified": "Identität geprüft",
     "stage_refused": "Identität nicht nachgewiesen",
     "stage_joined": "Mit früherem Antrag verbunden",
@@ -103,6 +105,7 @@ GERMAN: Mapping[str, str] = {
     "stage_certified": "Bescheinigung ausgestellt",
     "stage_notified": "Mitgeteilt; abgeschlossen",
     # Entscheidungen.
+    "verb_confirm_identity": "Identität bestätigen",
     "verb_approve": "Löschung freigeben",
     "verb_refuse": "Ablehnen",
     "verb_extend": "Frist verlängern",

@@ -1,0 +1,121 @@
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.steps import Controller
+
+from unlearn_core.adapters.identity_policies import EmailCodePolicy, ManualPolicy
+from unlearn_core.adapters.memory.contact import MemoryTrigger
+from unlearn_core.domain.codes import ANSWER_WITHIN
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.ports import IdentityPolicy
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+from unlearn_core.steps.acknowledge_request import acknowledge_request
+from unlearn_core.steps.locate_personal_data import locate_personal_data
+from unlearn_core.steps.prove_identity import ProofDesk, prove_identity
+from unlearn_core.steps.refer_to_controller import refer_to_controller
+from unlearn_core.steps.resume_requests import WatchPost, resume_requests
+from unlearn_core.steps.verify_identity import verify_identity
+from unlearn_core.steps.waits_for_proof import waits_for_proof
+from unlearn_core.steps.workbench import Workbench
+
+pytestmark = pytest.mark.integration
+
+
+def bench_with(
+    controller: Controller, policy: IdentityPolicy, request_id: RequestId
+) -> Workbench:
+    bench = replace(controller.bench(request_id), identity=policy)
+    acknowledge_request(request_id, bench=bench)
+    return bench
+
+
+def desk_of(controller: Controller) -> ProofDesk:
+    return ProofDesk(
+        holder="intake",
+        requests=controller.store,
+        ledger=controller.store,
+        leases=controller.leases,
+        custody=controller.custody,
+        notifier=controller.notifier,
+        clock=controller.clock,
+    )
+
+
+def test_what_is_proven_with_the_request_is_not_waited_for(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, controller.identity, request_id)
+    assert not waits_for_proof(request_id, bench=bench)
+    assert verify_identity(request_id, bench=bench).may_proceed
+
+
+def test_a_code_is_sent_once_and_lets_an_officer_approve_what_it_does_not_prove(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, EmailCodePolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    assert waits_for_proof(request_id, bench=bench)
+    assert controller.notifier.posted(request_id)[-1] == "identity_code_1"
+    code = json_code(controller, request_id)
+    controller.leases.release(bench.lease)
+
+    prove_identity(request_id, code, desk=desk_of(controller))
+    bench = replace(controller.bench(request_id), identity=EmailCodePolicy())
+    assert not waits_for_proof(request_id, bench=bench)
+    checked = verify_identity(request_id, bench=bench)
+
+    assert (checked.stage, checked.method) == (Stage.IDENTITY_VERIFIED, "email_code")
+    assert not controller.custody.has(scopes.evidence(request_id), scopes.CODE)
+    locate_personal_data(request_id, bench=bench)
+    assert not bench.terms.needs_approval
+    assert not refer_to_controller(request_id, bench=bench)
+
+
+def json_code(controller: Controller, request_id: RequestId) -> Personal[str]:
+    sealed = controller.custody.get(scopes.evidence(request_id), scopes.CODE)
+    return Personal(sealed.decode().partition('"code":"')[2][:8])
+
+
+@pytest.mark.parametrize("policy", [EmailCodePolicy, ManualPolicy])
+def test_who_proves_nothing_for_two_weeks_is_looked_at_again_and_refused(
+    controller: Controller, policy: Callable[[], IdentityPolicy]
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, policy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    post = WatchPost(
+        requests=controller.store,
+        ledger=controller.store,
+        leases=controller.leases,
+        trigger=MemoryTrigger(),
+        clock=controller.clock,
+        maximum_attempts=3,
+    )
+    controller.clock.move(ANSWER_WITHIN - timedelta(seconds=1))
+    assert resume_requests(post) == ()
+    controller.clock.move(timedelta(seconds=1))
+    assert resume_requests(post) == (request_id,)
+
+    bench = replace(controller.bench(request_id), identity=policy())
+    assert not waits_for_proof(request_id, bench=bench)
+    checked = verify_identity(request_id, bench=bench)
+    assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")
+    assert controller.store.get(request_id).outcome is Outcome.REFUSED
+
+
+def test_an_unproven_request_neither_blocks_nor_joins_a_proven_one(
+    controller: Controller,
+) -> None:
+    waiting = controller.receive()
+    bench = bench_with(controller, EmailCodePolicy(), waiting)
+    assert waits_for_proof(waiting, bench=bench)
+    controller.leases.release(bench.lease)
+    proven = controller.receive()
+    bench = bench_with(controller, controller.identity, proven)
+    assert verify_identity(proven, bench=bench).stage is Stage.IDENTITY_VERIFIED

@@ -1,0 +1,45 @@
+"""Does somebody have to prove who the requester is before anything goes on?"""
+
+from unlearn_core.domain.codes import ANSWER_WITHIN, Proof
+from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.steps.prove_identity import ProofDesk, send_code
+from unlearn_core.steps.workbench import Workbench
+
+
+def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Ask for the proof that the policy wants, and tell whether it is awaited.
+
+    Whoever proves nothing for two weeks is waited for no longer, and then refused; so
+    is at once who has no address that a code could be sent to.
+    """
+    stage = bench.requests.get(request_id).stage
+    if stage is Stage.PROOF_AWAITED:
+        (asked,) = (
+            entry
+            for entry in bench.ledger.entries(request_id)
+            if entry.event == Stage.PROOF_AWAITED
+        )
+        return bench.clock.now() < asked.recorded_at + ANSWER_WITHIN
+    proof = bench.identity.proof
+    if stage is not Stage.ACKNOWLEDGED or proof is Proof.WITH_REQUEST:
+        return False
+    if proof is Proof.CODE and not send_code(
+        request_id, lease=bench.lease, desk=_desk(bench)
+    ):
+        return False
+    bench.ledger.advance(
+        request_id, Stage.PROOF_AWAITED, {"proof": proof.value}, lease=bench.lease
+    )
+    return True
+
+
+def _desk(bench: Workbench) -> ProofDesk:
+    return ProofDesk(
+        holder=bench.lease.holder,
+        requests=bench.requests,
+        ledger=bench.ledger,
+        leases=bench.leases,
+        custody=bench.custody,
+        notifier=bench.notifier,
+        clock=bench.clock,
+    )
