@@ -52,7 +52,9 @@ def address(populated: Populated) -> Iterator[str]:
     world = populated.world
     service = replace(
         world.service(),
-        web=WebDesk(desk=world.desk(), authority="the Authority of Ulm"),
+        web=WebDesk(
+            desk=world.desk(), proof=world.proof(), authority="the Authority of Ulm"
+        ),
         console=world.console(),
     )
     with served(create_app(service)) as address:
