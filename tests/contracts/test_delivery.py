@@ -263,15 +263,18 @@ SERVING = ReplicaState(
 )
 
 
+SILENT = silent_address().removeprefix("http://")
+
+
 @pytest.fixture(params=["memory", "http"])
 def fleet(request: pytest.FixtureRequest) -> Iterator[ports.ServingFleet]:
-    """Return a fleet of a serving, an idle and an unreachable replica."""
+    """Return a fleet of a serving, an idle, a cut off and an unreachable replica."""
     if request.param == "memory":
-        memory = MemoryFleet(("replica-1", "replica-2", silent_address()))
+        memory = MemoryFleet(("replica-1", "replica-2", "replica-3", SILENT))
         memory.serve("replica-1", version="7", sequence=2, oldest_in_flight=1)
         memory.serve("replica-2", version="7", sequence=2)
-        memory.serve(silent_address(), version="7", sequence=2)
-        memory.lose(silent_address())
+        memory.stop("replica-3")
+        memory.lose(SILENT)
         yield memory
         return
     pages = [
@@ -285,21 +288,41 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[ports.ServingFleet]:
         }
         for number, oldest in ((1, 1), (2, None))
     ]
-    with state_pages(*pages) as addresses:
-        yield HttpServingFleet([*addresses, silent_address()])
+    stopped = pages[1] | {
+        "replica": "replica-3",
+        "is_ready": False,
+        "sequence": 0,
+        "version": "",
+        "is_cut_off": True,
+    }
+    with state_pages(*pages, stopped) as addresses:
+        yield HttpServingFleet([*addresses, f"http://{SILENT}"])
 
 
 def test_every_replica_is_asked_and_a_silent_one_is_not_ready(
     fleet: ports.ServingFleet,
 ) -> None:
-    serving, idle, silent = fleet.states()
-    assert serving == SERVING
-    assert idle == replace(SERVING, name="replica-2", oldest_in_flight=None)
+    serving, idle, stopped, silent = fleet.states()
+    assert replace(serving, address="") == SERVING
+    assert replace(idle, address="") == replace(
+        SERVING, name="replica-2", oldest_in_flight=None
+    )
+    assert stopped.is_cut_off
+    assert stopped.has_stopped
     assert silent == ReplicaState(
-        name=silent_address(),
+        name=f"http://{SILENT}",
         is_ready=False,
         sequence=0,
         version="",
         oldest_in_flight=None,
         last_error="unreachable",
+        address=f"http://{SILENT}",
+        is_reachable=False,
     )
+    assert not silent.has_stopped
+
+
+def test_replicas_are_known_by_address_too(fleet: ports.ServingFleet) -> None:
+    addresses = [state.address for state in fleet.states()]
+    assert all(address.startswith("http://") for address in addresses)
+    assert len(set(addresses)) == len(addresses)
