@@ -65,6 +65,13 @@ ERASED = frozenset(
 SERVED = frozenset({Outcome.SUPPRESSED_AT_OUTPUT, Outcome.PARTIAL})
 """Ends whose offset is needed as long as the base model is served."""
 
+PROMOTED = SERVED | {Outcome.FAILED}
+"""Ends before which a version may have been promoted.
+
+Which one it was is needed as long as the base model is served: no version may fall
+behind it.
+"""
+
 
 class RetentionFailedError(PolicyError):
     """Something was still there after it had been deleted."""
@@ -179,7 +186,11 @@ def _period(kind: Kind, outcome: Outcome, terms: Terms) -> Period:
         case Kind.COMMITMENTS | Kind.REQUEST:
             return _record(outcome, terms)
         case Kind.DOCUMENTS | Kind.LEDGER_CONTENT:
-            return Period(days=terms.longest_days, reason=PROOF, while_served=is_served)
+            return Period(
+                days=terms.longest_days,
+                reason=PROOF,
+                while_served=outcome in PROMOTED,
+            )
 
 
 def _record(outcome: Outcome, terms: Terms) -> Period:
@@ -189,7 +200,7 @@ def _record(outcome: Outcome, terms: Terms) -> Period:
         return Period(
             days=max(terms.suppression_days, terms.record_days),
             reason=SUPPRESSION,
-            while_served=outcome in SERVED,
+            while_served=outcome in PROMOTED,
         )
     return Period(days=terms.record_days, reason=RECORD)
 

@@ -118,8 +118,12 @@ def _seen(state: ReplicaState, cut: CutOff | None, sequence: int) -> Seen:
 
 def promoted_sequence(ledger: ports.Ledger) -> int:
     """Return the sequence that replicas have to serve; 0 before the first."""
-    promoted = ledger.entries(event=Stage.PROMOTED)
-    return max((int(str(entry.payload["sequence"])) for entry in promoted), default=0)
+    sequences = (
+        int(str(entry.payload["sequence"]))
+        for entry in ledger.entries(event=Stage.PROMOTED)
+        if not entry.is_erased
+    )
+    return max(sequences, default=0)
 
 
 def convergence(ledger: ports.Ledger) -> Convergence | None:

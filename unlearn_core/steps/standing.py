@@ -79,18 +79,22 @@ class CertificateDesk:
 def latest_promotion(
     base_model: str, *, requests: ports.RequestStore, ledger: ports.Ledger
 ) -> LedgerEntry | None:
-    """Return the ledger entry of the promotion with the highest sequence."""
-    promotions = sorted(
-        ledger.entries(event=Stage.PROMOTED),
-        key=lambda entry: int(str(entry.payload["sequence"])),
-        reverse=True,
-    )
-    return next(
+    """Return the ledger entry of the promotion with the highest sequence.
+
+    Promotions that retention has emptied, or whose request it has deleted, belong to
+    base models that are served no more.
+    """
+    of_base = {
+        request.request_id
+        for request in requests.all()
+        if request.base_model == base_model
+    }
+    return max(
         (
             entry
-            for entry in promotions
-            if entry.request_id is not None
-            and requests.get(entry.request_id).base_model == base_model
+            for entry in ledger.entries(event=Stage.PROMOTED)
+            if entry.request_id in of_base and not entry.is_erased
         ),
-        None,
+        key=lambda entry: int(str(entry.payload["sequence"])),
+        default=None,
     )

@@ -63,7 +63,9 @@ def test_every_kind_has_a_time_and_a_reason_in_every_outcome() -> None:
         (Kind.FINGERPRINTS, Outcome.PARTIAL, 100, False),
         (Kind.MESSAGES, Outcome.EXEMPT, 1000, False),
         (Kind.COMMITMENTS, Outcome.REFUSED, 1000, False),
-        (Kind.COMMITMENTS, Outcome.FAILED, 3000, False),
+        # A version may have been promoted before a request failed.
+        (Kind.COMMITMENTS, Outcome.FAILED, 3000, True),
+        (Kind.LEDGER_CONTENT, Outcome.FAILED, 4000, True),
         (Kind.COMMITMENTS, Outcome.ERASED_AT_SOURCE, 3000, False),
         (Kind.COMMITMENTS, Outcome.SUPPRESSED_AT_OUTPUT, 3000, True),
         (Kind.REQUEST, Outcome.PARTIAL, 3000, True),

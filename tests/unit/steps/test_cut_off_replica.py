@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 import pytest
-from support.domain import NOW
+from support.domain import NOW, request_id
 
 from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.adapters.memory.records import (
@@ -10,6 +10,7 @@ from unlearn_core.adapters.memory.records import (
     MemoryRequestStore,
 )
 from unlearn_core.domain.replicas import CutOff
+from unlearn_core.domain.requests import Stage
 from unlearn_core.steps.cut_off_replica import (
     FleetDesk,
     ReplicaRefusedError,
@@ -18,6 +19,7 @@ from unlearn_core.steps.cut_off_replica import (
     cut_off_replica,
     cut_offs,
     look_at,
+    promoted_sequence,
     readmit_replica,
 )
 
@@ -147,6 +149,17 @@ def test_only_officers_decide_and_only_about_replicas_that_there_are(
     with pytest.raises(ReplicaRefusedError, match=problem):
         readmit_replica(name, officer=officer, desk=desk)
     assert list(desk.ledger.entries()) == []
+
+
+def test_replicas_have_to_serve_the_highest_version_that_is_remembered() -> None:
+    clock = MemoryClock(NOW)
+    store = MemoryRequestStore(leases=MemoryLeaseStore(clock=clock), clock=clock)
+    assert promoted_sequence(store) == 0
+    for sequence in (1, 3, 2):
+        store.note(Stage.PROMOTED, {"sequence": sequence}, request_id=request_id())
+    assert promoted_sequence(store) == 3
+    store.empty(2)
+    assert promoted_sequence(store) == 2
 
 
 def test_convergence_is_counted_where_it_was_timed(desk: FleetDesk) -> None:

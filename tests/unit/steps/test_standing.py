@@ -5,7 +5,10 @@ from support.domain import request_id as unknown
 from support.renewals import fulfil
 from support.steps import BASE_MODEL, Controller
 
+from unlearn_core.adapters.memory.retention import MemoryHoldings
 from unlearn_core.domain.certificates import CertificateStatus
+from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.retention import Kind
 from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.verdicts import Reverification
 from unlearn_core.errors import UnknownRequestError
@@ -58,6 +61,20 @@ def test_a_certificate_holds_for_the_version_that_was_verified(
     )
     assert latest is not None
     assert (latest.request_id, latest.payload["sequence"]) == (second, 2)
+
+
+def test_promotions_whose_time_is_over_are_passed_over(controller: Controller) -> None:
+    first, second = fulfil(controller), fulfil(controller, 1)
+    holdings = MemoryHoldings(controller.store)
+    oldest, newest = (
+        next(iter(controller.store.entries(key, event=Stage.REGISTERED)))
+        for key in (first, second)
+    )
+    assert desk(controller).served(BASE_MODEL) == newest.payload["manifest"]
+    holdings.delete(Kind.LEDGER_CONTENT, second)
+    assert desk(controller).served(BASE_MODEL) == oldest.payload["manifest"]
+    holdings.delete(Kind.REQUEST, first)
+    assert desk(controller).served(BASE_MODEL) is None
 
 
 def test_only_closed_requests_with_something_kept_are_due(
