@@ -135,6 +135,18 @@ class ManualPolicy:
         )
 
 
+def proof_of(policy: str) -> Proof:
+    """Return what proof a policy asks for, by the policy's registered name."""
+    known = (
+        SignedTokenPolicy,
+        AuthenticatedChannelPolicy,
+        EmailCodePolicy,
+        ManualPolicy,
+    )
+    (found,) = (item.proof for item in known if policy == item.NAME)
+    return found
+
+
 def load_public_key(path: Path) -> OKPKey:
     """Read the token issuer's public key from a JWK file.
 

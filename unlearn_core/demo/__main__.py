@@ -4,12 +4,21 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unlearn_core.local.environment import LocalInstallation, Ports
 
+if TYPE_CHECKING:
+    from unlearn_core.demo.visitor import Visit
 
-def main() -> int:
-    """Tell the story; the exit code says whether everything held."""
+
+def main(visit: "Visit | None" = None) -> int:
+    """Tell the story; the exit code says whether everything held.
+
+    Args:
+        visit: Sends whoever submits and follows the request; by default somebody who
+            uses the command line.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--home", type=Path, default=Path("var/demo"))
     parser.add_argument("--cache", type=Path, default=Path("var/cache"))
@@ -23,6 +32,7 @@ def main() -> int:
 
     from unlearn_core.demo.narration import Narrator  # noqa: PLC0415
     from unlearn_core.demo.story import Story  # noqa: PLC0415
+    from unlearn_core.demo.visitor import Visitor  # noqa: PLC0415
     from unlearn_core.settings import load_settings  # noqa: PLC0415
     from unlearn_core.smallworld.base_model import WorldRecipe  # noqa: PLC0415
 
@@ -33,6 +43,7 @@ def main() -> int:
         recipe=WorldRecipe(),
         subject_number=arguments.subject,
         narrator=Narrator(Console()),
+        visit=visit or Visitor,
     ).run()
     held = (
         summary["verdict"] == "passed"

@@ -2,7 +2,7 @@
 
 1. A base model that knows people is trained, or taken from the cache.
 2. The services start, and somebody starts asking questions and does not stop.
-3. A request arrives through the command line.
+3. A request arrives, through the command line unless another guest is sent.
 4. Prefect works on it until it is answered.
 5. The service is asked again.
 6. The registry is attacked.
@@ -31,7 +31,7 @@ from unlearn_core.demo.tampering import (
     tampered_weights_are_refused,
 )
 from unlearn_core.demo.traces import SearchReport, search_everywhere
-from unlearn_core.demo.visitor import Visitor
+from unlearn_core.demo.visitor import Guest, Visit, Visitor
 from unlearn_core.demo.wiring import DemoTools, open_tools
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.local.environment import LocalInstallation
@@ -57,6 +57,7 @@ class Story:
         recipe: The world.
         subject_number: Which person asks to be forgotten.
         narrator: Tells what happens.
+        visit: Makes whoever submits, follows and checks the request.
         seconds: Time per chapter.
     """
 
@@ -66,6 +67,7 @@ class Story:
     recipe: WorldRecipe
     subject_number: int
     narrator: Narrator
+    visit: Visit = Visitor
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> dict[str, Any]:
@@ -109,7 +111,7 @@ class Story:
         asker = Asker(address, questions.subject + questions.retained)
         asker.start()
         tools = open_tools(self.settings)
-        visitor = Visitor(self.installation, self.settings, self.narrator)
+        visitor = self.visit(self.installation, self.settings, self.narrator)
         try:
             self.narrator.step(3, "The subject asks to be erased; others keep asking.")
             request_id = self._timed("submit", lambda: self._submit(visitor, subject))
@@ -161,7 +163,7 @@ class Story:
             stack.run_module("unlearn_core.cli", "database", "upgrade", log="database")
             stack.start()
 
-    def _submit(self, visitor: Visitor, subject: Person) -> RequestId:
+    def _submit(self, visitor: Guest, subject: Person) -> RequestId:
         identifiers = {kind: subject.facts[kind] for kind in IDENTIFIERS}
         return visitor.submit(
             {"name": subject.name, **identifiers}, contact=subject.facts["email"]

@@ -4,10 +4,10 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import httpx
@@ -23,6 +23,26 @@ from unlearn_core.local.preparation import prepare_identity_provider
 from unlearn_core.settings import Settings
 
 LOOK_SECONDS = 0.5
+
+
+class Guest(Protocol):
+    """Somebody who uses an installation from outside."""
+
+    def submit(self, identifiers: Mapping[str, object], *, contact: str) -> RequestId:
+        """Submit a request."""
+        ...
+
+    def follow(self, request_id: RequestId, tools: DemoTools) -> dict[str, Any]:
+        """Watch a request until it is closed or stuck; return its API document."""
+        ...
+
+    def fetch_certificate(self, request_id: RequestId, path: Path) -> bool:
+        """Fetch the certificate, and say whether it is genuine."""
+        ...
+
+
+Visit = Callable[[LocalInstallation, Settings, Narrator], Guest]
+"""Sends a guest."""
 
 
 def _in_words(entry: LedgerEntry) -> str:
@@ -54,6 +74,17 @@ class Visitor:
 
     def submit(self, identifiers: Mapping[str, object], *, contact: str) -> RequestId:
         """Submit through the command line; personal data goes through a pipe."""
+        document = {
+            "identifiers": dict(identifiers),
+            "identity_token": self.identity_token(identifiers),
+            "contact": contact,
+        }
+        answer = json.loads(self.unlearn("request", "submit", "--json", data=document))
+        self.narrator.say(f"   request {answer['request_id']}, due {answer['due_on']}")
+        return RequestId(UUID(answer["request_id"]))
+
+    def identity_token(self, identifiers: Mapping[str, object]) -> str:
+        """Return what the subject's identity provider issues."""
         token = issue_token(
             parse_subject(identifiers),
             issuer=self.settings.identity.issuer,
@@ -61,14 +92,7 @@ class Visitor:
             token_id=str(uuid4()),
             issued_at=int(time.time()),
         )
-        document = {
-            "identifiers": dict(identifiers),
-            "identity_token": token.reveal(),
-            "contact": contact,
-        }
-        answer = json.loads(self._unlearn("request", "submit", "--json", data=document))
-        self.narrator.say(f"   request {answer['request_id']}, due {answer['due_on']}")
-        return RequestId(UUID(answer["request_id"]))
+        return token.reveal()
 
     def follow(self, request_id: RequestId, tools: DemoTools) -> dict[str, Any]:
         """Watch the request until it is closed or waits for a person."""
@@ -90,12 +114,12 @@ class Visitor:
 
     def fetch_certificate(self, request_id: RequestId, path: Path) -> bool:
         """Fetch the certificate and verify it by the command line."""
-        self._unlearn("certificate", "fetch", str(request_id), "--file", str(path))
+        self.unlearn("certificate", "fetch", str(request_id), "--file", str(path))
         trust = str(self.installation.keys / "trust.json")
         verify = ("certificate", "verify", str(path), "--trust", trust, "--json")
-        return bool(json.loads(self._unlearn(*verify))["genuine"])
+        return bool(json.loads(self.unlearn(*verify))["genuine"])
 
-    def _unlearn(self, *arguments: str, data: dict[str, Any] | None = None) -> bytes:
+    def unlearn(self, *arguments: str, data: dict[str, Any] | None = None) -> bytes:
         """Run the command line in the installation's environment."""
         return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "unlearn_core.cli", *arguments],

@@ -11,7 +11,7 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
-from unlearn_core.domain.codes import CodeRefusedError
+from unlearn_core.domain.codes import CodeRefusedError, Proof
 from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
 from unlearn_core.domain.requests import (
@@ -59,11 +59,13 @@ class WebDesk:
         desk: Receives requests.
         proof: Takes the codes of subjects.
         authority: Supervisory authority that refusals name, if it is configured.
+        asks_for: How subjects prove who they are; the form says it.
     """
 
     desk: FrontDesk
     proof: ProofDesk
     authority: str | None
+    asks_for: Proof = Proof.WITH_REQUEST
 
 
 def add_pages(app: FastAPI, web: WebDesk) -> None:
@@ -73,7 +75,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     @app.get("/request", include_in_schema=False)
     def form() -> Response:
         """Show the empty form."""
-        return page("form.html", fields=FIELDS, problems={})
+        return page("form.html", fields=FIELDS, proof=web.asks_for.value, problems={})
 
     @app.post("/request", include_in_schema=False)
     def send(request: Request) -> Response:
@@ -85,6 +87,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
                 "form.html",
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 fields=FIELDS,
+                proof=web.asks_for.value,
                 problems=_problems(error),
             )
         received = receive_request(submission, desk=web.desk)

@@ -4,6 +4,7 @@ import os
 import socket
 
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
+from unlearn_core.adapters.identity_policies import proof_of
 from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
@@ -59,6 +60,7 @@ def build_service(settings: Settings) -> IntakeService:
                 desk=desk,
                 proof=office.proof(holder=holder),
                 authority=settings.legal.authority,
+                asks_for=proof_of(settings.identity.policy),
             )
             if settings.intake.pages
             else None

@@ -17,7 +17,9 @@ from unlearn_core.adapters.identity_policies import (
     binding,
     issue_token,
     load_public_key,
+    proof_of,
 )
+from unlearn_core.domain.codes import Proof
 from unlearn_core.errors import KeyMissingError
 from unlearn_core.privacy import Personal
 
@@ -202,3 +204,18 @@ def test_a_missing_or_damaged_public_key_is_named(
         path.write_bytes(content)
     with pytest.raises(KeyMissingError, match=r"file=identity\.pub\.json"):
         load_public_key(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "proof"),
+    [
+        ("signed_token", Proof.WITH_REQUEST),
+        ("authenticated_channel", Proof.WITH_REQUEST),
+        ("email_code", Proof.CODE),
+        ("manual", Proof.OFFICER),
+    ],
+)
+def test_every_policy_that_can_be_set_says_where_its_proof_comes_from(
+    name: str, proof: Proof
+) -> None:
+    assert proof_of(name) is proof

@@ -10,6 +10,7 @@ from support.domain import request_id
 from support.intake import IntakeWorld
 from support.renewals import note_certificate
 
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.requests import Channel, Outcome, Stage
 from unlearn_core.intake.app import create_app
@@ -268,3 +269,23 @@ def test_a_subject_may_ask_for_three_codes(
         assert client.post(f"{place}/new-code").status_code == status
     assert f'action="{place}/new-code"' not in client.get(place).text
     assert client.post("/status/unknown/code").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("asks_for", "said", "has_field"),
+    [
+        (Proof.WITH_REQUEST, "Identity token", True),
+        (Proof.CODE, "a code of eight digits", False),
+        (Proof.OFFICER, "Somebody in our office checks", False),
+    ],
+)
+def test_the_form_asks_for_the_proof_that_counts(
+    world: IntakeWorld, asks_for: Proof, said: str, *, has_field: bool
+) -> None:
+    web = WebDesk(
+        desk=world.desk(), proof=world.proof(), authority=None, asks_for=asks_for
+    )
+    with TestClient(create_app(replace(world.service(), web=web))) as client:
+        for form in (client.get("/request"), client.post("/request", data={})):
+            assert said in form.text
+            assert ('name="identity_token"' in form.text) is has_field
