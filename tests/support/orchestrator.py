@@ -13,12 +13,15 @@ from prefect.testing.utilities import prefect_test_harness
 from unlearn_core.adapters.prefect_trigger import DEPLOYMENT
 from unlearn_core.domain.requests import RequestId
 
+STARTUP_SECONDS = 120
+
 
 @contextmanager
 def prefect_server() -> Iterator[None]:
     """Run a server with the deployment; nothing ever picks its runs up."""
     flow_name, _, name = DEPLOYMENT.partition("/")
-    with prefect_test_harness(), get_client(sync_client=True) as client:
+    harness = prefect_test_harness(server_startup_timeout=STARTUP_SECONDS)
+    with harness, get_client(sync_client=True) as client:
         client.create_deployment(
             client.create_flow_from_name(flow_name),
             name,

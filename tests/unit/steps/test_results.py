@@ -51,8 +51,9 @@ def test_every_stage_that_a_step_reaches_has_a_result() -> None:
         Stage.RELEASED,
         Stage.RETRIED,
         Stage.WITHDRAWN,
+        Stage.PROOF_GIVEN,
     }
-    without_a_result = {Stage.RECEIVED, Stage.OVERTAKEN}
+    without_a_result = {Stage.RECEIVED, Stage.OVERTAKEN, Stage.PROOF_AWAITED}
 
     assert fixed | chosen | by_a_person | without_a_result == set(Stage)
     assert not fixed & chosen
