@@ -1,7 +1,7 @@
 """Import: many requests from one table, whole or not at all, and never twice.
 
-- The whole table is read before anything is taken in; one wrong line refuses it all,
-  and every wrong line is named by its number, never by what it says.
+- The whole table is read before anything is taken in; one wrong line refuses it all.
+  Wrong lines are named by their number, never by what they say.
 - Each line has a reference of the sender's. What was cut off in between is imported
   again as it is: lines that are known already lead to the requests that they made.
 - The legal clock of a line starts when the controller received it, if that is said.
@@ -20,10 +20,10 @@ from unlearn_core.errors import InvalidIdentifierError, RequestError
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import (
     FrontDesk,
+    ReferenceTakenError,
     Submission,
-    find_request,
+    find_earlier,
     receive_request,
-    referred_id,
 )
 
 REFERENCE, RECEIVED = "reference", "received_at"
@@ -36,6 +36,8 @@ MAXIMUM_LINES = 100_000
 MAXIMUM_REFERENCE_CHARACTERS = 200
 NAMED_LINES = 20
 """Most wrong lines that an error names."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing was received before; years that were mistyped are found by it."""
 
 
 class ImportRefusedError(RequestError):
@@ -112,10 +114,7 @@ def read_lines(
             faults.append(f"{number} ({what})")
             continue
         lines.append(ImportLine(number=number, submission=submission))
-    if faults:
-        raise ImportRefusedError(
-            wrong_lines=len(faults), lines=", ".join(faults[:NAMED_LINES])
-        )
+    _check_faultless(faults)
     if not lines:
         raise ImportRefusedError(problem="no lines")
     return tuple(lines)
@@ -124,12 +123,21 @@ def read_lines(
 def preview_import(
     lines: Sequence[ImportLine], *, desk: FrontDesk
 ) -> tuple[Imported, ...]:
-    """Return what an import would do; nothing is kept."""
-    found = []
+    """Return what an import would do; nothing is kept.
+
+    Raises:
+        ImportRefusedError: References were used for other people before.
+    """
+    found: list[Imported] = []
+    faults: list[str] = []
     for line in lines:
-        key = referred_id(line.submission, pseudonymiser=desk.pseudonymiser)
-        known = find_request(key, requests=desk.requests)
+        try:
+            known = find_earlier(line.submission, desk=desk)
+        except ReferenceTakenError:
+            faults.append(f"{line.number} (kind {REFERENCE}; problem another person's)")
+            continue
         found.append(Imported(number=line.number, request=known, is_new=known is None))
+    _check_faultless(faults)
     return tuple(found)
 
 
@@ -139,7 +147,8 @@ def import_requests(
     """Take in the requests of a table that are not known yet, one after another.
 
     Raises:
-        ReferenceTakenError: A reference was used for another person before.
+        ImportRefusedError: References were used for other people before; nothing was
+            taken in.
         UnlearnError: Keys, database or store do not answer. What was taken in stays,
             and the same import goes on where it stopped.
     """
@@ -228,7 +237,16 @@ def _moment(text: str | None, *, now: datetime) -> datetime | None:
         raise InvalidIdentifierError(kind=RECEIVED, problem="no time zone")
     if moment > now:
         raise InvalidIdentifierError(kind=RECEIVED, problem="in the future")
+    if moment < EARLIEST:
+        raise InvalidIdentifierError(kind=RECEIVED, problem="too long ago")
     return moment.astimezone(UTC)
+
+
+def _check_faultless(faults: Sequence[str]) -> None:
+    if faults:
+        raise ImportRefusedError(
+            wrong_lines=len(faults), lines=", ".join(faults[:NAMED_LINES])
+        )
 
 
 def _check_new(reference: str, seen: set[str]) -> None:

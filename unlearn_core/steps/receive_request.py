@@ -121,12 +121,8 @@ def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureReques
         f"intake/{request_id}", holder=str(uuid4()), ttl=RECEIPT_TIME
     )
     try:
-        earlier = find_request(request_id, requests=desk.requests)
-        if earlier is None:
-            return _receive(request_id, submission, desk=desk)
-        if earlier.commitments != submission.subject.commitments(desk.pseudonymiser):
-            raise ReferenceTakenError
-        return earlier
+        earlier = find_earlier(submission, desk=desk)
+        return earlier or _receive(request_id, submission, desk=desk)
     finally:
         desk.leases.release(lease)
 
@@ -135,7 +131,7 @@ def referred_id(submission: Submission, *, pseudonymiser: Pseudonymiser) -> Requ
     """Return the identifier that a sender's reference leads to.
 
     It cannot be guessed without the key, and another sender's equal reference leads
-    elsewhere.
+    elsewhere. The key is always the first: by another one, a request would be two.
 
     Raises:
         ValueError: The submission has no reference.
@@ -145,19 +141,28 @@ def referred_id(submission: Submission, *, pseudonymiser: Pseudonymiser) -> Requ
         raise ValueError(message)
     sent = (submission.channel.value, submission.submitted_by)
     named = Personal("\n".join((*sent, submission.reference.reveal())))
-    commitment = pseudonymiser.commit(purpose=REFERENCE, value=named)
+    commitment = pseudonymiser.first.commit(purpose=REFERENCE, value=named)
     raw = bytes.fromhex(commitment.rpartition(":")[2])
     return RequestId(UUID(bytes=raw[:16], version=4))
 
 
-def find_request(
-    request_id: RequestId, *, requests: ports.RequestStore
-) -> ErasureRequest | None:
-    """Return a request, if there is one."""
+def find_earlier(submission: Submission, *, desk: FrontDesk) -> ErasureRequest | None:
+    """Return the request that a sender's reference has led to before, if any.
+
+    Raises:
+        ReferenceTakenError: It is about another person.
+        ValueError: The submission has no reference.
+    """
     try:
-        return requests.get(request_id)
+        earlier = desk.requests.get(
+            referred_id(submission, pseudonymiser=desk.pseudonymiser)
+        )
     except UnknownRequestError:
         return None
+    known = (submission.subject.commitments(key) for key in desk.pseudonymiser.all)
+    if earlier.commitments not in known:
+        raise ReferenceTakenError
+    return earlier
 
 
 def _receive(

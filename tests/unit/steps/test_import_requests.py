@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,7 +8,7 @@ from support.intake import IntakeWorld
 
 from unlearn_core.domain.requests import Channel
 from unlearn_core.errors import LeaseBusyError, StorageError
-from unlearn_core.privacy import Personal
+from unlearn_core.privacy import Personal, Pseudonymiser
 from unlearn_core.steps import import_requests as module
 from unlearn_core.steps import scopes
 from unlearn_core.steps.import_requests import (
@@ -118,6 +119,8 @@ def test_an_import_that_was_cut_off_goes_on_where_it_stopped(
         ("T-1,Ottilie Q,o@fins.example,today", "problem not a moment"),
         ("T-1,Ottilie Q,o@fins.example,2026-02-01T10:00:00", "problem no time zone"),
         ("T-1,Ottilie Q,o@fins.example,2027-01-01T00:00:00Z", "problem in the future"),
+        ("T-1,Ottilie Q,o@fins.example,0226-03-02T10:00:00Z", "problem too long ago"),
+        ("T-1,Ottilie Q,o@fins.example,0001-01-01T00:00+14:00", "too long ago"),
         (
             "T-1,Ottilie Q,o@fins.example,\n\nT-1,Ben N,b@neu.example,",
             "4 (kind reference; problem twice in the table)",
@@ -171,10 +174,42 @@ def test_one_line_too_many_is_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "too many lines" in refusal_of(TABLE)
 
 
-def test_a_reference_of_another_person_is_refused(world: IntakeWorld) -> None:
+def test_a_reference_of_another_person_keeps_the_whole_table_out(
+    world: IntakeWorld,
+) -> None:
     take_in(world)
+    table = f"{HEAD}\nT-9,Ada Neu,ada@neu.example,\nT-1,Ben Neu,ben@neu.example,\n"
+    with pytest.raises(ImportRefusedError, match=r"3 \(kind reference") as refused:
+        take_in(world, table)
+    assert "T-1" not in str(refused.value)
+    assert len(world.store.all()) == 2
+
+
+def test_a_reference_of_another_person_is_refused(world: IntakeWorld) -> None:
+    first, second = (
+        line.submission for line in read_lines(TABLE.encode(), now=world.clock.now())
+    )
+    receive_request(first, desk=world.desk())
     with pytest.raises(ReferenceTakenError):
-        take_in(world, f"{HEAD}\nT-1,Ben Neu,ben@neu.example,\n")
+        receive_request(replace(second, reference=first.reference), desk=world.desk())
+
+
+def test_importing_again_after_the_key_was_rotated_makes_no_request_twice(
+    world: IntakeWorld,
+) -> None:
+    take_in(world)
+    desk = world.desk()
+    rotated = replace(
+        desk,
+        pseudonymiser=Pseudonymiser(
+            key=b"n" * 32, key_id="k2", earlier=desk.pseudonymiser.all
+        ),
+    )
+    lines = read_lines(TABLE.encode(), now=NOW)
+    assert [item.is_new for item in import_requests(lines, desk=rotated)] == [
+        False,
+        False,
+    ]
     assert len(world.store.all()) == 2
 
 
