@@ -86,10 +86,13 @@ class SignedTokenPolicy:
 
 
 class AuthenticatedChannelPolicy:
-    """Trusts the channel: for requests that an authenticated operator enters."""
+    """Trusts the channel: for requests that an authenticated operator enters.
+
+    The page that anybody can use is never trusted (`steps.verify_identity`).
+    """
 
     NAME = "authenticated_channel"
-    proof = Proof.WITH_REQUEST
+    proof = Proof.CHANNEL
 
     def decide(
         self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime

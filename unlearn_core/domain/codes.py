@@ -34,11 +34,18 @@ class Proof(StrEnum):
     """Where the proof of identity comes from."""
 
     WITH_REQUEST = "with_request"
-    """It is submitted with the request, or none is needed."""
+    """It is submitted with the request."""
+    CHANNEL = "channel"
+    """None is needed, because only those we trust could have entered the request."""
     CODE = "code"
     """The subject enters a code that is sent to their address."""
     OFFICER = "officer"
     """An officer looks and confirms."""
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Tell whether it comes after the request."""
+        return self in {Proof.CODE, Proof.OFFICER}
 
 
 class CodeRefusedError(RequestError):

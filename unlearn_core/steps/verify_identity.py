@@ -1,6 +1,15 @@
 """Verify identity: is the requester the subject, and is somebody at work already?"""
 
-from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestId, Stage
+from dataclasses import replace
+
+from unlearn_core.domain.codes import Proof
+from unlearn_core.domain.requests import (
+    Channel,
+    ErasureRequest,
+    Outcome,
+    RequestId,
+    Stage,
+)
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import IdentityDecision
 from unlearn_core.steps import scopes
@@ -33,16 +42,7 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
     nobody can block or delay somebody else's request.
     """
     subject = read_subject(request_id, bench=bench)
-    proof = find_entry(bench, request_id, Stage.PROOF_GIVEN)
-    if proof is not None:
-        method = str(proof.get("method", BY_OFFICER))
-        decision = IdentityDecision(is_verified=True, method=method, reason="")
-    else:
-        decision = bench.identity.decide(
-            subject,
-            read_evidence(request_id, bench=bench),
-            now=bench.clock.now(),
-        )
+    decision = _judge(request_id, subject, bench=bench)
     if not decision.is_verified:
         result = IdentityChecked(
             stage=Stage.REFUSED,
@@ -62,6 +62,26 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
             stage=Stage.IDENTITY_VERIFIED, method=decision.method, reason=""
         )
     return result
+
+
+def _judge(
+    request_id: RequestId, subject: DataSubject, *, bench: Workbench
+) -> IdentityDecision:
+    proof = find_entry(bench, request_id, Stage.PROOF_GIVEN)
+    if proof is not None:
+        method = str(proof.get("method", BY_OFFICER))
+        return IdentityDecision(is_verified=True, method=method, reason="")
+    decision = bench.identity.decide(
+        subject, read_evidence(request_id, bench=bench), now=bench.clock.now()
+    )
+    request = bench.requests.get(request_id)
+    # Who owes a proof still owes it when another policy was set meanwhile, and a page
+    # that anybody can use is no channel to be trusted.
+    owes_proof = request.stage is Stage.PROOF_AWAITED
+    is_open_to_all = request.channel is Channel.WEB_PAGE
+    if owes_proof or (is_open_to_all and bench.identity.proof is Proof.CHANNEL):
+        decision = replace(decision, is_verified=False, reason="no_evidence")
+    return decision
 
 
 def _is_worked_on(

@@ -21,7 +21,7 @@ def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
         )
         return bench.clock.now() < asked.recorded_at + ANSWER_WITHIN
     proof = bench.identity.proof
-    if stage is not Stage.ACKNOWLEDGED or proof is Proof.WITH_REQUEST:
+    if stage is not Stage.ACKNOWLEDGED or not proof.is_waited_for:
         return False
     if proof is Proof.CODE and not send_code(
         request_id, lease=bench.lease, desk=_desk(bench)

@@ -5,16 +5,21 @@ from datetime import timedelta
 import pytest
 from support.steps import Controller
 
-from unlearn_core.adapters.identity_policies import EmailCodePolicy, ManualPolicy
+from unlearn_core.adapters.identity_policies import (
+    AuthenticatedChannelPolicy,
+    EmailCodePolicy,
+    ManualPolicy,
+)
 from unlearn_core.adapters.memory.contact import MemoryTrigger
 from unlearn_core.domain.codes import ANSWER_WITHIN
-from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.ports import IdentityPolicy
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 from unlearn_core.steps.acknowledge_request import acknowledge_request
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.prove_identity import ProofDesk, prove_identity
+from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.refer_to_controller import refer_to_controller
 from unlearn_core.steps.resume_requests import WatchPost, resume_requests
 from unlearn_core.steps.verify_identity import verify_identity
@@ -107,6 +112,38 @@ def test_who_proves_nothing_for_two_weeks_is_looked_at_again_and_refused(
     checked = verify_identity(request_id, bench=bench)
     assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")
     assert controller.store.get(request_id).outcome is Outcome.REFUSED
+
+
+def test_who_owes_a_proof_still_owes_it_when_another_policy_is_set(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, ManualPolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.clock.move(ANSWER_WITHIN)
+    trusting = replace(bench, identity=AuthenticatedChannelPolicy())
+    checked = verify_identity(request_id, bench=trusting)
+    assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")
+
+
+@pytest.mark.parametrize(
+    ("channel", "stage"),
+    [
+        (Channel.HTTP, Stage.IDENTITY_VERIFIED),
+        (Channel.IMPORT, Stage.IDENTITY_VERIFIED),
+        (Channel.WEB_PAGE, Stage.REFUSED),
+    ],
+)
+def test_the_page_that_anybody_can_use_is_no_channel_to_be_trusted(
+    controller: Controller, channel: Channel, stage: Stage
+) -> None:
+    submission = controller.submission(controller.population.trained[0])
+    request_id = receive_request(
+        replace(submission, channel=channel), desk=controller.desk()
+    ).request_id
+    bench = bench_with(controller, AuthenticatedChannelPolicy(), request_id)
+    assert not waits_for_proof(request_id, bench=bench)
+    assert verify_identity(request_id, bench=bench).stage is stage
 
 
 def test_an_unproven_request_neither_blocks_nor_joins_a_proven_one(
