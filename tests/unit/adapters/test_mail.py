@@ -26,7 +26,7 @@ from unlearn_core.ports import Message
 from unlearn_core.privacy import Personal
 
 ADDRESS = Personal("ada@post.example")
-TEMPLATES = ("acknowledged", "extended", "on_hold", *Outcome)
+TEMPLATES = ("acknowledged", "identity_code_1", "extended", "on_hold", *Outcome)
 RIGHTS = {"en": "you may go to court", "de": "Sie können vor Gericht gehen"}
 
 
@@ -177,6 +177,27 @@ def test_every_message_is_written_in_every_language_and_under_every_rule(
         assert says_rights == (template in ("partial", "exempt", "refused", "failed"))
 
 
+@pytest.mark.parametrize(
+    ("language", "link", "where"),
+    [
+        ("en", "https://u.example/status/x", "on the status page"),
+        ("en", None, "where you made the request"),
+        ("de", "https://u.example/status/x", "auf der Statusseite"),
+        ("de", None, "dort, wo Sie den Antrag gestellt haben"),
+    ],
+)
+def test_a_code_is_in_its_message_with_where_it_is_entered(
+    language: str, link: str | None, where: str
+) -> None:
+    brings = replace(message("identity_code_2"), code=Personal("01234567"))
+    by = replace(carrier(9, language=language), link=lambda _request_id: link)
+    mail = by.compose(brings, ADDRESS)
+    text = mail.get_content()
+    assert "\n    01234567\n" in text
+    assert where in text
+    assert "01234567" not in mail["Subject"]
+
+
 def test_the_controllers_own_authority_is_named() -> None:
     text = composed("de", "refused", Rule.GDPR, authority="dem BfDI")
     assert "bei dem BfDI beschweren" in text
@@ -200,7 +221,10 @@ def composed(
 ) -> str:
     """Return the text of a message, without a server."""
     request = replace(erasure_request(), deadline=replace(deadline(), rule=rule))
-    plain = Message(request=request, template=template, at=NOW, reference="r")
+    code = Personal("01234567") if template.startswith("identity_code") else None
+    plain = Message(
+        request=request, template=template, at=NOW, reference="r", code=code
+    )
     text: str = (
         carrier(9, language=language, authority=authority)
         .compose(plain, ADDRESS)

@@ -267,3 +267,36 @@ def test_the_lease_lasts_as_long_as_the_round(
         post.notify(template)
     assert len(deliver_messages(post.room())) == 6
     assert held == [True] * 3
+
+
+def test_a_code_goes_to_the_address_it_is_sealed_with_and_to_no_program() -> None:
+    post = Post()
+    scope = scopes.evidence(request_id())
+    post.custody.open_scope(scope)
+    sealed = {"code": "01234567", "to": "claimed@post.example"}
+    post.custody.put(scope, scopes.CODE, canonical_json(sealed))
+    post.outbox.notify(
+        erasure_request(),
+        template="identity_code_1",
+        contact=Personal("claimed@post.example"),
+    )
+    deliver_messages(post.room())
+    ((mailed, to),) = post.mail.carried
+    assert to == "claimed@post.example"
+    assert mailed.code == Personal("01234567")
+    ((hooked, nowhere),) = post.hook.carried
+    assert (hooked.code, nowhere) == (None, None)
+    assert post.knows_address()
+
+
+def test_a_code_that_was_destroyed_goes_nowhere_and_not_to_the_contact() -> None:
+    post = Post()
+    post.outbox.notify(
+        erasure_request(),
+        template="identity_code_1",
+        contact=Personal("claimed@post.example"),
+    )
+    deliver_messages(post.room())
+    assert post.mail.carried == []
+    states = {item.channel: item.state for item in post.outbox.dispatches()}
+    assert states["email"] is DispatchState.ABANDONED
