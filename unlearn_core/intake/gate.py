@@ -136,7 +136,7 @@ class Gate:
                 raise ForbiddenError(problem="nobody has decided who may")
             passed = await self._admit(request, rule)
         except UnlearnError as error:
-            back = "/console" if path.startswith("/console") else "/request"
+            back = _back(path, parameters)
             await self._refused(error, rule, back=back)(scope, receive, send)
             return
         if isinstance(passed, Response):
@@ -215,6 +215,13 @@ class Gate:
         if "Retry-After" in answer.headers:
             shown.headers["Retry-After"] = answer.headers["Retry-After"]
         return shown
+
+
+def _back(path: str, parameters: Mapping[str, object]) -> str:
+    """Return the page that a refused form stands on, or the one before it."""
+    if "token" in parameters:
+        return f"/status/{parameters['token']}"
+    return "/console" if path.startswith("/console") else "/request"
 
 
 def _shows_something(message: Message) -> bool:

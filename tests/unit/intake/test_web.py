@@ -252,6 +252,7 @@ def test_a_subject_proves_with_the_code_on_the_status_page_without_scripts(
     for foreign in ({"Origin": "https://elsewhere.example"},):
         answer = client.post(f"{place}/code", data={"code": code}, headers=foreign)
         assert answer.status_code == 403
+        assert f'href="{place}"' in answer.text
 
     sent = client.post(f"{place}/code", data={"code": f"{code[:4]} {code[4:]}"})
     assert (sent.status_code, sent.headers["Location"]) == (303, place)

@@ -247,8 +247,9 @@ ENGLISH: Mapping[str, str] = {
     "kind_handle": "Handle",
     "said_reviewed": "Every record is decided. The request goes on by itself.",
     "error_review_refused": (
-        "You cannot take this decision: your name is no officer's, or the list was "
-        "replaced since you opened it. Nothing was done."
+        "You cannot take this decision: your name is no officer's, the list was "
+        "replaced since you opened it, or versions of one record were decided about "
+        "in two ways. Nothing was done."
     ),
     # Overviews.
     "months": (

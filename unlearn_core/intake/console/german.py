@@ -263,8 +263,9 @@ GERMAN: Mapping[str, str] = {
         "Über jeden Datensatz ist entschieden. Der Antrag läuft von selbst weiter."
     ),
     "error_review_refused": (
-        "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, oder die "
-        "Quellen wurden inzwischen neu durchsucht. Nichts ist geschehen."
+        "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, die Liste "
+        "wurde inzwischen ersetzt, oder über Fassungen desselben Datensatzes wurde "
+        "verschieden entschieden. Nichts ist geschehen."
     ),
     # Übersichten.
     "months": (

@@ -80,7 +80,7 @@ def add_review_page(app: FastAPI, desk: ConsoleDesk) -> None:
         except UnlearnError as error:
             return _page(request, key, desk, error=error)
         page = form.get("page", "")
-        behind = f"&page={page}" if page.isdecimal() else ""
+        behind = f"&page={page}" if page.isascii() and page.isdecimal() else ""
         if _is_under_review(key, desk):
             return lead_to(f"{_place(key)}?said=done{behind}")
         return lead_to(f"{REQUEST.format(request_id=key)}?said=reviewed")
