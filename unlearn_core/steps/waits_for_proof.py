@@ -2,8 +2,11 @@
 
 from unlearn_core.domain.codes import ANSWER_WITHIN, Proof
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.observability import EventLog
 from unlearn_core.steps.prove_identity import ProofDesk, send_code
 from unlearn_core.steps.workbench import Workbench
+
+_LOG = EventLog("worker")
 
 
 def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
@@ -30,6 +33,8 @@ def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
     bench.ledger.advance(
         request_id, Stage.PROOF_AWAITED, {"proof": proof.value}, lease=bench.lease
     )
+    if proof is Proof.OFFICER:
+        _LOG.warning("request_waits_for_officer", request_id=request_id)
     return True
 
 

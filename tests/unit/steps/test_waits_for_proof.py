@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -124,6 +125,22 @@ def test_who_owes_a_proof_still_owes_it_when_another_policy_is_set(
     trusting = replace(bench, identity=AuthenticatedChannelPolicy())
     checked = verify_identity(request_id, bench=trusting)
     assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_told"), [(ManualPolicy, True), (EmailCodePolicy, False)]
+)
+def test_the_log_says_when_an_officer_has_to_look(
+    controller: Controller,
+    caplog: pytest.LogCaptureFixture,
+    policy: Callable[[], IdentityPolicy],
+    is_told: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, policy(), request_id)
+    with caplog.at_level(logging.WARNING):
+        assert waits_for_proof(request_id, bench=bench)
+    assert ("request_waits_for_officer" in caplog.text) == is_told
 
 
 @pytest.mark.parametrize(
