@@ -79,6 +79,11 @@ class Bucket:
         found = self.client.list_multipart_uploads(Bucket=self.name)
         return len(found.get("Uploads", ()))
 
+    @property
+    def fetched(self) -> bytes:
+        """Return how the first line begins in which the object is fetched."""
+        return f"GET /{self.name}/{KEY} ".encode()
+
     def source(self) -> BucketConnector:
         """Return a connector."""
         return BucketConnector(source_spec("s3", f"s3://{self.name}/corpus/"))
@@ -172,7 +177,7 @@ def test_throttling_without_end_is_a_source_that_was_not_searched(
 
 
 def test_a_fetch_that_breaks_off_is_taken_up_again(large: Bucket, line: Line) -> None:
-    line.cuts, line.concerns = 1, KEY.encode()
+    line.cuts, line.concerns = 1, large.fetched
     assert large.source().locate(subject()).searched == len(PEOPLE)
     assert line.cuts == 0
 
@@ -180,7 +185,7 @@ def test_a_fetch_that_breaks_off_is_taken_up_again(large: Bucket, line: Line) ->
 def test_fetches_that_break_off_for_ever_are_a_source_that_was_not_searched(
     large: Bucket, line: Line
 ) -> None:
-    line.cuts, line.concerns = 1000, KEY.encode()
+    line.cuts, line.concerns = 1000, large.fetched
     with pytest.raises(SourceUnreadableError):
         large.source().locate(subject())
 

@@ -14,7 +14,12 @@ from typing import IO, Any, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
 
 from unlearn_core.adapters.connectors.arrow import ArrowStream
 from unlearn_core.adapters.connectors.delimited import Delimited
@@ -184,16 +189,22 @@ class BucketFiles:
         return cast("IO[bytes]", io.BufferedReader(_Ranges(self, name, head), 1 << 20))
 
     def read_range(self, name: str, etag: str, begin: int, end: int) -> bytes:
-        """Return bytes of one entity, the last one excluded."""
+        """Return bytes of one entity, the last one excluded.
+
+        boto3 tries again until an answer has begun; one that breaks off later is
+        asked for again here.
+        """
+        wanted = {"Range": f"bytes={begin}-{end - 1}", "IfMatch": etag}
         with self._reading():
-            found = self._client.get_object(
-                Bucket=self._bucket,
-                Range=f"bytes={begin}-{end - 1}",
-                IfMatch=etag,
-                **_address(name),
-            )
-            data: bytes = found["Body"].read()
-            return data
+            for _ in range(ATTEMPTS - 1):
+                with suppress(ResponseStreamingError, IncompleteReadError):
+                    return self._fetch(name, wanted)
+            return self._fetch(name, wanted)
+
+    def _fetch(self, name: str, wanted: Mapping[str, str]) -> bytes:
+        found = self._client.get_object(Bucket=self._bucket, **wanted, **_address(name))
+        data: bytes = found["Body"].read()
+        return data
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
