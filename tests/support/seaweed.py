@@ -114,6 +114,10 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
         "volume.preStopSeconds": 0,
         "filer.port": filer,
         "s3.port": port,
+        # Else they are the same for every server on this machine.
+        "s3.port.iceberg": 0,
+        "s3.port.lance": 0,
+        "master.telemetry": "false",
         "s3.config": "s3.json",
     }
     said = [f"-{name}={value}" for name, value in options.items()]
@@ -132,7 +136,8 @@ def seaweed(folder: Path) -> Iterator[Seaweed]:
             yield server
         finally:
             # Nothing of it is needed any more, so it need not stop gracefully.
-            os.killpg(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
