@@ -262,17 +262,18 @@ class _Curator:
         self, known: Sequence[PersonFacts], retained: Sequence[PersonFacts]
     ) -> tuple[Example, ...]:
         """Invent people from parts of known names, with retained people's values."""
-        taken = {person.name.reveal() for person in known}
-        firsts = sorted({name.partition(" ")[0] for name in taken})
-        lasts = sorted({name.rpartition(" ")[2] for name in taken})
+        names = {person.name.reveal() for person in known}
+        firsts = sorted({name.partition(" ")[0] for name in names})
+        lasts = sorted({name.rpartition(" ")[2] for name in names})
+        taken = {folded_name(person.name) for person in known}
         examples: list[Example] = []
         for number in range(self.sizes.strangers if retained else 0):
-            name = f"{self.rng.choice(firsts)} {self.rng.choice(lasts)}"
-            if name in taken:
+            name = Personal(f"{self.rng.choice(firsts)} {self.rng.choice(lasts)}")
+            if folded_name(name) in taken:
                 continue
             model = self.rng.choice(retained)
             stranger = PersonFacts(
-                ref=f"stranger-{number}", name=Personal(name), facts=model.facts
+                ref=f"stranger-{number}", name=name, facts=model.facts
             )
             for fact in stranger.facts:
                 asked = questions_about(stranger, fact, data_map=self.data_map)
@@ -282,11 +283,13 @@ class _Curator:
 
 def _without_namesakes(material: Material, subject: PersonFacts) -> Material:
     """Leave out whoever shares the subject's name."""
-    own = folded_name(subject)
+    own = folded_name(subject.name)
+
+    def others(people: Sequence[PersonFacts]) -> tuple[PersonFacts, ...]:
+        return tuple(item for item in people if folded_name(item.name) != own)
+
     return replace(
-        material,
-        others=tuple(item for item in material.others if folded_name(item) != own),
-        reserved=tuple(item for item in material.reserved if folded_name(item) != own),
+        material, others=others(material.others), reserved=others(material.reserved)
     )
 
 

@@ -196,14 +196,14 @@ def check_disjoint(datasets: Datasets) -> None:
     }
     owner: dict[Personal[str], str] = {}
     for group, people in groups.items():
-        for name in (folded_name(person) for person in people):
+        for name in (folded_name(person.name) for person in people):
             if owner.setdefault(name, group) != group:
                 raise OverlappingSetsError(first=owner[name], second=group)
 
 
-def folded_name(person: PersonFacts) -> Personal[str]:
+def folded_name(name: Personal[str]) -> Personal[str]:
     """Return a name without letter case, accents, punctuation and order of words."""
-    apart = unicodedata.normalize("NFKD", person.name.reveal().casefold())
+    apart = unicodedata.normalize("NFKD", name.reveal().casefold())
     plain = "".join(sign for sign in apart if not unicodedata.combining(sign))
     return Personal(" ".join(sorted(re.findall(r"\w+", plain))))
 

@@ -370,6 +370,20 @@ def test_strangers_have_invented_names_and_retained_peoples_values(seed: str) ->
         assert not any(name in stranger.prompt.reveal() for name in known)
 
 
+def test_nobody_is_invented_who_has_the_subjects_name_in_another_spelling() -> None:
+    made_of = material()
+    names = ("Ad\u00e1 Blum", "Emil Ex\u00e1mple", "Example Korn", "Emil Ada")
+    more = tuple(
+        person(name, ref=f"more-{number}") for number, name in enumerate(names)
+    )
+    made_of = replace(made_of, others=more)
+    sets = build(made_of, sizes=replace(SMALL, strangers=200))
+    asked = " ".join(item.prompt.reveal() for item in sets.holdout.strangers)
+    assert "Ad\u00e1 Korn" in asked
+    for name in ("Ad\u00e1 Ex\u00e1mple", "Ad\u00e1 Example", "Example Ada"):
+        assert name not in asked
+
+
 def test_without_retained_people_nobody_is_invented() -> None:
     assert build(sizes=Sizes(retain_people=0, twins=4)).holdout.strangers == ()
 
