@@ -25,6 +25,7 @@ from support.sources import (
 
 from unlearn_core import ports
 from unlearn_core.adapters.connectors import CONNECTORS
+from unlearn_core.adapters.connectors.specification import Row
 from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.adapters.custody import SealedCustody
 from unlearn_core.adapters.database.engine import Database
@@ -397,10 +398,10 @@ def test_absence_is_read_back_from_the_source(source: Source) -> None:
     assert not source.connector.confirm_absent(["r-1", "r-2"])
 
 
-def _holding(kind: str, path: Path) -> ports.SourceConnector:
+def _holding(kind: str, path: Path, *more: Row) -> ports.SourceConnector:
     """Return a source in which r-3 is on hold and the others say so or say nothing."""
     said = {"r-1": None, "r-2": "", "r-3": "Litigation 7", "r-4": "false", "r-5": "0"}
-    rows = [{**row, "hold": said[row["id"]]} for row in PEOPLE]
+    rows = [*({**row, "hold": said[row["id"]]} for row in PEOPLE), *more]
     location = f"sqlite:///{path}" if kind == "sql" else path
     spec = replace(source_spec(kind, location, table="customers"), held="hold")
     match kind:
@@ -447,6 +448,16 @@ def test_an_identifier_of_more_records_than_were_found_is_named(
     assert connector.shared({"r-1": 1, "r-3": 1, "r-9": 1}) == {"r-1"}
     assert connector.shared({"r-1": 2, "r-4": 1}) == {"r-4"}
     assert connector.shared({}) == frozenset()
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "sql"])
+def test_a_record_that_came_on_hold_hides_nobody_who_shares_its_identifier(
+    kind: str, tmp_path: Path
+) -> None:
+    stranger = {**PEOPLE[1], "id": "r-3", "hold": None}
+    connector = _holding(kind, tmp_path / "customers", stranger)
+    assert isinstance(connector, ports.TellsApart)
+    assert connector.shared({"r-1": 1, "r-3": 1}) == {"r-3"}
 
 
 def test_an_unreadable_source_says_so_whatever_is_asked(source: Source) -> None:

@@ -174,7 +174,10 @@ class TellsApart(Protocol):
     """
 
     def shared(self, found: Mapping[str, int]) -> frozenset[str]:
-        """Return identifiers that more records have that may be erased than were found.
+        """Return identifiers that more records have than were found.
+
+        Records on hold count: beside one that came on hold meanwhile, a stranger's
+        would be erased.
 
         Args:
             found: Identifier to the number of records that were found with it.

@@ -168,11 +168,8 @@ class FilesConnector:
 
     def shared(self, found: Mapping[str, int]) -> frozenset[str]:
         """Return identifiers that more present records have than were found."""
-        present = Counter(
-            str(row[self._spec.record_id])
-            for row in self._rows(self._files.names())
-            if row is not None and self._spec.may_erase(row, found)
-        )
+        ids = self._spec.ids(self._rows(self._files.names()))
+        present = Counter(item for item in ids if item in found)
         return frozenset(item for item in present if present[item] > found[item])
 
     def _check_held(self, names: list[str]) -> None:

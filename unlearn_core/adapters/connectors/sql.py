@@ -123,7 +123,7 @@ class SqlConnector:
                 table = self._table(connection)
                 query = (
                     sa.select(self._id(table), sa.func.count())
-                    .where(self._may_erase(table, found))
+                    .where(self._is_one_of(table, found))
                     .group_by(self._id(table))
                 )
                 present = connection.execute(query).all()
