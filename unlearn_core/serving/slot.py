@@ -13,7 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic
 
@@ -143,10 +143,15 @@ class Slot(Generic[Law]):
 
     def cut_off(self, *, is_cut_off: bool) -> None:
         """Take this replica out of service, with every running answer, or back in."""
-        with self._lock:
-            self._is_cut_off = is_cut_off
         if is_cut_off:
+            with self._lock:
+                self._is_cut_off = True
             self.recall()
+            return
+        with self._lock:
+            # What was recalled stays so; it says nothing about who comes from now on.
+            self._current = replace(self._current, recalled=threading.Event())
+            self._is_cut_off = False
 
     def check(self) -> None:
         """Make sure that a request may be answered now.

@@ -2,6 +2,7 @@ import gc
 import threading
 import weakref
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -226,3 +227,17 @@ def test_a_replica_that_is_cut_off_leases_nothing_and_ends_what_runs() -> None:
     assert (slot.is_cut_off, slot.in_flight) == (True, 0)
     slot.cut_off(is_cut_off=False)
     assert leased(slot) == 2
+
+
+def test_a_readmitted_replica_answers_to_the_end_with_the_version_that_it_had() -> None:
+    slot = new_slot()
+    slot.require(1, expires_at=TOMORROW)
+    slot.swap(replace(VERSIONS[1], recalled=threading.Event()))
+    with slot.lease() as before:
+        slot.cut_off(is_cut_off=True)
+        slot.cut_off(is_cut_off=False)
+        with slot.lease() as after:
+            assert not after.recalled.is_set()
+        assert before.recalled.is_set()
+    assert after == before
+    assert (slot.in_flight, slot.oldest_in_flight) == (0, None)
