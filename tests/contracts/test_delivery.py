@@ -318,6 +318,7 @@ def test_every_replica_is_asked_and_a_silent_one_is_not_ready(
         last_error="unreachable",
         address=f"http://{SILENT}",
         is_reachable=False,
+        is_silent=True,
     )
     assert not silent.has_stopped
 

@@ -8,6 +8,9 @@ from unlearn_core.ports import ReplicaState
 
 TIMEOUT_SECONDS = 5.0
 
+_NOBODY = (httpx.ConnectError, httpx.ConnectTimeout)
+"""Errors after which nobody has taken the connection."""
+
 
 class HttpServingFleet:
     """`ServingFleet` over the services' ``/state`` page.
@@ -41,7 +44,7 @@ class HttpServingFleet:
                 address=address,
                 is_cut_off=bool(answer.get("is_cut_off", False)),
             )
-        except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return ReplicaState(
                 name=address,
                 is_ready=False,
@@ -51,4 +54,5 @@ class HttpServingFleet:
                 last_error="unreachable",
                 address=address,
                 is_reachable=False,
+                is_silent=isinstance(error, _NOBODY),
             )

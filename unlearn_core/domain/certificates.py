@@ -91,8 +91,8 @@ class ServedScope:
         effective_at: Moment of the last confirmation.
         best_effort: Those of the replicas that know the base's law in part only, so
             that their answers follow the verified law within a bound.
-        cut_off: Names of replicas that were out of service at that moment. Nothing is
-            confirmed of them.
+        cut_off: Names of replicas that an officer had cut off at that moment. Nothing
+            is confirmed of them.
         unheard: Those of them that did not say themselves that they had stopped; an
             officer said that they were gone.
     """

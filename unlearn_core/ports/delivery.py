@@ -103,6 +103,8 @@ class ReplicaState:
         is_best_effort: Whether it knows the base's law in part only.
         address: Where it is asked.
         is_reachable: Whether it said so itself; if not, nothing is known of it.
+        is_silent: Whether nobody takes a connection at its address. One that takes
+            it and says nothing sensible may be answering others.
         is_cut_off: Whether it has read that it is cut off.
     """
 
@@ -115,6 +117,7 @@ class ReplicaState:
     is_best_effort: bool = False
     address: str = ""
     is_reachable: bool = True
+    is_silent: bool = False
     is_cut_off: bool = False
 
     @property

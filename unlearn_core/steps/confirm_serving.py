@@ -67,8 +67,9 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[Seen, ...]:
 
 def _name(seen: Seen) -> str:
     """Return the name of a replica; one that has fallen silent keeps its own."""
-    is_silent = seen.cut_off is not None and not seen.state.is_reachable
-    return seen.cut_off.replica if seen.cut_off and is_silent else seen.state.name
+    if seen.cut_off is not None and not seen.state.is_reachable:
+        return seen.cut_off.replica
+    return seen.state.name
 
 
 def _registered_at(request_id: RequestId, bench: Workbench) -> datetime:

@@ -109,7 +109,7 @@ def look_at(
 
 def _seen(state: ReplicaState, cut: CutOff | None, sequence: int) -> Seen:
     is_out = cut is not None and (
-        state.has_stopped or (cut.is_gone and not state.is_reachable)
+        state.has_stopped or (cut.is_gone and state.is_silent)
     )
     return Seen(
         state=state, cut_off=cut, holds_up=not (is_out or state.serves(sequence))
@@ -149,17 +149,17 @@ def cut_off_replica(name: str, *, officer: str, is_gone: bool, desk: FleetDesk) 
     Args:
         name: Its name or address, as the fleet shows it.
         officer: Who decides.
-        is_gone: Whether they say that it runs no more; it counts only for a replica
-            that does not answer.
+        is_gone: Whether they say that it runs no more; it counts only while nobody
+            takes a connection at its address.
         desk: What looking after replicas needs.
 
     Raises:
         ReplicaRefusedError: There is no such replica, or no such officer; or a replica
-            that is said to be gone answers.
+            that is said to be gone takes connections.
     """
     state = _find(name, officer=officer, desk=desk)
-    if is_gone and state.is_reachable:
-        raise ReplicaRefusedError(problem="it answers, so it is not gone")
+    if is_gone and not state.is_silent:
+        raise ReplicaRefusedError(problem="something may answer at its address")
     before = _cut(state, desk)
     desk.ledger.note(
         REPLICA_CUT_OFF,

@@ -1,6 +1,9 @@
+import socket
+
 import pytest
 from support.replicas import silent_address, state_pages
 
+from unlearn_core.adapters import serving_fleet
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.ports import ReplicaState
 
@@ -14,8 +17,8 @@ PAGE: dict[str, object] = {
 }
 
 
-def not_ready(address: str) -> ReplicaState:
-    """Return the state of a replica that does not answer properly."""
+def not_ready(address: str, *, is_silent: bool = False) -> ReplicaState:
+    """Return the state of a replica that does not answer properly, or not at all."""
     return ReplicaState(
         name=address,
         is_ready=False,
@@ -25,6 +28,7 @@ def not_ready(address: str) -> ReplicaState:
         last_error="unreachable",
         address=address,
         is_reachable=False,
+        is_silent=is_silent,
     )
 
 
@@ -93,9 +97,22 @@ def test_a_replica_has_stopped_when_it_knows_that_it_is_cut_off_and_answers_nobo
     assert state.has_stopped is has_stopped
 
 
-@pytest.mark.parametrize("address", [silent_address(), "not an address", "http://["])
-def test_an_unreachable_replica_is_not_ready(address: str) -> None:
-    assert HttpServingFleet([address]).states() == (not_ready(address),)
+@pytest.mark.parametrize(
+    ("address", "is_silent"),
+    [(silent_address(), True), ("not an address", False), ("http://[", True)],
+)
+def test_an_unreachable_replica_is_not_ready(address: str, *, is_silent: bool) -> None:
+    expected = not_ready(address, is_silent=is_silent)
+    assert HttpServingFleet([address]).states() == (expected,)
+
+
+def test_a_replica_that_takes_a_connection_and_says_nothing_is_not_silent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serving_fleet, "TIMEOUT_SECONDS", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as hung:
+        address = f"http://127.0.0.1:{hung.getsockname()[1]}"
+        assert HttpServingFleet([address]).states() == (not_ready(address),)
 
 
 def test_a_fleet_without_replicas_has_no_states() -> None:

@@ -85,7 +85,12 @@ def test_a_replica_that_was_cut_off_is_waited_for_until_it_has_stopped(
 
 @pytest.mark.parametrize(
     ("happens", "holds_up"),
-    [(lambda _: None, False), (serves(1), True), (serves(2), False)],
+    [
+        (lambda _: None, False),
+        (serves(1), True),
+        (serves(2), False),
+        (lambda fleet: fleet.confuse("right"), True),
+    ],
 )
 def test_one_that_is_said_to_be_gone_is_out_only_while_it_is_silent(
     desk: FleetDesk, fleet: MemoryFleet, happens: Happening, *, holds_up: bool
@@ -96,9 +101,15 @@ def test_one_that_is_said_to_be_gone_is_out_only_while_it_is_silent(
     assert right(desk).holds_up is holds_up
 
 
-def test_one_that_answers_is_not_gone(desk: FleetDesk) -> None:
-    with pytest.raises(ReplicaRefusedError, match="it answers"):
-        cut_off(desk, gone=True)
+@pytest.mark.parametrize(
+    "happens", [lambda _: None, lambda fleet: fleet.confuse("right")]
+)
+def test_one_that_answers_even_with_nonsense_is_not_gone(
+    desk: FleetDesk, fleet: MemoryFleet, happens: Happening
+) -> None:
+    happens(fleet)
+    with pytest.raises(ReplicaRefusedError, match="may answer"):
+        cut_off(desk, "http://right", gone=True)
     assert cut_offs(desk.ledger) == ()
 
 

@@ -213,12 +213,17 @@ class MemoryFleet:
             oldest_in_flight=oldest_in_flight,
             last_error="",
             is_reachable=True,
+            is_silent=False,
             is_cut_off=True,
         )
 
     def lose(self, replica: str) -> None:
         """Make a replica unreachable."""
         self._states[replica] = _silent(replica)
+
+    def confuse(self, replica: str) -> None:
+        """Let a replica take connections and say nothing sensible of itself."""
+        self._states[replica] = replace(_silent(replica), is_silent=False)
 
 
 def _address(name: str) -> str:
@@ -236,4 +241,5 @@ def _silent(name: str) -> ReplicaState:
         last_error="unreachable",
         address=_address(name),
         is_reachable=False,
+        is_silent=True,
     )
