@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -206,12 +207,13 @@ def _remote(law: OffsetModel, ask: CheckedUpstream, longest: int) -> RemoteOffse
 def timed(
     http: httpx.Client, model: str, questions: Sequence[Sequence[int]]
 ) -> tuple[dict[str, float], list[str]]:
-    """Ask all questions in every number of streams.
+    """Ask all questions in every number of streams, some again if they are too few.
 
     Returns:
         Tokens per second by number of streams, and the answers.
     """
     rates, answers = dict[str, float](), list[str]()
+    asked = list(islice(cycle(questions), max(len(questions), *STREAMS)))
 
     def ask(ids: Sequence[int]) -> str:
         body = {
@@ -228,9 +230,9 @@ def timed(
     for streams in STREAMS:
         began = time.perf_counter()
         with ThreadPoolExecutor(streams) as pool:
-            answers = list(pool.map(ask, questions))
+            answers = list(pool.map(ask, asked))
         seconds = time.perf_counter() - began
-        rates[str(streams)] = round(len(questions) * ANSWER_TOKENS / seconds, 1)
+        rates[str(streams)] = round(len(asked) * ANSWER_TOKENS / seconds, 1)
     return rates, answers
 
 

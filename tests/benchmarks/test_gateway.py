@@ -1,9 +1,12 @@
 import math
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 import torch
+from support.pages import answering
 from support.serving import greedy_tokens, language_model, offset_law
 from support.upstream import running_upstream
 
@@ -15,6 +18,7 @@ from benchmarks.gateway import (
     is_sound,
     position,
     summary,
+    timed,
 )
 from benchmarks.vllm_gateway import _ids
 
@@ -69,6 +73,20 @@ def test_it_is_sound_if_answers_agree_and_no_bound_was_exceeded() -> None:
     bad = deepcopy(good)
     bad["bound"]["5"]["subjects"]["exceeded"] = 1  # type: ignore[index]  # mixed values
     assert not is_sound(bad)
+
+
+def test_questions_are_asked_again_if_there_are_fewer_than_streams() -> None:
+    asked = list[object]()
+
+    def answer(_path: str, body: Any) -> tuple[int, Any]:  # noqa: ANN401 - any JSON value
+        asked.append(body["prompt"])
+        return 200, {"choices": [{"text": str(body["prompt"])}]}
+
+    with answering(answer) as address, httpx.Client(base_url=address) as http:
+        rates, answers = timed(http, "model", [[1], [2], [3]])
+    assert list(rates) == ["1", "8"]
+    assert answers == ["[1]", "[2]", "[3]", "[1]", "[2]", "[3]", "[1]", "[2]"]
+    assert len(asked) == 1 + 2 * 8  # the first one warms up
 
 
 @pytest.mark.integration
