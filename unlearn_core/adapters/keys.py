@@ -18,6 +18,7 @@ the present key.
 
 import json
 import os
+import re
 import secrets
 from base64 import b64decode, b64encode
 from contextlib import suppress
@@ -34,6 +35,7 @@ KEY_BYTES = 32
 KEK, KEK_NEXT, KEK_OLD = "kek.key", "kek.next.key", "kek.old.key"
 PSEUDONYM = "pseudonym.key"
 _SYMMETRIC = (KEK, PSEUDONYM, "artifact.key")
+_NUMBERED = re.compile(r"pseudonym\.k([1-9][0-9]*)\.key")
 _SIGNING = "signing.pem"
 _TRUST = "trust.json"
 
@@ -86,7 +88,11 @@ class KeyDirectory:
         return self._symmetric("artifact.key")
 
     def pseudonymiser(self) -> Pseudonymiser:
-        """Return the maker of keyed commitments, which knows all earlier keys."""
+        """Return the maker of keyed commitments, which knows all earlier keys.
+
+        Raises:
+            KeyMissingError: One of the keys is missing or malformed.
+        """
         maker = Pseudonymiser(key=self._symmetric(PSEUDONYM), key_id="k1")
         for number in range(2, self.pseudonym_keys() + 1):
             maker = Pseudonymiser(
@@ -97,11 +103,17 @@ class KeyDirectory:
         return maker
 
     def pseudonym_keys(self) -> int:
-        """Return how many pseudonym keys there have been."""
-        number = 1
-        while (self._directory / pseudonym_file(number + 1)).exists():
-            number += 1
-        return number
+        """Return how many pseudonym keys there have been.
+
+        The newest file counts: with one missing before it, `pseudonymiser` refuses,
+        instead of taking an earlier key for the present one.
+        """
+        numbers = (
+            int(found[1])
+            for path in self._directory.glob("pseudonym.k*.key")
+            if (found := _NUMBERED.fullmatch(path.name))
+        )
+        return max(numbers, default=1)
 
     @property
     def folder(self) -> Path:

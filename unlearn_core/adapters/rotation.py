@@ -20,12 +20,15 @@ A step that was done already is refused or changes nothing, and a crash in betwe
 leaves keys that work.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import tempfile
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -45,6 +48,7 @@ from unlearn_core.adapters.keys import (
 from unlearn_core.errors import PolicyError
 
 NEXT = "signing.next.pem"
+LOCK = ".rotation.lock"
 PRESENT = "signing.pem"
 
 
@@ -71,30 +75,44 @@ def rotate_kek(keys: KeyDirectory, custody: WrapsKeys) -> tuple[str, str, int]:
 
     Returns:
         Fingerprints of the old and the new key, and how many data keys were wrapped.
+
+    Raises:
+        RotationRefusedError: Another rotation is going on.
     """
     folder = keys.folder
     present, following, old = (folder / name for name in (KEK, KEK_NEXT, KEK_OLD))
-    if not old.exists():
-        if not following.exists():
-            _replace(following, b64encode(secrets.token_bytes(KEY_BYTES)))
-        # From here on both open; a copy first, so that there is always a present one.
-        _replace(old, present.read_bytes())
-    if following.exists():
-        following.replace(present)
-    wrapped = custody.rewrap()
-    gone = fingerprint(old.read_bytes())
-    old.unlink()
-    return gone, fingerprint(present.read_bytes()), wrapped
+    with _alone(folder):
+        if not old.exists():
+            if not following.exists():
+                _replace(following, b64encode(secrets.token_bytes(KEY_BYTES)))
+            # From here on both open; a copy first, so there is always a present one.
+            _replace(old, present.read_bytes())
+        if following.exists():
+            following.replace(present)
+            _settle(folder)
+        wrapped = custody.rewrap()
+        gone = fingerprint(old.read_bytes())
+        # What a crash may have left of the copy holds the old key as well.
+        for left in folder.glob(f".{KEK_OLD}.*"):
+            left.unlink()
+        old.unlink()
+        return gone, fingerprint(present.read_bytes()), wrapped
 
 
 def rotate_pseudonyms(keys: KeyDirectory) -> tuple[str, str]:
-    """Make commitments with a new key from now on; return the old and the new name."""
-    number = keys.pseudonym_keys()
-    _replace(
-        keys.folder / pseudonym_file(number + 1),
-        b64encode(secrets.token_bytes(KEY_BYTES)),
-    )
-    return f"k{number}", f"k{number + 1}"
+    """Make commitments with a new key from now on; return the old and the new name.
+
+    Raises:
+        KeyMissingError: An earlier key is missing.
+        RotationRefusedError: Another rotation is going on.
+    """
+    with _alone(keys.folder):
+        number = len(keys.pseudonymiser().all)
+        _replace(
+            keys.folder / pseudonym_file(number + 1),
+            b64encode(secrets.token_bytes(KEY_BYTES)),
+        )
+        return f"k{number}", f"k{number + 1}"
 
 
 def fingerprint(key: bytes) -> str:
@@ -164,11 +182,32 @@ class SigningKeys:
         _replace(self._keys.trust_file, json.dumps(entries, indent=1).encode())
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other rotations out: a second one would take the new key for the old one."""
+    with (folder / LOCK).open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RotationRefusedError(problem="another one is going on") from None
+        yield
+
+
+def _settle(folder: Path) -> None:
+    """Have the names of files on disk before anything that depends on them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Write a file as a whole, for nobody else to read."""
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     Path(beside).replace(path)
+    _settle(path.parent)

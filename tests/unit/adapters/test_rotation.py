@@ -1,5 +1,6 @@
 """The drill: what was signed before a rotation verifies after it."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from unlearn_core.domain.checkpoints import CheckpointInvalidError
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import (
     KeyDestroyedError,
+    KeyMissingError,
     SealBrokenError,
     SignatureInvalidError,
 )
@@ -213,7 +215,7 @@ class PowerCutError(Exception):
     """The machine went off."""
 
 
-@pytest.mark.parametrize("writes", range(6))
+@pytest.mark.parametrize("writes", range(7))
 def test_a_rotation_that_was_cut_off_anywhere_is_finished_by_another(
     vault: Vault, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
@@ -242,6 +244,30 @@ def test_a_rotation_that_was_cut_off_anywhere_is_finished_by_another(
     vault.custody.put(f"{SCOPE}.{writes}.new", "name", b"new")
     assert before not in vault.keys.keks()
     assert len(vault.keys.keks()) == 1
+    # Nor is a copy of the old key left, under whatever name.
+    files = [path for path in vault.keys.folder.iterdir() if path.is_file()]
+    assert not [path.name for path in files if b64encode(before) in path.read_bytes()]
+
+
+def test_of_two_rotations_at_once_the_second_is_refused(vault: Vault) -> None:
+    """It would keep the new key as the old one, and nothing would open any more."""
+    refused: list[str] = []
+
+    @dataclass
+    class Meanwhile:
+        def rewrap(self) -> int:
+            for rotate in (
+                lambda: rotate_kek(vault.keys, vault.custody),
+                lambda: rotate_pseudonyms(vault.keys),
+            ):
+                with pytest.raises(RotationRefusedError) as error:
+                    rotate()
+                refused.append(str(error.value.facts["problem"]))
+            return vault.custody.rewrap()
+
+    assert rotate_kek(vault.keys, Meanwhile())[2] == 3
+    assert refused == ["another one is going on"] * 2
+    assert vault.read() == EVERYTHING
 
 
 def test_a_scope_that_is_opened_while_the_key_changes_is_not_lost(
@@ -283,6 +309,17 @@ def test_a_person_is_recognised_by_commitments_of_every_key(keys: KeyDirectory) 
     assert {*before, *after} < ADA.recognised(rotated)
     assert len(ADA.recognised(rotated)) == 6
     assert [key.key_id for key in rotated.all] == ["k3", "k2", "k1"]
+
+
+def test_without_an_earlier_key_no_key_is_taken_for_the_present_one(
+    keys: KeyDirectory,
+) -> None:
+    rotate_pseudonyms(keys)
+    rotate_pseudonyms(keys)
+    (keys.folder / "pseudonym.k2.key").unlink()
+    for use in (keys.pseudonymiser, lambda: rotate_pseudonyms(keys)):
+        with pytest.raises(KeyMissingError, match=r"pseudonym\.k2\.key"):
+            use()
 
 
 def test_links_from_before_the_rotation_open_their_page(keys: KeyDirectory) -> None:
