@@ -109,7 +109,7 @@ def _kept(which: Which) -> tuple[str, Report]:
     digest = None
     for entry in office().store.entries(RequestId(which.request_id)):
         is_wanted = which.rung in {None, entry.payload.get("rung")}
-        if entry.event in DECIDED and is_wanted:
+        if entry.event in DECIDED and is_wanted and not entry.is_erased:
             digest = Digest(str(entry.payload["report"]))
     data = office().evidence.get(report_name(digest)) if digest else None
     if digest is None or data is None:

@@ -35,7 +35,7 @@ def add_documents(app: FastAPI, desk: ConsoleDesk) -> None:
         """Show the latest verification report."""
         digest = None
         for entry in desk.decisions.ledger.entries(RequestId(request_id)):
-            if entry.event in _DECIDED:
+            if entry.event in _DECIDED and not entry.is_erased:
                 digest = Digest(str(entry.payload["report"]))
         kept = desk.evidence.get(report_name(digest)) if digest else None
         if digest is None or kept is None:

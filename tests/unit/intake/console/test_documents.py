@@ -4,11 +4,13 @@ from support.intake import IntakeWorld
 from support.log import OPENERS
 from support.populated import give_certificate, give_report
 
+from unlearn_core.adapters.memory.retention import MemoryHoldings
 from unlearn_core.domain.access import Role
 from unlearn_core.domain.archive import unpack
 from unlearn_core.domain.audit_bundle import check_bundle
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.retention import Kind
 
 
 @pytest.fixture
@@ -91,4 +93,12 @@ def test_what_is_not_there_yet_is_not_found(
     world: IntakeWorld, sign_in: SignIn, name: str
 ) -> None:
     path = f"/console/requests/{world.receive()}/{name}"
+    assert sign_in(Role.AUDITOR).answer(path).status_code == 404
+
+
+def test_a_report_whose_time_is_over_is_not_found(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    MemoryHoldings(world.store).delete(Kind.LEDGER_CONTENT, key)
+    path = f"/console/requests/{key}/report"
     assert sign_in(Role.AUDITOR).answer(path).status_code == 404
