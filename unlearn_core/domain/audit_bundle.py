@@ -13,7 +13,8 @@ its checks:
    its time was over, the leaf alone can be checked;
 5. nothing was left out: the entries of a period follow each other without a gap, from
    the last one before it, or the first of all, to the first one after it, or the last
-   of all; those of a request are in order a life that the state machine allows;
+   of all; those of a request are in order a life that the state machine allows, and
+   announce it if any of them was emptied;
 6. there is a certificate for every entry that names one, and no other; it passes its
    own checks, is about the entry's request and speaks of an entry of this bundle;
    every report is one that the ledger names.
@@ -35,7 +36,7 @@ from unlearn_core.domain.checkpoints import (
     CheckpointInvalidError,
     LogForkedError,
 )
-from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.ledger import LedgerEntry, announces_erasure
 from unlearn_core.domain.merkle import Path, is_included
 from unlearn_core.domain.requests import RequestId, Stage, check_transition
 from unlearn_core.domain.transparency import LogLeaf
@@ -292,6 +293,10 @@ def _check_life(bundle: AuditBundle) -> None:
             stage = following
     if stage is None:
         raise BundleInvalidError(check=5, problem="no receipt")
+    entries = [item.entry for item in bundle.entries]
+    emptied = next((entry for entry in entries if entry.is_erased), None)
+    if emptied is not None and not any(map(announces_erasure, entries)):
+        raise BundleInvalidError(check=5, problem="emptied", at=emptied.sequence)
 
 
 def _check_certificates(

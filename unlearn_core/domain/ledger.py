@@ -116,7 +116,7 @@ def verify_chain(
             empty.setdefault(entry.request_id, count)
         elif entry.entry_hash != entry.computed_hash():
             raise LedgerBrokenError(problem="changed entry", at=count)
-        elif _announces_erasure(entry):
+        elif announces_erasure(entry):
             announced.add(entry.request_id)
         previous = entry.entry_hash
         head_seen = head_seen or previous == expected_head
@@ -127,7 +127,7 @@ def verify_chain(
     return count
 
 
-def _announces_erasure(entry: LedgerEntry) -> bool:
+def announces_erasure(entry: LedgerEntry) -> bool:
     """Tell whether payloads of this request's entries may be gone."""
     kinds = entry.payload.get("kinds")
     is_told = entry.event == RETENTION_ANNOUNCED and entry.request_id is not None

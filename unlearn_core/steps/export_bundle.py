@@ -22,7 +22,7 @@ from unlearn_core.domain.certificates import (
     check_certificate,
 )
 from unlearn_core.domain.checkpoints import LogForkedError, read_note
-from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.ledger import LedgerEntry, announces_erasure, verify_chain
 from unlearn_core.domain.merkle import Tree
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.transparency import LogLeaf, matched
@@ -75,12 +75,15 @@ def export_bundle(
         The files of the bundle by name.
 
     Raises:
-        LedgerBrokenError: An entry and its leaf do not match.
+        LedgerBrokenError: An entry and its leaf do not match, or one was emptied and
+            none announces it.
         LogForkedError: The log is shorter than a checkpoint that was brought.
-        StorageError: No checkpoint was published yet.
+        StorageError: No checkpoint was published yet, or none since the request was
+            emptied.
         UnknownRequestError: Nothing is known of the request, or of the period.
     """
     pairs = tuple(matched(desk.ledger.entries(), desk.leaves.leaves()))
+    verify_chain(entry for entry, _ in pairs)
     tree = Tree([leaf.hash for _, leaf in pairs])
     notes = _published(pairs, desk)
     size = max(notes, default=0)
@@ -89,9 +92,12 @@ def export_bundle(
         raise StorageError(missing="checkpoint")
     if not chosen:
         raise UnknownRequestError(request_id=_about(wanted)[0])
-    earlier = [notes[item] for item in _framing(notes, chosen)]
-    files = _documents([entry for entry, _ in chosen], desk)
     request_id, period = _about(wanted)
+    shown = [entry for entry, _ in chosen]
+    if request_id is not None:
+        _check_announced(shown)
+    earlier = [notes[item] for item in _framing(notes, chosen)]
+    files = _documents(shown, desk)
     bundle = AuditBundle(
         request_id=request_id,
         period=period,
@@ -112,6 +118,13 @@ def _about(
     if isinstance(wanted, Period):
         return None, (wanted.first.isoformat(), wanted.last.isoformat())
     return wanted, None
+
+
+def _check_announced(entries: list[LedgerEntry]) -> None:
+    """Refuse an emptied request whose announcement is younger than the checkpoint."""
+    is_emptied = any(entry.is_erased for entry in entries)
+    if is_emptied and not any(map(announces_erasure, entries)):
+        raise StorageError(missing="checkpoint")
 
 
 def _proved(entry: LedgerEntry, leaf: LogLeaf, tree: Tree, size: int) -> ProvedEntry:

@@ -1,5 +1,6 @@
 """Deleting what has outlived its time, on a real database, with the proof of it."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.databases import open_sqlite
-from support.log import OPENERS, Register
+from support.log import OPENERS, SIGNER, TRUSTED, Register
 from support.retention import desk_over
 
 from unlearn_core.adapters.custody import SealedCustody
@@ -16,12 +17,19 @@ from unlearn_core.adapters.database.holdings import DatabaseHoldings
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
+from unlearn_core.adapters.envelopes import EnvelopeSigner
 from unlearn_core.adapters.keepers import FolderKeeper
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.memory.storage import MemoryEvidence
 from unlearn_core.adapters.objects import FolderObjects
 from unlearn_core.adapters.wrapping import LocalWrapping
-from unlearn_core.domain.audit_bundle import check_bundle
+from unlearn_core.domain.audit_bundle import (
+    BUNDLE_TYPE,
+    DOCUMENT,
+    BundleInvalidError,
+    check_bundle,
+)
+from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.certificates import certificate_name
 from unlearn_core.domain.ledger import (
     RETENTION_ANNOUNCED,
@@ -31,7 +39,7 @@ from unlearn_core.domain.ledger import (
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Kind, RetentionFailedError
 from unlearn_core.domain.transparency import matched
-from unlearn_core.errors import LedgerBrokenError, UnknownRequestError
+from unlearn_core.errors import LedgerBrokenError, StorageError, UnknownRequestError
 from unlearn_core.steps import scopes
 from unlearn_core.steps.apply_retention import (
     RESOURCE,
@@ -240,7 +248,35 @@ def test_a_bundle_shows_that_something_stood_there(archive: Archive) -> None:
     assert not [name for name in files if name.startswith("certificates/")]
 
 
+def test_a_bundle_of_an_emptied_request_shows_what_announced_it(
+    archive: Archive,
+) -> None:
+    register = archive.register
+    publish_checkpoint(register.checkpoints())
+    archive.later(4000)
+    apply_retention(archive.desk)
+    with pytest.raises(StorageError, match="missing=checkpoint"):
+        export_bundle(archive.old, desk=register.export())
+    publish_checkpoint(register.checkpoints())
+    files = export_bundle(archive.old, desk=register.export())
+    opened = json.loads(TRUSTED.open(files[DOCUMENT], payload_type=BUNDLE_TYPE))
+    assert check_bundle(files, openers=OPENERS)
+    # The operator leaves the announcement out and signs that.
+    opened["entries"] = [
+        entry for entry in opened["entries"] if entry["event"] != RETENTION_ANNOUNCED
+    ]
+    envelope = EnvelopeSigner(SIGNER).sign(
+        canonical_json(opened), payload_type=BUNDLE_TYPE
+    )
+    with pytest.raises(BundleInvalidError, match="emptied"):
+        check_bundle({**files, DOCUMENT: envelope}, openers=OPENERS)
+
+
 def test_emptying_an_entry_in_silence_is_noticed(archive: Archive) -> None:
+    register = archive.register
+    publish_checkpoint(register.checkpoints())
     DatabaseHoldings(archive.database).delete(Kind.LEDGER_CONTENT, archive.old)
     with pytest.raises(LedgerBrokenError, match="emptied entry"):
-        verify_chain(archive.register.ledger.entries())
+        verify_chain(register.ledger.entries())
+    with pytest.raises(LedgerBrokenError, match="emptied entry"):
+        export_bundle(archive.old, desk=register.export())
