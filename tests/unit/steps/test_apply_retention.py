@@ -171,6 +171,20 @@ def test_a_run_that_was_cut_off_is_finished_by_the_next(archive: Archive) -> Non
     assert applied == [{"working_data": 1}, {"evaluation_set": 1}]
 
 
+def test_objects_whose_key_went_before_the_cut_off_go_as_well(
+    archive: Archive,
+) -> None:
+    apply_retention(archive.desk)
+    scope, clock = scopes.contact(archive.old), archive.desk.clock
+    archive.register.ledger.note(
+        RETENTION_ANNOUNCED, {"kinds": {"contact_address": 1}}, request_id=archive.old
+    )
+    DatabaseKeyStore(archive.database, clock=clock).destroy(scope)
+    assert [path for path in archive.objects.rglob("*") if path.is_file()]
+    apply_retention(archive.desk)
+    assert [path for path in archive.objects.rglob("*") if path.is_file()] == []
+
+
 def test_the_record_of_a_request_goes_with_its_pseudonyms(archive: Archive) -> None:
     archive.later(1000)
     archive.register.answer(2)
