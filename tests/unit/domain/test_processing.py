@@ -37,9 +37,9 @@ def test_every_kind_of_data_has_its_limits_outcome_by_outcome() -> None:
     assert isinstance(limits, dict)
     assert set(limits) == set(WHAT.values())
     assert limits["keyed commitments to identifiers: the suppression list"] == {
-        "suppressed_at_output, partial": "3000 days, and while the base is served "
+        "suppressed_at_output, partial, failed": "3000 days, and while the base is served "
         "(GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased)",
-        "erased_at_source, failed": "3000 days "
+        "erased_at_source": "3000 days "
         "(GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased)",
         "not_found, exempt, refused, withdrawn": "1000 days "
         "(GDPR Art. 5(2), 11 CCR 7101: records of requests, 24 months at least)",
