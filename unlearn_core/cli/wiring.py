@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from joserfc.jwk import OKPKey
@@ -201,17 +202,44 @@ def described_installation() -> Installation:
 
 
 def _recipients(settings: Settings) -> dict[str, str]:
-    """Return who is told or given what; addresses as they are configured."""
-    mail = (
-        {settings.mail.host: "messages to data subjects"} if settings.mail.host else {}
-    )
-    return {
-        settings.mlflow_uri: "sealed offset pairs, figures of verification",
-        **dict.fromkeys(settings.replicas, "sealed offset pairs, questions of users"),
-        **dict.fromkeys(settings.webhooks.urls, "request id, message, due date"),
-        **dict.fromkeys(settings.audit.keepers, "signed sizes and roots of the ledger"),
-        **mail,
-    }
+    """Return who is told or given what, by address without what may be secret in it."""
+    given: list[tuple[str | None, str]] = [
+        (settings.mlflow_uri, "sealed offset pairs, figures of verification"),
+        (settings.teacher.url, "texts about data subjects, to be trained on"),
+        (settings.upstream.url, "questions of users"),
+        *(
+            (url, "sealed offset pairs, questions of users")
+            for url in settings.replicas
+        ),
+        *((url, "request id, message, due date") for url in settings.webhooks.urls),
+        *(
+            (at, "signed sizes and roots of the ledger")
+            for at in settings.audit.keepers
+        ),
+        (settings.mail.host, "messages to data subjects"),
+    ]
+    if settings.objects.location.startswith("s3://"):
+        given.append((settings.objects.location, "sealed working data, certificates"))
+    if settings.keys.kms_key:
+        given.append(("AWS KMS", "wrapped data keys, request ids"))
+    told: dict[str, list[str]] = {}
+    for address, what in given:
+        if address:
+            told.setdefault(_without_secrets(address), []).append(what)
+    return {at: "; ".join(dict.fromkeys(what)) for at, what in told.items()}
+
+
+def _without_secrets(address: str) -> str:
+    """Return scheme and host of an address; anything else as it is.
+
+    Passwords stand before the host, and webhooks have their secrets in the path.
+    """
+    parts = urlsplit(address)
+    if parts.hostname is None:
+        return address
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}"
 
 
 def identity_token(subject: DataSubject, *, private_key: OKPKey) -> Personal[str]:

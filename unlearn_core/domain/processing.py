@@ -2,8 +2,9 @@
 
 GDPR Art. 30(1) lists what the record of a processing activity says; its letters are the
 keys here. Art. 35(7) lists what an impact assessment contains; what the software can
-tell is filled in, what people have to judge is asked as a question. Both are made from
-what is configured, so they say what is, not what was intended.
+tell is filled in, what people have to judge is asked as a question. Sources, recipients
+and times are those that are configured; purpose, measures and risks are those of the
+software.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,11 +27,11 @@ PEOPLE = (
 )
 MEASURES: Mapping[str, str] = {
     "encryption": "working data is sealed with AES-256-GCM under a key of each "
-    "request, wrapped by a key-encryption key that is rotated",
+    "request, wrapped by a key-encryption key that can be rotated",
     "pseudonymisation": "identifiers leave only keyed commitments (HMAC-SHA256)",
     "erasure": "keys are destroyed at the purge; retention deletes the rest and looks",
     "access": "roles for every route, four-eyes decisions, every access recorded",
-    "integrity": "a ledger under a Merkle log whose checkpoints are kept outside",
+    "integrity": "a ledger under a Merkle log whose checkpoints can be kept outside",
     "testing": "every version is verified before it is served, and again afterwards",
 }
 RISKS: Mapping[str, str] = {

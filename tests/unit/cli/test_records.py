@@ -33,5 +33,24 @@ def test_the_record_says_what_is_configured(described: Path) -> None:
     assert "Example GmbH, Berlin" in text.read_text()
 
 
+def test_recipients_are_named_without_their_secrets(
+    described: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "MLFLOW_URI": "http://mlflow:pa55@registry.example:5050/secret",
+        "REPLICAS": '["https://one.example", "https://two.example"]',
+        "TEACHER__URL": "https://base.example/tok3n",
+    }.items():
+        monkeypatch.setenv(f"UNLEARN_{name}", value)
+    file = described / "record.json"
+    assert unlearn("records", "export", file).code == 0
+    assert json.loads(file.read_text())["record"]["d_recipients"] == {
+        "http://registry.example:5050": "sealed offset pairs, figures of verification",
+        "https://base.example": "texts about data subjects, to be trained on",
+        "https://one.example": "sealed offset pairs, questions of users",
+        "https://two.example": "sealed offset pairs, questions of users",
+    }
+
+
 def test_another_ending_is_wrong_usage(described: Path) -> None:
     assert unlearn("records", "export", described / "record.pdf").code == 2
