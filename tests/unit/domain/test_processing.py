@@ -37,8 +37,8 @@ def test_every_kind_of_data_has_its_limits_outcome_by_outcome() -> None:
     assert isinstance(limits, dict)
     assert set(limits) == set(WHAT.values())
     assert limits["keyed commitments to identifiers: the suppression list"] == {
-        "suppressed_at_output, partial, failed": "3000 days, and while the base is served "
-        "(GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased)",
+        "suppressed_at_output, partial, failed": "3000 days, and while the base is "
+        "served (GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased)",
         "erased_at_source": "3000 days "
         "(GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased)",
         "not_found, exempt, refused, withdrawn": "1000 days "
