@@ -94,8 +94,7 @@ def export_bundle(
         raise UnknownRequestError(request_id=_about(wanted)[0])
     request_id, period = _about(wanted)
     shown = [entry for entry, _ in chosen]
-    if request_id is not None:
-        _check_announced(shown)
+    _check_announced(shown, request_id)
     earlier = [notes[item] for item in _framing(notes, chosen)]
     files = _documents(shown, desk)
     bundle = AuditBundle(
@@ -120,10 +119,13 @@ def _about(
     return wanted, None
 
 
-def _check_announced(entries: list[LedgerEntry]) -> None:
-    """Refuse an emptied request whose announcement is younger than the checkpoint."""
+def _check_announced(entries: list[LedgerEntry], request_id: RequestId | None) -> None:
+    """Refuse an emptied request whose announcement is younger than the checkpoint.
+
+    A period may hold entries of requests that were announced outside it.
+    """
     is_emptied = any(entry.is_erased for entry in entries)
-    if is_emptied and not any(map(announces_erasure, entries)):
+    if request_id and is_emptied and not any(map(announces_erasure, entries)):
         raise StorageError(missing="checkpoint")
 
 

@@ -210,7 +210,7 @@ def test_a_missing_or_damaged_public_key_is_named(
     ("name", "proof"),
     [
         ("signed_token", Proof.WITH_REQUEST),
-        ("authenticated_channel", Proof.WITH_REQUEST),
+        ("authenticated_channel", Proof.CHANNEL),
         ("email_code", Proof.CODE),
         ("manual", Proof.OFFICER),
     ],
