@@ -236,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the objectives.")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
-        "--subjects", type=int, default=SUBJECTS, help="per world, 16 at most"
+        "--subjects", type=int, default=12, help=f"per world, {SUBJECTS} at most"
     )
     parser.add_argument(
         "--others", type=int, default=1, help="subjects per world, other objectives"
