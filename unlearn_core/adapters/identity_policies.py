@@ -102,15 +102,10 @@ class AuthenticatedChannelPolicy:
         return IdentityDecision(is_verified=True, method=self.NAME, reason="")
 
 
-class EmailCodePolicy:
-    """Waits for a one-time code that is sent to the subject's address.
+class _ProvenElsewhere:
+    """Whoever comes here has proven nothing in time."""
 
-    The code itself is checked where it is entered (`steps.prove_identity`); whoever
-    comes here has entered none in time, or has no address.
-    """
-
-    NAME = "email_code"
-    proof = Proof.CODE
+    NAME: str
 
     def decide(
         self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime
@@ -122,20 +117,22 @@ class EmailCodePolicy:
         )
 
 
-class ManualPolicy:
+class EmailCodePolicy(_ProvenElsewhere):
+    """Waits for a one-time code that is sent to the subject's address.
+
+    The code itself is checked where it is entered (`steps.prove_identity`); whoever
+    comes here has entered none in time, or has no address.
+    """
+
+    NAME = "email_code"
+    proof = Proof.CODE
+
+
+class ManualPolicy(_ProvenElsewhere):
     """Waits for an officer who confirms identity; without one the answer is no."""
 
     NAME = "manual"
     proof = Proof.OFFICER
-
-    def decide(
-        self, subject: DataSubject, evidence: Personal[str] | None, *, now: datetime
-    ) -> IdentityDecision:
-        """Refuse: nobody has confirmed it."""
-        del subject, evidence, now
-        return IdentityDecision(
-            is_verified=False, method=self.NAME, reason="no_evidence"
-        )
 
 
 def proof_of(policy: str) -> Proof:
