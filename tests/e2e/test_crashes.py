@@ -166,6 +166,7 @@ def test_flows_with_a_schedule_have_their_next_runs_and_can_be_run(
             "deadlines",
             "reverification",
             "checkpoints",
+            "retention",
         }
         for found in deployments:
             only = DeploymentFilter(id=DeploymentFilterId(any_=[found.id]))
