@@ -52,11 +52,13 @@ PATIENCE_SECONDS = 600.0
 PROMPT_LENGTHS = (1, 3, 17, 64, 65, 130, 40, 90)
 UNSAFE = {
     "raw_logprobs": "--no-async-scheduling",
-    "async_scheduling": "--logprobs-mode processed_logprobs --async-scheduling",
     "many_logprobs": f"{SAFE} --max-logprobs 21",
     "prompt_embeds": f"{SAFE} --enable-prompt-embeds",
 }
 """Options with which vLLM does not start."""
+
+ASYNCHRONOUS = "--logprobs-mode processed_logprobs --async-scheduling"
+"""What the first runner must not do; vLLM leaves it off on a CPU whatever is asked."""
 
 SILENT = (
     f"{SAFE} --speculative-config "
@@ -320,6 +322,9 @@ def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
                 ),
             )
         place.publish(3)
+        _TALK.print("vLLM asked for asynchronous scheduling")
+        with engines.running(ASYNCHRONOUS) as (address, _):
+            yield "asynchronous", check_tokens(address, place.law(3))
         yield "unsafe", check_unsafe(engines)
 
 
@@ -329,6 +334,7 @@ def is_good(found: dict[str, Any]) -> bool:
     return (
         offset["greedy_equal"]
         and offset["logprob_error"] < 1e-3  # noqa: PLR2004
+        and found["asynchronous"]["greedy_equal"]
         and found["preempted"]["greedy_equal"]
         and found["preempted"]["preemptions"] > 0
         and all(found["sampling"].values())

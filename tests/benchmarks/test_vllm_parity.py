@@ -17,9 +17,9 @@ GOOD = {
     "swap": {"mixed": 0, "old_after_convergence": 0},
     "withdrawal": {"status": 400},
     "gateway": {"260": {"answers": 8, "equal": 8}},
+    "asynchronous": {"greedy_equal": True},
     "unsafe": {
         "raw_logprobs": "refused",
-        "async_scheduling": "refused",
         "many_logprobs": "refused",
         "prompt_embeds": "refused",
         "speculation": 400,
@@ -48,6 +48,7 @@ def test_one_beam_is_the_likeliest_continuation() -> None:
         ("swap", {"mixed": 1, "old_after_convergence": 0}),
         ("withdrawal", {"status": 200}),
         ("gateway", {"260": {"answers": 8, "equal": 7}}),
+        ("asynchronous", {"greedy_equal": False}),
         ("unsafe", GOOD["unsafe"] | {"speculation": 200}),  # type: ignore[operator]
     ],
 )
