@@ -84,7 +84,8 @@ class SealedCustody:
         """Destroy the scope's key and objects; a second call returns the evidence."""
         if self._keys.destroy(scope) is None:
             raise KeyDestroyedError(state="unknown")
-        self._keys.count_removed(scope, self._objects.remove_all(scope))
+        if removed := self._objects.remove_all(scope):
+            self._keys.count_removed(scope, removed)
         evidence = self._keys.get(scope)
         if evidence is None or evidence.destroyed_at is None:
             raise KeyDestroyedError(state="unknown")

@@ -1,21 +1,26 @@
 """Opens the database and keeps its schema current.
 
-- Every write runs in a transaction that takes the write lock at once, so reading
-  the ledger's head and appending to it cannot interleave with another writer.
+- What appends to the ledger runs in a transaction that takes the write lock at once,
+  so reading the ledger's head and appending to it cannot interleave with another.
+- What concerns rows of its own, such as a lease or a key, locks those alone on
+  PostgreSQL, so nobody waits for another's flush to the disk. SQLite has one lock.
 - SQLite runs with a write-ahead log, full synchronisation and overwriting of freed
   pages; `scrub` empties the log, so deleted bytes are gone from the files.
 - Statements are never shown with their parameters.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.pool import ConnectionPoolEntry as PoolRecord
 from sqlmodel import Session
 
 from unlearn_core.errors import DatabaseUnavailableError, SettingsError
@@ -23,8 +28,11 @@ from unlearn_core.errors import DatabaseUnavailableError, SettingsError
 MIGRATIONS = Path(__file__).parent / "migrations"
 WRITE_LOCK = 0x756E6C  # an advisory lock of ours on PostgreSQL
 BUSY_TIMEOUT_MILLISECONDS = 30_000
+IDLE_SECONDS = 5.0
+"""How long a connection may rest and be used again without asking whether it is up."""
 
 _WRITES = "unlearn_writes"
+_USED = "unlearn_used"
 
 
 class Database:
@@ -40,9 +48,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             parsed = sa.make_url(url)
-            self._engine = sa.create_engine(
-                parsed, hide_parameters=True, pool_pre_ping=True
-            )
+            self._engine = sa.create_engine(parsed, hide_parameters=True)
         except (sa.exc.ArgumentError, ImportError):
             raise SettingsError(variable="UNLEARN_DATABASE_URL") from None
         if self.is_sqlite and parsed.database:
@@ -50,6 +56,8 @@ class Database:
             with suppress(OSError):
                 Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         self._writer = self._engine.execution_options(**{_WRITES: True})
+        sa.event.listen(self._engine, "checkin", _note_use)
+        sa.event.listen(self._engine, "checkout", _ping_if_idle)
         if self.is_sqlite:
             sa.event.listen(self._engine, "connect", _configure_sqlite)
             sa.event.listen(self._engine, "begin", _begin_sqlite)
@@ -76,9 +84,19 @@ class Database:
         Raises:
             DatabaseUnavailableError: The database does not answer.
         """
-        with _translated(), Session(self._writer) as session:
+        with self.changing() as session:
             if not self.is_sqlite:
                 session.execute(sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK)))
+            yield session
+
+    @contextmanager
+    def changing(self) -> Iterator[Session]:
+        """Open a session that locks the rows it asks to lock and commits at the end.
+
+        Raises:
+            DatabaseUnavailableError: The database does not answer.
+        """
+        with _translated(), Session(self._writer) as session:
             yield session
             session.commit()
 
@@ -138,6 +156,22 @@ def _translated() -> Iterator[None]:
         raise
     except (sa.exc.DBAPIError, sa.exc.TimeoutError):
         raise DatabaseUnavailableError from None
+
+
+def _note_use(_connection: object, record: PoolRecord) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _ping_if_idle(connection: Any, record: PoolRecord, _proxy: object) -> None:  # noqa: ANN401 - a DB-API connection
+    """Have a connection replaced that the server has left while nobody used it."""
+    used = record.info.get(_USED)
+    if used is None or time.monotonic() - used < IDLE_SECONDS:
+        return
+    try:
+        connection.cursor().execute("SELECT 1")
+        connection.rollback()
+    except Exception:  # noqa: BLE001 - each driver has errors of its own
+        raise sa.exc.DisconnectionError from None
 
 
 def _configure_sqlite(connection: object, _record: object) -> None:

@@ -1,8 +1,10 @@
 """Wrapped data keys in the database, and the evidence of their destruction."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from unlearn_core.adapters.database.engine import Database
@@ -38,7 +40,8 @@ class DatabaseKeyStore:
 
     def add(self, scope: str, wrapped: bytes) -> None:
         """Store a wrapped key, unless the scope has or had one."""
-        with self._database.writing() as session:
+        # The other key, if somebody adds one at this moment, is the scope's.
+        with suppress(IntegrityError), self._database.changing() as session:
             if session.get(WrappedKeyRow, scope) is None:
                 session.add(
                     WrappedKeyRow(
@@ -57,8 +60,8 @@ class DatabaseKeyStore:
 
     def destroy(self, scope: str) -> WrappedKey | None:
         """Overwrite a key for good; a second call changes nothing."""
-        with self._database.writing() as session:
-            row = session.get(WrappedKeyRow, scope)
+        with self._database.changing() as session:
+            row = session.get(WrappedKeyRow, scope, with_for_update=True)
             if row is None:
                 return None
             if row.wrapped is not None:
@@ -76,9 +79,12 @@ class DatabaseKeyStore:
             change: Gives the new form of a scope's wrapped key, or the same.
         """
         changed = 0
-        with self._database.writing() as session:
-            living = select(WrappedKeyRow).where(
-                col(WrappedKeyRow.wrapped).is_not(None)
+        with self._database.changing() as session:
+            living = (
+                select(WrappedKeyRow)
+                .where(col(WrappedKeyRow.wrapped).is_not(None))
+                .order_by(WrappedKeyRow.scope)
+                .with_for_update()
             )
             for row in session.exec(living).all():
                 wrapped = change(row.scope, row.wrapped or b"")
@@ -91,8 +97,8 @@ class DatabaseKeyStore:
 
     def count_removed(self, scope: str, objects: int) -> None:
         """Add to the number of objects that were removed with a key."""
-        with self._database.writing() as session:
-            row = session.get(WrappedKeyRow, scope)
+        with self._database.changing() as session:
+            row = session.get(WrappedKeyRow, scope, with_for_update=True)
             if row is not None:
                 row.objects_removed += objects
                 session.add(row)

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from unlearn_core.adapters.database.engine import Database
@@ -23,29 +24,36 @@ class DatabaseLeaseStore:
 
     def acquire(self, resource: str, *, holder: str, ttl: timedelta) -> Lease:
         """Take a free or expired lease; the token grows with every holder."""
-        with self._database.writing() as session:
-            row = session.get(LeaseRow, resource)
-            if row is not None and self._is_held(row):
-                raise LeaseBusyError(resource=resource)
-            row = row or LeaseRow(resource=resource, holder="", token=0, expires_at="")
-            row.holder = holder
-            row.token += 1
-            return self._extend(session, row, ttl)
+        try:
+            with self._database.changing() as session:
+                row = session.get(LeaseRow, resource, with_for_update=True)
+                if row is not None and self._is_held(row):
+                    raise LeaseBusyError(resource=resource)
+                row = row or LeaseRow(
+                    resource=resource, holder="", token=0, expires_at=""
+                )
+                row.holder = holder
+                row.token += 1
+                return self._extend(session, row, ttl)
+        except IntegrityError:
+            # Somebody else was the first to ever take it, at this moment.
+            raise LeaseBusyError(resource=resource) from None
 
     def renew(self, lease: Lease, *, ttl: timedelta) -> Lease:
         """Extend a lease."""
-        with self._database.writing() as session:
-            return self._extend(session, check_token(session, lease), ttl)
+        with self._database.changing() as session:
+            row = session.get(LeaseRow, lease.resource, with_for_update=True)
+            return self._extend(session, _held_under(row, lease), ttl)
 
     def check(self, lease: Lease) -> None:
         """Make sure that nobody has taken over."""
         with self._database.reading() as session:
-            check_token(session, lease)
+            _held_under(session.get(LeaseRow, lease.resource), lease)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; a lost lease is left alone."""
-        with self._database.writing() as session:
-            row = session.get(LeaseRow, lease.resource)
+        with self._database.changing() as session:
+            row = session.get(LeaseRow, lease.resource, with_for_update=True)
             if row is not None and row.token == lease.token:
                 row.holder = _NOBODY
                 session.add(row)
@@ -70,13 +78,17 @@ class DatabaseLeaseStore:
         )
 
 
-def check_token(session: Session, lease: Lease) -> LeaseRow:
-    """Return the lease's row inside a transaction.
+def check_token(session: Session, lease: Lease) -> None:
+    """Make sure that a lease is valid until the end of a transaction.
 
     Raises:
         LeaseLostError: A larger token was handed out, or the lease was given back.
     """
-    row = session.get(LeaseRow, lease.resource)
+    row = session.get(LeaseRow, lease.resource, with_for_update={"read": True})
+    _held_under(row, lease)
+
+
+def _held_under(row: LeaseRow | None, lease: Lease) -> LeaseRow:
     if row is None or row.token != lease.token or row.holder == _NOBODY:
         raise LeaseLostError(resource=lease.resource, token=lease.token)
     return row

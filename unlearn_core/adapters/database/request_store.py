@@ -7,8 +7,12 @@ must be one transaction.
 import json
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from unlearn_core.adapters.database.engine import Database
@@ -36,6 +40,27 @@ from unlearn_core.domain.transparency import LogLeaf, leaf_of
 from unlearn_core.errors import UnknownRequestError
 from unlearn_core.ports import Clock
 
+_RequestQuery = sa.Select[tuple[RequestRow, str]]
+
+_REQUESTS: _RequestQuery = (
+    sa.select(RequestRow, col(CommitmentRow.commitment))
+    .join(CommitmentRow, isouter=True)
+    .order_by(
+        col(RequestRow.received_at),
+        col(RequestRow.request_id),
+        col(CommitmentRow.commitment),
+    )
+)
+"""Requests, oldest first, each once for every commitment."""
+
+_ENTRIES = sa.select(*sa.inspect(LedgerRow).columns).order_by(col(LedgerRow.sequence))
+_LEAVES = sa.select(*sa.inspect(LeafRow).columns).order_by(col(LeafRow.sequence))
+_HEAD = (
+    sa.select(col(LedgerRow.sequence), col(LedgerRow.entry_hash))
+    .order_by(col(LedgerRow.sequence).desc())
+    .limit(1)
+)
+
 
 class DatabaseRequestStore:
     """`RequestStore`, `Ledger` and `LeafStore` over the database."""
@@ -61,38 +86,28 @@ class DatabaseRequestStore:
     def get(self, request_id: RequestId) -> ErasureRequest:
         """Return a request."""
         with self._database.reading() as session:
-            row = session.get(RequestRow, str(request_id))
-            if row is None:
-                raise UnknownRequestError(request_id=request_id)
-            return _request(session, row)
+            found = _requests(
+                session, _REQUESTS.where(col(RequestRow.request_id) == str(request_id))
+            )
+        if not found:
+            raise UnknownRequestError(request_id=request_id)
+        return found[0]
 
     def all(self) -> tuple[ErasureRequest, ...]:
         """Return every request, oldest first."""
         with self._database.reading() as session:
-            rows = session.exec(
-                select(RequestRow).order_by(
-                    RequestRow.received_at, RequestRow.request_id
-                )
-            )
-            return tuple(_request(session, row) for row in rows.all())
+            return _requests(session, _REQUESTS)
 
     def with_commitments(
         self, commitments: Collection[str]
     ) -> tuple[ErasureRequest, ...]:
         """Return the requests that share a commitment, oldest first."""
-        query = (
-            select(RequestRow)
-            .where(
-                col(RequestRow.request_id).in_(
-                    select(CommitmentRow.request_id).where(
-                        col(CommitmentRow.commitment).in_(list(commitments))
-                    )
-                )
-            )
-            .order_by(RequestRow.received_at, RequestRow.request_id)
+        sharing = select(CommitmentRow.request_id).where(
+            col(CommitmentRow.commitment).in_(list(commitments))
         )
+        query = _REQUESTS.where(col(RequestRow.request_id).in_(sharing))
         with self._database.reading() as session:
-            return tuple(_request(session, row) for row in session.exec(query).all())
+            return _requests(session, query)
 
     def advance(
         self,
@@ -134,20 +149,19 @@ class DatabaseRequestStore:
         self, request_id: RequestId | None = None, *, event: str | None = None
     ) -> Iterator[LedgerEntry]:
         """Yield the entries of one request, or all, of one kind, or all, in order."""
-        query = select(LedgerRow).order_by(col(LedgerRow.sequence))
+        query = _ENTRIES
         if request_id is not None:
-            query = query.where(LedgerRow.request_id == str(request_id))
+            query = query.where(col(LedgerRow.request_id) == str(request_id))
         if event is not None:
-            query = query.where(LedgerRow.event == str(event))
+            query = query.where(col(LedgerRow.event) == str(event))
         with self._database.reading() as session:
-            rows = session.exec(query).all()
+            rows = session.execute(query).all()
         yield from map(_entry, rows)
 
     def leaves(self) -> Iterator[LogLeaf]:
         """Yield the leaves of the log in order."""
-        query = select(LeafRow).order_by(col(LeafRow.sequence))
         with self._database.reading() as session:
-            rows = session.exec(query).all()
+            rows = session.execute(_LEAVES).all()
         yield from map(_leaf, rows)
 
     def _append(
@@ -158,9 +172,7 @@ class DatabaseRequestStore:
         request_id: RequestId | None,
         token: int,
     ) -> LedgerEntry:
-        last = session.exec(
-            select(LedgerRow).order_by(col(LedgerRow.sequence).desc()).limit(1)
-        ).first()
+        last = session.execute(_HEAD).first()
         entry = LedgerEntry(
             sequence=last.sequence + 1 if last else 1,
             recorded_at=self._clock.now(),
@@ -209,12 +221,15 @@ def _row(request: ErasureRequest) -> RequestRow:
     )
 
 
-def _request(session: Session, row: RequestRow) -> ErasureRequest:
-    commitments = session.exec(
-        select(CommitmentRow.commitment)
-        .where(CommitmentRow.request_id == row.request_id)
-        .order_by(CommitmentRow.commitment)
+def _requests(session: Session, query: _RequestQuery) -> tuple[ErasureRequest, ...]:
+    """Return requests with their commitments, all by one query."""
+    return tuple(
+        _request(row, tuple(value for _, value in found if value is not None))
+        for row, found in groupby(session.execute(query).all(), key=itemgetter(0))
     )
+
+
+def _request(row: RequestRow, commitments: tuple[str, ...]) -> ErasureRequest:
     return ErasureRequest(
         request_id=RequestId(UUID(row.request_id)),
         channel=Channel(row.channel),
@@ -226,13 +241,13 @@ def _request(session: Session, row: RequestRow) -> ErasureRequest:
             extended_due_on=date.fromisoformat(row.extended_due_on),
         ),
         base_model=row.base_model,
-        commitments=tuple(commitments.all()),
+        commitments=commitments,
         stage=Stage(row.stage),
         outcome=Outcome(row.outcome) if row.outcome else None,
     )
 
 
-def _entry(row: LedgerRow) -> LedgerEntry:
+def _entry(row: sa.Row[Any]) -> LedgerEntry:
     payload = json.loads(row.payload)
     return LedgerEntry(
         sequence=row.sequence,
@@ -247,7 +262,7 @@ def _entry(row: LedgerRow) -> LedgerEntry:
     )
 
 
-def _leaf(row: LeafRow) -> LogLeaf:
+def _leaf(row: sa.Row[Any]) -> LogLeaf:
     return LogLeaf(
         sequence=row.sequence,
         salt=bytes.fromhex(row.salt),

@@ -1,7 +1,7 @@
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -227,6 +227,34 @@ def test_a_server_that_is_away_is_unavailable() -> None:
     for what in ("write", "read", "upgrade"):
         with pytest.raises(DatabaseUnavailableError):
             asks[what]()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("has_rested", [True, False])
+def test_a_connection_that_the_server_left_is_replaced_after_a_rest(
+    monkeypatch: pytest.MonkeyPatch, *, has_rested: bool
+) -> None:
+    """One that was used just now is not asked for; losing it is an outage."""
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0.0 if has_rested else 1e9)
+    with (
+        postgres_schema() as url,
+        closing(Database(url)) as ours,
+        closing(Database(url)) as others,
+    ):
+        with ours.reading() as session:
+            ours_id = session.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+        with others.reading() as session:
+            ended = sa.func.pg_terminate_backend(ours_id, 30_000)
+            assert session.execute(sa.select(ended)).scalar_one()
+        with nullcontext() if has_rested else pytest.raises(DatabaseUnavailableError):
+            ask_for_one(ours)
+        ask_for_one(ours)
+
+
+def ask_for_one(database: Database) -> None:
+    """Ask the database for something."""
+    with database.reading() as session:
+        assert session.execute(sa.select(1)).scalar_one() == 1
 
 
 def test_a_row_that_is_there_already_is_an_error_of_the_caller(

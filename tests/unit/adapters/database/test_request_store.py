@@ -93,3 +93,26 @@ def test_everything_survives_a_restart(database: Database, path: Path) -> None:
         reopened = DatabaseRequestStore(again, clock=MemoryClock())
         assert reopened.all() == (erasure_request(),)
         assert list(reopened.entries()) == before
+
+
+def test_all_requests_are_read_by_one_query(database: Database) -> None:
+    store = DatabaseRequestStore(database, clock=MemoryClock())
+    requests = [
+        erasure_request(number, commitments=("k1:a", "k1:b")[: number - 1])
+        for number in range(1, 4)
+    ]
+    for request in requests:
+        store.receive(request, {})
+    asked: list[str] = []
+    listens = sa.event.listens_for(sa.engine.Engine, "before_cursor_execute")
+
+    @listens
+    def note(*arguments: object) -> None:
+        asked.append(str(arguments[2]))
+
+    try:
+        found = store.all()
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", note)
+    assert found == tuple(requests)
+    assert sum("SELECT" in statement for statement in asked) == 1
