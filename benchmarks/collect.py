@@ -60,7 +60,7 @@ KINDS = {
 }
 ALL = str(4 * PEOPLE)
 ROUNDS = 3
-PARQUET_MEGABYTES = 10
+PARQUET_MEGABYTES = 200
 
 Step = tuple[str, str]
 """A program, and what it looks for: a kind of which there is one, or `ALL`."""

@@ -12,6 +12,7 @@ from typing import IO, Protocol, Self
 
 import pyarrow as pa
 
+from unlearn_core.adapters.connectors.lines import lines_of
 from unlearn_core.adapters.connectors.reading import (
     compressed,
     compression_of,
@@ -23,6 +24,9 @@ from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.errors import SourceUnreadableError
 
 IsGone = Callable[[Row], bool]
+
+ROWS_AT_ONCE = 1 << 13
+"""Rows of a table that are looked through together."""
 
 
 class FileFormat(Protocol):
@@ -152,9 +156,19 @@ class TableFormat(ABC):
         for table in self._guarded(file):
             yield from table.to_pylist()
 
-    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:  # noqa: ARG002 - for formats of lines
-        """Yield every row."""
-        return self.rows(file)
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
+        """Make rows of what passes a sieve alone."""
+        identifiers = self._spec.identifiers.values()
+        for table in self._guarded(file):
+            for batch in table.to_batches():
+                for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
+                    rows = _copied(batch.slice(begin, ROWS_AT_ONCE))
+                    lines = lines_of(rows, identifiers=identifiers)
+                    if lines is not None:
+                        kept = sieve.passing(lines)
+                        yield rows.num_rows - len(kept)
+                        rows = rows.take(pa.array(kept, pa.int64()))
+                    yield from rows.to_pylist()
 
     def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
         """Write the tables without the rows that are gone."""
@@ -177,6 +191,11 @@ class TableFormat(ABC):
                         source=self._spec.name, missing_column=self._spec.record_id
                     )
                 yield table
+
+
+def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Return a slice as rows of its own, with nothing of those around it."""
+    return rows.take(pa.array(range(rows.num_rows), pa.int64()))
 
 
 COMPRESSED_SUFFIXES = (".gz", ".zst")

@@ -120,12 +120,7 @@ class Sieve:
             if lines is None:
                 yield None
                 continue
-            kept = {*lines.odd().tolist(), *self._suspects(lines)}
-            unplain = lines.unplain()
-            if unplain.size:
-                said = plain_bytes(b"".join(map(lines.line, unplain.tolist())))
-                found = self._suspects(_Lines(said, len(said)))
-                kept.update(unplain[list(found)].tolist())
+            kept = {*lines.odd().tolist(), *self._passing(lines)}
             before = 0
             for number in sorted(kept):
                 if number > before:
@@ -134,6 +129,18 @@ class Sieve:
                 before = number + 1
             if lines.count > before:
                 yield lines.count - before
+
+    def passing(self, lines: bytes) -> list[int]:
+        """Return which lines may concern somebody, whatever form they have."""
+        return sorted(self._passing(_Lines(lines, len(lines)))) if lines else []
+
+    def _passing(self, lines: _Lines) -> set[int]:
+        unplain = lines.unplain()
+        if not unplain.size:
+            return self._suspects(lines)
+        said = plain_bytes(b"".join(map(lines.line, unplain.tolist())))
+        found = self._suspects(_Lines(said, len(said)))
+        return {*self._suspects(lines), *unplain[list(found)].tolist()}
 
     def _suspects(self, lines: _Lines) -> set[int]:
         """Return the lines that may concern somebody, in which all is plain."""
