@@ -82,18 +82,12 @@ class Record:
 @contextmanager
 def three_replicas(folder: Path) -> Iterator[tuple[ServingWorld, list[Replica]]]:
     """Yield replicas with disks of their own, and the registry that they share."""
-    replicas, first = [], None
-    for number, poll in enumerate((FAST_SECONDS, SLOW_SECONDS, FAST_SECONDS)):
-        place = folder / str(number)
-        place.mkdir()
-        world = ServingWorld(place)
-        first = first or world
-        world.registry, world.clock = first.registry, first.clock
-        world.notary, world.sealer = first.notary, first.sealer
-        replicas.append(Replica(world, poll_seconds=poll))
-    if first is None:
-        raise AssertionError
-    yield first, replicas
+    world = ServingWorld(folder)
+    replicas = [
+        Replica(world.beside(folder / str(number)), poll_seconds=poll)
+        for number, poll in enumerate((FAST_SECONDS, SLOW_SECONDS, FAST_SECONDS))
+    ]
+    yield world, replicas
     for item in replicas:
         item.stop()
 

@@ -28,6 +28,7 @@ from unlearn_core.adapters.mail import EMAIL, MailServer, SmtpCarrier
 from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
+from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.adapters.webhooks import WebhookCarrier, is_strong, route_to
 from unlearn_core.adapters.wrapping import KeyWrapping, KmsWrapping, RotatingWrapping
 from unlearn_core.domain.deadlines import IsHoliday, Rule
@@ -39,6 +40,7 @@ from unlearn_core.ports import CheckpointKeeper
 from unlearn_core.settings import Settings
 from unlearn_core.steps.apply_retention import RetentionDesk
 from unlearn_core.steps.audit_ledger import AuditDesk
+from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import ExportDesk
@@ -100,6 +102,17 @@ class Office:
     def certificates(self) -> CertificateDesk:
         """Return what looking at certificates needs."""
         return CertificateDesk(requests=self.store, ledger=self.store, clock=self.clock)
+
+    @property
+    def fleet(self) -> FleetDesk:
+        """Return what looking after replicas needs."""
+        return FleetDesk(
+            base_model=self.settings.model.name,
+            officers=self.settings.legal.officers,
+            requests=self.store,
+            ledger=self.store,
+            fleet=HttpServingFleet(self.settings.replicas),
+        )
 
     def deadlines(self, *, holder: str) -> DeadlineWatch:
         """Return what watching the deadlines needs."""

@@ -32,6 +32,7 @@ from unlearn_core.intake.doors import Doors
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.ports import LoginIssuer
 from unlearn_core.privacy import Pseudonymiser
+from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import export_bundle
@@ -136,7 +137,13 @@ class IntakeWorld:
                     data, payload_type=PAYLOAD_TYPE
                 ),
             ),
-            fleet=self.fleet,
+            fleet=FleetDesk(
+                base_model=BASE_MODEL,
+                officers=OFFICERS,
+                requests=self.store,
+                ledger=self.store,
+                fleet=self.fleet,
+            ),
             access=self.access,
         )
 

@@ -146,9 +146,18 @@ class ServingWorld:
         self.sealer = MemoryPairSealer()
         self.base = language_model()
 
+    def beside(self, folder: Path) -> "ServingWorld":
+        """Return the world of another replica: the same, with a disk of its own."""
+        folder.mkdir()
+        other = ServingWorld(folder)
+        other.registry, other.clock = self.registry, self.clock
+        other.notary, other.sealer = self.notary, self.sealer
+        return other
+
     def replica(
         self,
         *,
+        name: str = "replica-1",
         requires_offset: bool = False,
         poll_seconds: float = NEVER_SECONDS,
         base: ServedBase | None = None,
@@ -163,14 +172,14 @@ class ServingWorld:
             clock=self.clock,
         )
         return InferenceService(
-            replica="replica-1",
+            replica=name,
             base_model=domain.BASE_MODEL,
             base=base,
             slot=slot,
             engine=Engine(meter=meter),
             watcher=Watcher(
                 slot,
-                replica="replica-1",
+                replica=name,
                 host=base,
                 sources=Sources(
                     base_model=domain.BASE_MODEL,

@@ -9,12 +9,8 @@ from unlearn_core.cli.wiring import fleet_desk, tell_replicas
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.errors import UnlearnError
 from unlearn_core.steps.cut_off_replica import (
-    FleetDesk,
     Seen,
     cut_off_replica,
-    cut_offs,
-    look_at,
-    promoted_sequence,
     readmit_replica,
 )
 
@@ -32,7 +28,7 @@ def list_(*, as_json: AsJson = False) -> None:
 
     Questions may be routed to those that are routable.
     """
-    show_rows([_row(seen) for seen in _fleet(fleet_desk())], as_json=as_json)
+    show_rows([_row(seen) for seen in fleet_desk().look()], as_json=as_json)
 
 
 @app.command(name="cut-off")
@@ -68,17 +64,11 @@ def _tell(done: str) -> None:
     try:
         is_told = tell_replicas()
     except UnlearnError as error:
-        typer.echo(f"replicas are told with the next pointer ({error.code})", err=True)
+        typer.echo(f"replicas read of it in the next pointer ({error.code})", err=True)
         return
-    typer.echo(
-        "the pointer says so" if is_told else "the worker at work tells replicas",
-        err=True,
-    )
-
-
-def _fleet(desk: FleetDesk) -> tuple[Seen, ...]:
-    wanted = promoted_sequence(desk.ledger)
-    return look_at(desk.fleet.states(), cut_offs(desk.ledger), sequence=wanted)
+    # Nothing is published for now, it says so already, or a worker publishes it.
+    otherwise = "replicas know of it, or read of it in the next pointer"
+    typer.echo("a new pointer says so" if is_told else otherwise, err=True)
 
 
 def _row(seen: Seen) -> dict[str, JsonValue]:

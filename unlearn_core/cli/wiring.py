@@ -25,7 +25,6 @@ from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
 from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
-from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.processing import Installation
@@ -102,12 +101,7 @@ def database() -> Database:
 
 def fleet_desk() -> FleetDesk:
     """Return what looking after replicas needs."""
-    settings = office().settings
-    return FleetDesk(
-        officers=settings.legal.officers,
-        ledger=office().store,
-        fleet=HttpServingFleet(settings.replicas),
-    )
+    return office().fleet
 
 
 def tell_replicas() -> bool:

@@ -7,7 +7,6 @@ from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import proof_of
 from unlearn_core.adapters.letters import SetLetters
 from unlearn_core.adapters.oidc import OidcIssuer, Registration
-from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.archive import pack
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
@@ -88,7 +87,7 @@ def _console(office: Office, *, holder: str) -> ConsoleDesk:
             raw,
             open_envelope=lambda data: envelopes.open(data, payload_type=PAYLOAD_TYPE),
         ),
-        fleet=HttpServingFleet(office.settings.replicas),
+        fleet=office.fleet,
         access=office.access,
     )
 

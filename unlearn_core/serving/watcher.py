@@ -253,12 +253,16 @@ class Watcher(Generic[Law]):
 
     def _kept(self, name: str) -> ServingPointer | None:
         """Return a pointer that was kept; its mere existence forbids the bare base."""
-        path = self._cache / name
-        if not path.exists():
-            return None
         try:
-            return self._open(path.read_bytes())
-        except (OSError, UnlearnError):
+            envelope = (self._cache / name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            self._slot.require(NO_OFFSET + 1)
+            raise
+        try:
+            return self._open(envelope)
+        except Exception:  # whatever it is that it cannot be read for
             self._slot.require(NO_OFFSET + 1)
             raise
 

@@ -5,11 +5,12 @@ see `domain.replicas`. Everything else about it is waited for like for the other
 """
 
 import time
+from collections.abc import Sequence
 from datetime import datetime
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import ServingUnavailableError
-from unlearn_core.steps.cut_off_replica import Seen, cut_offs, look_at
+from unlearn_core.steps.cut_off_replica import NAME_TAKEN, Seen, cut_offs, look_at
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.promote_version import publish_pointer
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_held
@@ -54,15 +55,24 @@ def _wait(sequence: int, *, bench: Workbench) -> tuple[Seen, ...]:
             renew_held(_keeper(bench))
             told = cut
         fleet = look_at(bench.fleet.states(), cut, sequence=sequence)
-        laggards = [seen.state.name for seen in fleet if seen.holds_up]
-        if not laggards and any(seen.cut_off is None for seen in fleet):
+        is_held_up = any(seen.holds_up for seen in fleet)
+        if not is_held_up and any(seen.cut_off is None for seen in fleet):
             return fleet
         if time.monotonic() > deadline:
-            raise ServingUnavailableError(
-                replica=laggards[0] if laggards else "none", sequence=sequence
-            )
+            raise _laggard(fleet, sequence=sequence)
         bench.check_lease()
         time.sleep(POLL_SECONDS)
+
+
+def _laggard(fleet: Sequence[Seen], *, sequence: int) -> ServingUnavailableError:
+    """Return the error that names the first replica that holds everything up."""
+    for seen in fleet:
+        if seen.state.last_error == NAME_TAKEN:
+            return ServingUnavailableError(
+                replica=seen.state.name, sequence=sequence, problem=NAME_TAKEN
+            )
+    laggards = (seen.state.name for seen in fleet if seen.holds_up)
+    return ServingUnavailableError(replica=next(laggards, "none"), sequence=sequence)
 
 
 def _name(seen: Seen) -> str:

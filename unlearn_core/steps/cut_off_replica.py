@@ -3,10 +3,13 @@
 The ledger says who did it; the signed pointer, which is written from the ledger, tells
 the replica. While a version is being confirmed the worker that waits publishes that
 pointer; otherwise `renew_pointer` does.
+
+Ledger and pointer go by names. Two replicas with one name cannot be told apart, so
+nothing is effective while there are two, and neither is cut off or readmitted.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from unlearn_core import ports
@@ -19,6 +22,10 @@ from unlearn_core.domain.replicas import (
 from unlearn_core.domain.requests import Stage
 from unlearn_core.errors import PolicyError
 from unlearn_core.ports import ReplicaState
+from unlearn_core.steps.standing import promoted_sequence
+
+NAME_TAKEN = "name_taken"
+"""What the fleet says of a replica whose name another one has."""
 
 
 class ReplicaRefusedError(PolicyError):
@@ -30,24 +37,11 @@ class ReplicaRefusedError(PolicyError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FleetDesk:
-    """What looking after replicas needs.
-
-    Attributes:
-        officers: Names of those who may decide.
-    """
-
-    officers: tuple[str, ...]
-    ledger: ports.Ledger
-    fleet: ports.ServingFleet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One replica as the fleet and the ledger have it.
 
     Attributes:
-        state: What it says of itself.
+        state: What it says of itself, or `NAME_TAKEN`.
         cut_off: How it was cut off; None if it was not.
         holds_up: Whether nothing is effective because of it.
     """
@@ -79,6 +73,47 @@ class Convergence:
     longest_seconds: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetDesk:
+    """What looking after the replicas of one base model needs.
+
+    Attributes:
+        base_model: Name of the base model.
+        officers: Names of those who may decide.
+    """
+
+    base_model: str
+    officers: tuple[str, ...]
+    requests: ports.RequestStore
+    ledger: ports.Ledger
+    fleet: ports.ServingFleet
+
+    def wanted(self) -> int:
+        """Return the sequence that replicas have to serve; 0 before the first."""
+        return promoted_sequence(
+            self.base_model, requests=self.requests, ledger=self.ledger
+        )
+
+    def look(self) -> tuple[Seen, ...]:
+        """Ask every replica, and compare it with what has to be served."""
+        return look_at(
+            self.fleet.states(), cut_offs(self.ledger), sequence=self.wanted()
+        )
+
+    def convergence(self) -> Convergence | None:
+        """Return how long versions took; None if none has said so yet."""
+        of_base = {
+            request.request_id
+            for request in self.requests.all()
+            if request.base_model == self.base_model
+        }
+        return _convergence(
+            float(str(entry.payload["seconds"]))
+            for entry in self.ledger.entries(event=Stage.SERVING_CONFIRMED)
+            if entry.request_id in of_base and entry.payload.get("seconds") is not None
+        )
+
+
 def cut_offs(ledger: ports.Ledger) -> tuple[CutOff, ...]:
     """Return who is cut off now."""
     return read_cut_offs(
@@ -101,13 +136,30 @@ def look_at(
     """
     by_address = {item.address: item for item in cut}
     by_name = {item.replica: item for item in cut}
+    states = tuple(states)
+    taken = {state.name for state in states if _is_taken(state.name, states)}
     return tuple(
-        _seen(state, by_address.get(state.address) or by_name.get(state.name), sequence)
+        _seen(
+            state,
+            by_address.get(state.address) or by_name.get(state.name),
+            sequence,
+            is_taken=state.name in taken,
+        )
         for state in states
     )
 
 
-def _seen(state: ReplicaState, cut: CutOff | None, sequence: int) -> Seen:
+def _is_taken(name: str, states: Sequence[ReplicaState]) -> bool:
+    """Tell whether several replicas have a name."""
+    return sum(state.name == name for state in states) > 1
+
+
+def _seen(
+    state: ReplicaState, cut: CutOff | None, sequence: int, *, is_taken: bool
+) -> Seen:
+    if is_taken:
+        unknown = replace(state, is_ready=False, last_error=NAME_TAKEN)
+        return Seen(state=unknown, cut_off=cut, holds_up=True)
     is_out = cut is not None and (
         state.has_stopped or (cut.is_gone and state.is_silent)
     )
@@ -116,23 +168,8 @@ def _seen(state: ReplicaState, cut: CutOff | None, sequence: int) -> Seen:
     )
 
 
-def promoted_sequence(ledger: ports.Ledger) -> int:
-    """Return the sequence that replicas have to serve; 0 before the first."""
-    sequences = (
-        int(str(entry.payload["sequence"]))
-        for entry in ledger.entries(event=Stage.PROMOTED)
-        if not entry.is_erased
-    )
-    return max(sequences, default=0)
-
-
-def convergence(ledger: ports.Ledger) -> Convergence | None:
-    """Return how long versions took; None if none has said so yet."""
-    seconds = [
-        float(str(entry.payload["seconds"]))
-        for entry in ledger.entries(event=Stage.SERVING_CONFIRMED)
-        if entry.payload.get("seconds") is not None
-    ]
+def _convergence(found: Iterable[float]) -> Convergence | None:
+    seconds = list(found)
     if not seconds:
         return None
     return Convergence(
@@ -154,8 +191,9 @@ def cut_off_replica(name: str, *, officer: str, is_gone: bool, desk: FleetDesk) 
         desk: What looking after replicas needs.
 
     Raises:
-        ReplicaRefusedError: There is no such replica, or no such officer; or a replica
-            that is said to be gone takes connections.
+        ReplicaRefusedError: There is no such replica, or several have its name, or
+            there is no such officer; or a replica that is said to be gone takes
+            connections.
     """
     state = _find(name, officer=officer, desk=desk)
     if is_gone and not state.is_silent:
@@ -179,8 +217,8 @@ def readmit_replica(name: str, *, officer: str, desk: FleetDesk) -> None:
     """Let a replica back in; it answers once it serves what is required.
 
     Raises:
-        ReplicaRefusedError: There is no such replica, or no such officer; or it was
-            not cut off.
+        ReplicaRefusedError: There is no such replica, or several have its name, or
+            there is no such officer; or it was not cut off.
     """
     state = _find(name, officer=officer, desk=desk)
     cut = _cut(state, desk)
@@ -199,6 +237,8 @@ def _find(name: str, *, officer: str, desk: FleetDesk) -> ReplicaState:
     known = {cut.replica: cut.address for cut in cut_offs(desk.ledger)}
     for state in states:
         if name in {state.name, state.address} or known.get(name) == state.address:
+            if _is_taken(state.name, states):
+                raise ReplicaRefusedError(problem="another replica has its name")
             return state
     raise ReplicaRefusedError(problem="no such replica in the configuration")
 

@@ -13,7 +13,7 @@ from unlearn_core.errors import (
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle, read_manifest
 from unlearn_core.steps.results import Trained
-from unlearn_core.steps.standing import latest_promotion
+from unlearn_core.steps.standing import promoted_sequence
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.pair import PairMaterials
 
@@ -129,8 +129,7 @@ def check_not_behind(
     Raises:
         DowngradeRefusedError: A later version was promoted.
     """
-    latest = latest_promotion(base_model, requests=requests, ledger=ledger)
-    promoted = int(str(latest.payload["sequence"])) if latest else 0
+    promoted = promoted_sequence(base_model, requests=requests, ledger=ledger)
     if sequence < promoted:
         raise DowngradeRefusedError(offered=sequence, minimum=promoted)
 

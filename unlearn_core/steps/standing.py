@@ -76,6 +76,14 @@ class CertificateDesk:
                 yield request.request_id, renewals
 
 
+def promoted_sequence(
+    base_model: str, *, requests: ports.RequestStore, ledger: ports.Ledger
+) -> int:
+    """Return the sequence that replicas have to serve; 0 before the first."""
+    latest = latest_promotion(base_model, requests=requests, ledger=ledger)
+    return int(str(latest.payload["sequence"])) if latest else 0
+
+
 def latest_promotion(
     base_model: str, *, requests: ports.RequestStore, ledger: ports.Ledger
 ) -> LedgerEntry | None:

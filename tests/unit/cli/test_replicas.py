@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_replica_is_listed_cut_off_and_readmitted(
     assert (cut.code, back.code) == (0, 0)
     assert cut.err.splitlines() == [
         "cut off: replica-1",
-        "replicas are told with the next pointer (registry_unavailable)",
+        "replicas read of it in the next pointer (registry_unavailable)",
     ]
     assert back.err.splitlines()[0] == f"readmitted: {address}"
     silent = {"serves": 0, "oldest_in_flight": None, "routable": False}
@@ -71,6 +72,39 @@ def test_a_replica_is_listed_cut_off_and_readmitted(
         },
     ]
     assert noted() == [("replica_cut_off", "anna"), ("replica_readmitted", "anna")]
+
+
+def test_what_is_said_of_the_pointer_is_true_in_every_case(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = {}
+    with state_pages(PAGE) as (address,):
+        monkeypatch.setenv("UNLEARN_REPLICAS", f'["{address}"]')
+        for is_told in (True, False):
+            monkeypatch.setattr(
+                "unlearn_core.cli.replicas.tell_replicas", lambda told=is_told: told
+            )
+            ran = unlearn("replica", "cut-off", "replica-1", "--by", "anna")
+            said[is_told] = ran.err.splitlines()[1]
+    assert said == {
+        True: "a new pointer says so",
+        False: "replicas know of it, or read of it in the next pointer",
+    }
+
+
+def test_two_replicas_with_one_name_are_both_shown_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = PAGE | {"sequence": 1, "version": "1"}
+    with state_pages(page, page) as addresses:
+        monkeypatch.setenv("UNLEARN_REPLICAS", json.dumps(addresses))
+        rows = unlearn("replica", "list", "--json").json()
+        ran = unlearn("replica", "cut-off", addresses[0], "--by", "anna")
+    assert [(row["holds_up"], row["routable"], row["last_error"]) for row in rows] == [
+        (True, False, "name_taken")
+    ] * 2
+    assert (ran.code, ran.err.split(":")[0]) == (1, "replica_refused")
+    assert noted() == []
 
 
 def test_who_is_no_officer_cuts_nobody_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -535,6 +535,34 @@ def test_damaged_memory_of_a_pointer_never_brings_the_base_back(
     assert answers(replica) != 0
 
 
+@pytest.mark.parametrize("failure", [KeyError("keyid"), MemoryError(), OSError()])
+def test_whatever_keeps_a_pointer_from_being_read_the_base_does_not_answer(
+    world: ServingWorld, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    replica = started(world)
+    world.publish(replace(world.register(1), minimum_sequence=0))
+    replica.watcher.look()
+    (world.cache / SEEN_POINTER).unlink()
+    world.withdraw_pointer()
+
+    def fail(*_: object, **__: object) -> bytes:
+        raise failure
+
+    monkeypatch.setattr(MemoryNotary, "open", fail)
+    assert answers(started(world)) is None
+
+
+def test_a_memory_that_may_not_be_read_is_no_empty_one(world: ServingWorld) -> None:
+    replica = started(world)
+    world.publish(replace(world.register(1), minimum_sequence=0))
+    replica.watcher.look()
+    for name in (SEEN_POINTER, SERVED_POINTER):
+        (world.cache / name).unlink()
+        (world.cache / name).mkdir()
+    world.withdraw_pointer()
+    assert answers(started(world)) is None
+
+
 @pytest.mark.parametrize(
     "failure",
     [OSError("no space left"), RuntimeError("out of memory"), KeyError("tags")],

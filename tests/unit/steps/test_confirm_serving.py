@@ -53,8 +53,30 @@ def test_replicas_of_best_effort_are_named(controller: Controller) -> None:
     assert confirm_serving(request_id, bench=bench).best_effort == ["right"]
 
 
+def test_nothing_is_confirmed_while_two_replicas_have_one_name(
+    controller: Controller,
+) -> None:
+    request_id, bench, fleet = _ready(controller)
+    for name in ("left", "right"):
+        fleet.serve(name, version="1", sequence=1)
+    fleet.call("right", "left")
+    with pytest.raises(
+        ServingUnavailableError, match=r"replica=left.*problem=name_taken"
+    ):
+        confirm_serving(request_id, bench=bench)
+    assert not list(controller.store.entries(event=Stage.SERVING_CONFIRMED))
+    fleet.call("right", "right")
+    assert confirm_serving(request_id, bench=bench).replicas == ["left", "right"]
+
+
 def _cut_off(bench: Workbench, name: str, *, gone: bool = False) -> None:
-    desk = FleetDesk(officers=("anna",), ledger=bench.ledger, fleet=bench.fleet)
+    desk = FleetDesk(
+        base_model=bench.terms.base_model,
+        officers=("anna",),
+        requests=bench.requests,
+        ledger=bench.ledger,
+        fleet=bench.fleet,
+    )
     cut_off_replica(name, officer="anna", is_gone=gone, desk=desk)
 
 

@@ -1,7 +1,8 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
-from support.domain import NOW, request_id
+from support.domain import BASE_MODEL, NOW, request, request_id
 
 from unlearn_core.adapters.memory.delivery import MemoryFleet
 from unlearn_core.adapters.memory.records import (
@@ -15,11 +16,9 @@ from unlearn_core.steps.cut_off_replica import (
     FleetDesk,
     ReplicaRefusedError,
     Seen,
-    convergence,
     cut_off_replica,
     cut_offs,
     look_at,
-    promoted_sequence,
     readmit_replica,
 )
 
@@ -40,7 +39,13 @@ def desk(fleet: MemoryFleet) -> FleetDesk:
     """Return a desk at which two officers may decide."""
     clock = MemoryClock(NOW)
     store = MemoryRequestStore(leases=MemoryLeaseStore(clock=clock), clock=clock)
-    return FleetDesk(officers=("anna", "berta"), ledger=store, fleet=fleet)
+    return FleetDesk(
+        base_model=BASE_MODEL,
+        officers=("anna", "berta"),
+        requests=store,
+        ledger=store,
+        fleet=fleet,
+    )
 
 
 def cut_off(desk: FleetDesk, name: str = "right", *, gone: bool = False) -> None:
@@ -162,22 +167,59 @@ def test_only_officers_decide_and_only_about_replicas_that_there_are(
     assert list(desk.ledger.entries()) == []
 
 
-def test_replicas_have_to_serve_the_highest_version_that_is_remembered() -> None:
-    clock = MemoryClock(NOW)
-    store = MemoryRequestStore(leases=MemoryLeaseStore(clock=clock), clock=clock)
-    assert promoted_sequence(store) == 0
+def receive(desk: FleetDesk, number: int, *, base_model: str = BASE_MODEL) -> None:
+    desk.requests.receive(replace(request(number), base_model=base_model), {})
+
+
+def test_replicas_have_to_serve_the_highest_version_of_their_base(
+    desk: FleetDesk,
+) -> None:
+    receive(desk, 1)
+    receive(desk, 2, base_model="another")
+    assert desk.wanted() == 0
     for sequence in (1, 3, 2):
-        store.note(Stage.PROMOTED, {"sequence": sequence}, request_id=request_id())
-    assert promoted_sequence(store) == 3
-    store.empty(2)
-    assert promoted_sequence(store) == 2
+        desk.ledger.note(
+            Stage.PROMOTED, {"sequence": sequence}, request_id=request_id(1)
+        )
+    desk.ledger.note(Stage.PROMOTED, {"sequence": 7}, request_id=request_id(2))
+    assert desk.wanted() == 3
+    assert [item.holds_up for item in desk.look()] == [True, True]
 
 
 def test_convergence_is_counted_where_it_was_timed(desk: FleetDesk) -> None:
-    assert convergence(desk.ledger) is None
+    receive(desk, 1)
+    receive(desk, 2, base_model="another")
+    assert desk.convergence() is None
     for payload in ({}, {"seconds": None}, {"seconds": 8.0}, {"seconds": 3.0}):
-        desk.ledger.note("serving_confirmed", payload)
-    found = convergence(desk.ledger)
+        desk.ledger.note("serving_confirmed", payload, request_id=request_id(1))
+    desk.ledger.note("serving_confirmed", {"seconds": 99.0}, request_id=request_id(2))
+    found = desk.convergence()
     assert found is not None
     assert (found.versions, found.last_seconds) == (2, 3.0)
     assert (found.median_seconds, found.longest_seconds) == (5.5, 8.0)
+
+
+def test_two_replicas_with_one_name_hold_everything_up(
+    desk: FleetDesk, fleet: MemoryFleet
+) -> None:
+    fleet.serve("right", version="2", sequence=2)
+    assert not any(item.holds_up for item in seen(desk).values())
+    fleet.call("right", "left")
+    for item in seen(desk).values():
+        assert (item.holds_up, item.is_routable) == (True, False)
+        assert item.state.last_error == "name_taken"
+    for name in ("left", "http://left", "http://right"):
+        with pytest.raises(ReplicaRefusedError, match="another replica has its name"):
+            cut_off(desk, name)
+    assert cut_offs(desk.ledger) == ()
+
+
+def test_a_name_that_is_taken_after_a_cut_off_is_not_taken_for_the_one_cut_off(
+    desk: FleetDesk, fleet: MemoryFleet
+) -> None:
+    cut_off(desk)
+    fleet.stop("right")
+    fleet.call("left", "right")
+    assert all(item.holds_up for item in seen(desk).values())
+    with pytest.raises(ReplicaRefusedError, match="another replica has its name"):
+        readmit_replica("http://right", officer="berta", desk=desk)

@@ -217,6 +217,10 @@ class MemoryFleet:
             is_cut_off=True,
         )
 
+    def call(self, replica: str, name: str) -> None:
+        """Let a replica give itself another name."""
+        self._states[replica] = replace(self._states[replica], name=name)
+
     def lose(self, replica: str) -> None:
         """Make a replica unreachable."""
         self._states[replica] = _silent(replica)

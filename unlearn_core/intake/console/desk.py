@@ -14,6 +14,7 @@ from unlearn_core.intake.console.words import LANGUAGES, keep_choice, language_o
 from unlearn_core.intake.gate import COOKIE
 from unlearn_core.intake.rendering import page
 from unlearn_core.intake.rules import RULES
+from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.decide_request import DecisionDesk
 from unlearn_core.steps.review_records import ReviewDesk
 from unlearn_core.steps.standing import CertificateDesk
@@ -50,7 +51,7 @@ class ConsoleDesk:
     letters: ports.LetterWriter
     export_bundle: Callable[[RequestId], bytes]
     open_certificate: Callable[[bytes], ErasureCertificate]
-    fleet: ports.ServingFleet
+    fleet: FleetDesk
     access: ports.AccessStore
 
 

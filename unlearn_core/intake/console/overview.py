@@ -10,12 +10,6 @@ from unlearn_core.domain.figures import Answered, count
 from unlearn_core.domain.requests import Stage
 from unlearn_core.intake.console.desk import ConsoleDesk, show
 from unlearn_core.intake.console.inbox import Row, read_rows
-from unlearn_core.steps.cut_off_replica import (
-    convergence,
-    cut_offs,
-    look_at,
-    promoted_sequence,
-)
 
 MONTHS = 3
 """A deadline is at most three months after receipt."""
@@ -82,14 +76,12 @@ def add_overview(app: FastAPI, desk: ConsoleDesk) -> None:
     @app.get("/console/replicas", include_in_schema=False)
     def replicas(request: Request) -> Response:
         """Show which version each replica answers with."""
-        ledger = desk.decisions.ledger
-        wanted = promoted_sequence(ledger)
         return show(
             request,
             "console_replicas.html",
-            fleet=look_at(desk.fleet.states(), cut_offs(ledger), sequence=wanted),
-            wanted=wanted,
-            convergence=convergence(ledger),
+            fleet=desk.fleet.look(),
+            wanted=desk.fleet.wanted(),
+            convergence=desk.fleet.convergence(),
         )
 
 

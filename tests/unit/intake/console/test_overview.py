@@ -12,7 +12,6 @@ from unlearn_core.intake.console.overview import (
     read_answered,
     read_months,
 )
-from unlearn_core.steps.cut_off_replica import promoted_sequence
 
 
 def close(world: IntakeWorld, key: RequestId, outcome: Outcome) -> None:
@@ -68,14 +67,14 @@ def test_replicas_are_compared_with_the_version_that_was_promoted(
 ) -> None:
     world.fleet = MemoryFleet(["first", "second", "third"])
     first, second = world.receive(), world.receive()
-    assert promoted_sequence(world.store) == 0
+    desk = world.console().fleet
+    assert desk.wanted() == 0
     world.store.note(Stage.PROMOTED, {"sequence": 4}, request_id=first)
     world.store.note(Stage.REGISTERED, {"sequence": 5}, request_id=second)
-    assert promoted_sequence(world.store) == 4  # the fifth is not promoted yet
+    assert desk.wanted() == 4  # the fifth is not promoted yet
     world.fleet.serve("first", version="4", sequence=4)
     world.fleet.serve("second", version="4", sequence=4, oldest_in_flight=3)
-    served = [state.serves(4) for state in world.fleet.states()]
-    assert served == [True, False, False]
+    assert [seen.holds_up for seen in desk.look()] == [False, True, True]
 
 
 def test_the_page_of_the_replicas_says_who_is_behind(
