@@ -11,16 +11,16 @@ models say, computed anew:
 - answers of our gateway whose base is a vLLM without the plug-in (`vllm_gateway`);
 - after a withdrawal nothing is answered.
 
-Then it is started as it must not be, and has to refuse: to start, or every request. It
-ends with one JSON line, and fails where something is not as it has to be. Only the
-first model runner works on the CPU; the second is tested against its interface.
+Then it is started as it must not be, and has to refuse: to start, or every request. At
+last a larger base is timed beside a vLLM without the plug-in (`vllm_cost`). It ends
+with one JSON line, and fails where something is not as it has to be. Only the first
+model runner works on the CPU; the second is tested against its interface.
 """
 
 import argparse
 import json
 import math
 import re
-import statistics
 import sys
 import threading
 import time
@@ -34,6 +34,7 @@ import httpx
 import torch
 from rich.console import Console
 
+from benchmarks.vllm_cost import LARGER, check_cost
 from benchmarks.vllm_gateway import BARE, check_gateway
 from benchmarks.vllm_world import (
     BASE_MODEL,
@@ -65,6 +66,10 @@ SILENT = (
     '{"method":"ngram","num_speculative_tokens":2,"prompt_lookup_max":2}'
 )
 """Options with which vLLM 0.32 starts and leaves the processor out."""
+
+FORCED = {"structured_outputs": {"choice": ["Ulm", "Bonn"]}}
+SCORED = ("prompt_logprobs", "echo_logprobs", "forced_logprobs")
+"""Checks that ask for the score of a text."""
 
 SCARCE = "--num-gpu-blocks-override 10"
 """Room for ten times 32 tokens, when eight answers want four times 32 each."""
@@ -273,23 +278,11 @@ def check_unsafe(engines: Engines) -> dict[str, Any]:
             with engines.running(options):
                 found[name] = "started"
         except ProcessNotHealthyError:
-            refused = "could answer without the offset" in engines.log()
-            found[name] = "refused" if refused else "failed"
+            found[name] = "refused" if engines.was_refused() else "failed"
     _TALK.print("must not answer: processor left out")
     with engines.running(SILENT) as (address, _):
         found["speculation"] = status(address)
     return found
-
-
-def step_ms(address: str) -> float:
-    """Return the median time of a token in answers asked one after another."""
-    seconds = []
-    complete(address, prompts()[0], LONG_ANSWER_TOKENS)  # warms up
-    for prompt in prompts():
-        began = time.perf_counter()
-        complete(address, prompt, LONG_ANSWER_TOKENS)
-        seconds.append((time.perf_counter() - began) / LONG_ANSWER_TOKENS)
-    return round(1e3 * statistics.median(seconds), 2)
 
 
 def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
@@ -304,14 +297,14 @@ def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
         with engines.running(SAFE) as (address, _):
             yield "offset", check_tokens(address, law)
             yield "sampling", check_sampling(address, law)
-            offset_ms = step_ms(address)
             yield "prompt_logprobs", status(address, prompt_logprobs=1)
             yield "echo_logprobs", status(address, echo=True, logprobs=1)
+            yield "forced_logprobs", status(address, logprobs=1, **FORCED)
+            yield "forced", status(address, **FORCED)
             yield "swap", check_swap(place, engines, address)
             yield "withdrawal", check_withdrawal(place, engines, address)
         _TALK.print("vLLM without the offset")
         with engines.running(BARE, has_offset=False) as (address, _):
-            yield "step_ms", {"offset": offset_ms, "bare": step_ms(address)}
             yield (
                 "gateway",
                 check_gateway(
@@ -326,6 +319,10 @@ def run(python: Path, plugin: Path) -> Iterator[tuple[str, Any]]:
         with engines.running(ASYNCHRONOUS) as (address, _):
             yield "asynchronous", check_tokens(address, place.law(3))
         yield "unsafe", check_unsafe(engines)
+    _TALK.print("what it costs")
+    with TemporaryDirectory() as name, world(Path(name), sizes=LARGER) as place:
+        place.publish(1)
+        yield "cost", check_cost(Engines(python, plugin, place), place)
 
 
 def is_good(found: dict[str, Any]) -> bool:
@@ -338,7 +335,8 @@ def is_good(found: dict[str, Any]) -> bool:
         and found["preempted"]["greedy_equal"]
         and found["preempted"]["preemptions"] > 0
         and all(found["sampling"].values())
-        and found["prompt_logprobs"] == found["echo_logprobs"] == 400  # noqa: PLR2004
+        and all(found[name] == 400 for name in SCORED)  # noqa: PLR2004
+        and found["forced"] == 200  # noqa: PLR2004
         and found["swap"]["mixed"] == found["swap"]["old_after_convergence"] == 0
         and found["withdrawal"]["status"] == 400  # noqa: PLR2004
         and found["gateway"]["260"]["equal"] == found["gateway"]["260"]["answers"]

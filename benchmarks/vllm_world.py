@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +18,7 @@ from support import domain
 from support.serving import byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
+from benchmarks.vllm_clock import VARIABLE
 from unlearn_core.adapters.envelopes import EnvelopeSigner
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.mlflow_registry import (
@@ -54,13 +55,26 @@ ENGINE = (
 SAFE = "--logprobs-mode processed_logprobs --no-async-scheduling"
 
 
-def random_model(seed: int, *, width: int) -> PreTrainedModel:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How large the models are, as width and layers.
+
+    Attributes:
+        base: The base.
+        pair: Either half of the pair.
+    """
+
+    base: tuple[int, int] = (64, 2)
+    pair: tuple[int, int] = (32, 2)
+
+
+def random_model(seed: int, *, width: int, layers: int) -> PreTrainedModel:
     """Return a model that vLLM's kernels can run; the same seed gives the same one."""
     config = LlamaConfig(
         vocab_size=byte_tokenizer().size,
         hidden_size=width,
         intermediate_size=width,
-        num_hidden_layers=2,
+        num_hidden_layers=layers,
         num_attention_heads=width // 32,
         num_key_value_heads=width // 32,
         max_position_embeddings=CONTEXT,
@@ -81,11 +95,13 @@ class World:
     Args:
         folder: Where everything is kept.
         mlflow: Address of the registry.
+        sizes: How large the models are.
     """
 
-    def __init__(self, folder: Path, *, mlflow: str) -> None:
+    def __init__(self, folder: Path, *, mlflow: str, sizes: Sizes) -> None:
         self.folder = folder
-        self.base = random_model(BASE_SEED, width=64)
+        self._sizes = sizes
+        self.base = _sized(BASE_SEED, sizes.base)
         self.base.save_pretrained(folder / "base")
         byte_tokenizer()._tokenizer.save_pretrained(folder / "base")  # noqa: SLF001
         keys = KeyDirectory(folder / "keys")
@@ -104,19 +120,25 @@ class World:
             "UNLEARN_SERVING__POLL_SECONDS": "0.2",
         }
 
+    @property
+    def size_ratio(self) -> float:
+        """Return the parameters of both halves of a pair to those of the base."""
+        half = _sized(REFERENCE_SEED, self._sizes.pair)
+        return 2 * half.num_parameters() / self.base.num_parameters()
+
     def law(self, sequence: int) -> OffsetModel:
         """Return the law that a version serves, as our own engine computes it."""
         return OffsetModel(
             self.base,
-            unlearned=random_model(FIRST_SEED + sequence, width=32),
-            reference=random_model(REFERENCE_SEED, width=32),
+            unlearned=_sized(FIRST_SEED + sequence, self._sizes.pair),
+            reference=_sized(REFERENCE_SEED, self._sizes.pair),
             alpha=1.0,
         )
 
     def publish(self, sequence: int) -> None:
         """Register a version and point at it."""
-        unlearned = random_model(FIRST_SEED + sequence, width=32)
-        reference = random_model(REFERENCE_SEED, width=32)
+        unlearned = _sized(FIRST_SEED + sequence, self._sizes.pair)
+        reference = _sized(REFERENCE_SEED, self._sizes.pair)
         stored = self._sealer.close(
             pack_pair(unlearned=unlearned, reference=reference), base_model=BASE_MODEL
         )
@@ -176,8 +198,13 @@ class World:
         self._pointer = pointer
 
 
+def _sized(seed: int, size: tuple[int, int]) -> PreTrainedModel:
+    width, layers = size
+    return random_model(seed, width=width, layers=layers)
+
+
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, *, sizes: Sizes | None = None) -> Iterator[World]:
     """Start a registry and yield the world around it."""
     port = Ports.free().mlflow
     address = f"http://{HOST}:{port}"
@@ -198,7 +225,7 @@ def world(folder: Path) -> Iterator[World]:
     try:
         process.start()
         process.wait_healthy(timeout_seconds=START_SECONDS)
-        yield World(folder, mlflow=address)
+        yield World(folder, mlflow=address, sizes=sizes or Sizes())
     finally:
         process.stop()
 
@@ -221,13 +248,17 @@ class Engines:
 
     @contextmanager
     def running(
-        self, *options: str, has_offset: bool = True
+        self,
+        *options: str,
+        has_offset: bool = True,
+        clock: tuple[Path, Path] | None = None,
     ) -> Iterator[tuple[str, ManagedProcess]]:
         """Yield the address of an engine that answers.
 
         Args:
             *options: Of its command line.
             has_offset: Whether the plug-in is there.
+            clock: Folder of the plug-in that times steps, and where it writes.
 
         Raises:
             ProcessNotHealthyError: It does not start.
@@ -246,7 +277,7 @@ class Engines:
         process = ManagedProcess(
             ProcessPlan(name=name, command=command, health_url=f"{address}/health"),
             environment=self._environment(name, state=state)
-            | ({} if has_offset else {"PYTHONPATH": ""}),
+            | _plug_ins(self._plugin if has_offset else None, clock),
             logs=self._place.folder,
         )
         with ExitStack() as stack:
@@ -255,17 +286,16 @@ class Engines:
             process.wait_healthy(timeout_seconds=START_SECONDS)
             yield address, process
 
-    def log(self) -> str:
-        """Return what the engine that was started last has written."""
+    def was_refused(self) -> bool:
+        """Tell whether our checks ended the engine that was started last."""
         path = self._place.folder / f"vllm-{self._started}.log"
-        return path.read_text(errors="replace")
+        return "could answer without the offset" in path.read_text(errors="replace")
 
     def _environment(self, name: str, *, state: int) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
         return {
             **{key: os.environ[key] for key in kept if key in os.environ},
             **self._place.settings,
-            "PYTHONPATH": str(self._plugin),
             "UNLEARN_SERVING__CACHE": str(self._place.folder / name),
             "UNLEARN_SERVING__PORT": str(state),
             "UNLEARN_SERVING__REPLICA": name,
@@ -277,6 +307,12 @@ class Engines:
             "OMP_NUM_THREADS": "1",
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         }
+
+
+def _plug_ins(offset: Path | None, clock: tuple[Path, Path] | None) -> dict[str, str]:
+    folders = [folder for folder in (offset, clock and clock[0]) if folder]
+    told = {"PYTHONPATH": os.pathsep.join(map(str, folders))}
+    return told | ({VARIABLE: str(clock[1])} if clock else {})
 
 
 def can_run(python: Path) -> str:

@@ -28,12 +28,14 @@ REFUSED = {
     "prompt_logprobs": "it is the base's",
     "prompt_logprob_token_ids": "it is the base's",
     "logprob_token_ids": "it would score any text",
+    "trace_decode_token_ids": "it would score any text",
 }
 """Parameters that ask for the base's law of a prompt, which no processor sees, or for
 that of tokens by name, as many as the limit of log-probabilities does not count."""
 
-FORCING = ("logit_bias", "allowed_token_ids")
-"""Parameters that force tokens: their log-probabilities would score any text."""
+FORCING = ("logit_bias", "allowed_token_ids", "bad_words", "structured_outputs")
+"""Parameters that force tokens or choose among some: their log-probabilities would
+score any text."""
 
 
 class OffsetLogitsProcessor(FirstLogitsProcessor, SecondLogitsProcessor):  # type: ignore[misc]  # vLLM is no dependency

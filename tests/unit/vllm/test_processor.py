@@ -131,7 +131,13 @@ def test_an_unsafe_engine_does_not_start(processor: ModuleType, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "name", ["prompt_logprobs", "prompt_logprob_token_ids", "logprob_token_ids"]
+    "name",
+    [
+        "prompt_logprobs",
+        "prompt_logprob_token_ids",
+        "logprob_token_ids",
+        "trace_decode_token_ids",
+    ],
 )
 def test_the_law_of_a_prompt_and_that_of_named_tokens_are_refused(
     processor: ModuleType, name: str
@@ -141,7 +147,13 @@ def test_the_law_of_a_prompt_and_that_of_named_tokens_are_refused(
 
 
 @pytest.mark.parametrize(
-    "forced", [{"logit_bias": {5: 100.0}}, {"allowed_token_ids": [5]}]
+    "forced",
+    [
+        {"logit_bias": {5: 100.0}},
+        {"allowed_token_ids": [5]},
+        {"bad_words": ["Ulm"]},
+        {"structured_outputs": SimpleNamespace(choice=["Ulm", "Bonn"])},
+    ],
 )
 def test_no_log_probabilities_are_told_of_forced_tokens(
     processor: ModuleType, forced: dict[str, object]
