@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import version
 
+from unlearn_core.adapters.artifact_key import artifact_key
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import (
@@ -30,6 +31,7 @@ from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.remote_settings import TeacherSettings
 from unlearn_core.settings import (
+    KeySettings,
     Settings,
     load_settings,
 )
@@ -108,7 +110,7 @@ class Station:
             runs=MlflowRunTracker(settings.mlflow_uri),
             signer=EnvelopeSigner(office.keys.signer()),
             envelopes=TrustedEnvelopes(office.keys.trusted()),
-            sealer=PairSeal(office.keys.artifact_key()),
+            sealer=PairSeal(_artifact_key(settings.keys)),
             fleet=HttpServingFleet(settings.replicas),
             notifier=office.notifier,
             identity=_identity(settings),
@@ -203,4 +205,10 @@ def _identity(settings: Settings) -> IdentityPolicy:
             return ManualPolicy()
     return SignedTokenPolicy(
         issuer=chosen.issuer, public_key=load_public_key(chosen.public_key)
+    )
+
+
+def _artifact_key(keys: KeySettings) -> bytes:
+    return artifact_key(
+        keys.directory, kms_key=keys.kms_key, endpoint_url=keys.kms_endpoint_url
     )

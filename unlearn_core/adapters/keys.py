@@ -6,6 +6,7 @@ file                purpose                                needed by
 kek.key             wraps the data keys of custody         worker, intake
 pseudonym.key       keyed commitments                      worker, intake
 artifact.key        seals offset pairs in the registry     worker, replicas
+artifact.wrapped    the same, opened by a key service      instead of the above
 signing.pem         signs manifests and certificates       worker
 trust.json          public keys that signatures must match everybody
 ==================  =====================================  =====================
@@ -34,7 +35,8 @@ from unlearn_core.privacy import Pseudonymiser
 KEY_BYTES = 32
 KEK, KEK_NEXT, KEK_OLD = "kek.key", "kek.next.key", "kek.old.key"
 PSEUDONYM = "pseudonym.key"
-_SYMMETRIC = (KEK, PSEUDONYM, "artifact.key")
+ARTIFACT, WRAPPED_ARTIFACT = "artifact.key", "artifact.wrapped"
+_SYMMETRIC = (KEK, PSEUDONYM, ARTIFACT)
 _NUMBERED = re.compile(r"pseudonym\.k([1-9][0-9]*)\.key")
 _SIGNING = "signing.pem"
 _TRUST = "trust.json"
@@ -50,7 +52,8 @@ class KeyDirectory:
         """Create every key that does not exist yet."""
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in _SYMMETRIC:
-            if not (self._directory / name).exists():
+            is_wrapped = name == ARTIFACT and self.wrapped_artifact_key() is not None
+            if not is_wrapped and not (self._directory / name).exists():
                 self._write(name, b64encode(secrets.token_bytes(KEY_BYTES)))
         if not (self._directory / _SIGNING).exists():
             private = Ed25519PrivateKey.generate()
@@ -85,7 +88,24 @@ class KeyDirectory:
 
     def artifact_key(self) -> bytes:
         """Return the key that seals offset pairs."""
-        return self._symmetric("artifact.key")
+        return self._symmetric(ARTIFACT)
+
+    def wrapped_artifact_key(self) -> bytes | None:
+        """Return that key as a key service has wrapped it; None if none has."""
+        try:
+            return (self._directory / WRAPPED_ARTIFACT).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            raise KeyMissingError(file=WRAPPED_ARTIFACT) from None
+
+    def keep_wrapped_artifact_key(self, wrapped: bytes) -> None:
+        """Keep that key wrapped, and the file that holds it in the clear no more."""
+        beside = f"{WRAPPED_ARTIFACT}.new"
+        (self._directory / beside).unlink(missing_ok=True)
+        self._write(beside, wrapped)
+        (self._directory / beside).replace(self._directory / WRAPPED_ARTIFACT)
+        (self._directory / ARTIFACT).unlink()
 
     def pseudonymiser(self) -> Pseudonymiser:
         """Return the maker of keyed commitments, which knows all earlier keys.

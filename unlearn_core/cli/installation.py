@@ -33,6 +33,13 @@ def init_keys() -> None:
     typer.echo(f"public keys: {directory.trust_file}", err=True)
 
 
+@keys.command()
+def wrap() -> None:
+    """Let AWS KMS wrap the key of offset pairs; its file in the clear is removed."""
+    wiring.wrap_artifact_key()
+    typer.echo("opened by KMS from now on: artifact.wrapped", err=True)
+
+
 class Rotated(StrEnum):
     """A key that can be rotated."""
 

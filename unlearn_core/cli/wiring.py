@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from joserfc.jwk import OKPKey
 
-from unlearn_core.adapters import rotation
+from unlearn_core.adapters import artifact_key, rotation
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
@@ -76,6 +76,18 @@ def key_directory() -> KeyDirectory:
 def signing_keys() -> SigningKeys:
     """Return the signing keys of the settings."""
     return SigningKeys(key_directory())
+
+
+def wrap_artifact_key() -> None:
+    """Let the key service of the settings wrap the key of offset pairs.
+
+    Raises:
+        UnlearnError: The settings name none, or it does not answer.
+    """
+    keys = load_settings().keys
+    artifact_key.wrap_artifact_key(
+        keys.directory, kms_key=keys.kms_key, endpoint_url=keys.kms_endpoint_url
+    )
 
 
 def rotate_kek() -> tuple[str, str, int]:

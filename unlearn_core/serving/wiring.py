@@ -5,6 +5,7 @@ import os
 import torch
 from pydantic import SecretStr
 
+from unlearn_core.adapters.artifact_key import artifact_key
 from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
@@ -29,7 +30,7 @@ from unlearn_core.serving.pace import Speculation
 from unlearn_core.serving.slot import Slot
 from unlearn_core.serving.upstream import CheckedUpstream
 from unlearn_core.serving.watcher import Sources, Watcher
-from unlearn_core.settings import Settings
+from unlearn_core.settings import KeySettings, Settings
 
 # What libraries read from the environment: no download, and no long wait for MLflow.
 _LIBRARIES = {
@@ -140,9 +141,15 @@ def _watcher(
             base_model=settings.model.name,
             registry=MlflowArtifactRegistry(settings.mlflow_uri),
             opener=TrustedEnvelopes(keys.trusted()),
-            sealer=PairSeal(keys.artifact_key()),
+            sealer=PairSeal(_artifact_key(settings.keys)),
         ),
         cache=serving.cache,
         poll_seconds=serving.poll_seconds,
         meter=meter,
+    )
+
+
+def _artifact_key(keys: KeySettings) -> bytes:
+    return artifact_key(
+        keys.directory, kms_key=keys.kms_key, endpoint_url=keys.kms_endpoint_url
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from unlearn_core.adapters.artifact_key import artifact_key
 from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
@@ -18,7 +19,7 @@ from unlearn_core.modeling.bundles import OpenedBundle
 from unlearn_core.modeling.weights import identity_of, load_tokenizer
 from unlearn_core.serving.slot import Slot
 from unlearn_core.serving.watcher import Sources, Watcher
-from unlearn_core.settings import Settings
+from unlearn_core.settings import KeySettings, Settings
 from unlearn_core.vllm.caretaker import Caretaker
 from unlearn_core.vllm.offsets import Offsets, PairOffset, pair_offset
 
@@ -128,5 +129,11 @@ def _sources(settings: Settings) -> Sources:
         base_model=settings.model.name,
         registry=MlflowArtifactRegistry(settings.mlflow_uri),
         opener=TrustedEnvelopes(keys.trusted()),
-        sealer=PairSeal(keys.artifact_key()),
+        sealer=PairSeal(_artifact_key(settings.keys)),
+    )
+
+
+def _artifact_key(keys: KeySettings) -> bytes:
+    return artifact_key(
+        keys.directory, kms_key=keys.kms_key, endpoint_url=keys.kms_endpoint_url
     )

@@ -76,6 +76,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "mail list",
         "keys",
         "keys init",
+        "keys wrap",
         "keys prepare",
         "keys rotate",
         "keys distrust",
