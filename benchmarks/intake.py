@@ -31,6 +31,7 @@ import numpy as np
 import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import Progress
+from sqlmodel import col
 
 from benchmarks.intake_parts import (
     environment,
@@ -217,7 +218,7 @@ def _wait_answered(office: Office, count: int, progress: Progress) -> None:
 
 def _answered(office: Office) -> int:
     """Count answered requests in the database, which is busy enough."""
-    answered = sa.select(sa.func.count()).where(RequestRow.stage == Stage.NOTIFIED)
+    answered = sa.select(sa.func.count()).where(col(RequestRow.stage) == Stage.NOTIFIED)
     with office.database.reading() as session:
         return int(session.execute(answered).scalar_one())
 
