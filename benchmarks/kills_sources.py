@@ -28,10 +28,16 @@ MARK = SUBJECT["email"].encode()
 
 PEOPLE, RECORDS_OF_SUBJECT = 300, 20
 COLUMNS = ("id", "name", "email", "text")
+TABLES = {"people": "d", "slips": "e"}
+"""Tables of the database to the places whose records they have."""
+
 FILLER_SIGNS = 30_000
 """Of a record of the large object, so that it is written in parts."""
 
-PREFIX = "training"
+REDACTED = {"n": "[redacted]", "e": None, "q": "[redacted]"}
+"""Places where records are redacted to what becomes of a name: a table has nothing."""
+
+PREFIX, REDACTED_PREFIX = "training", "letters"
 BUCKET = "kills"
 
 
@@ -51,6 +57,11 @@ class Places:
     def lines(self) -> Path:
         """Return the folder of JSON lines, plain and compressed."""
         return self.folder / "lines"
+
+    @property
+    def notes(self) -> Path:
+        """Return the JSON lines that are redacted."""
+        return self.folder / "notes.jsonl"
 
     @property
     def table(self) -> Path:
@@ -79,7 +90,17 @@ def rows(place: str, *, filler: int = 40) -> list[Row]:
     ]
     for number in draw.sample(range(PEOPLE), RECORDS_OF_SUBJECT):
         found[number] |= SUBJECT
+        if place in REDACTED:
+            found[number]["text"] += f" by {SUBJECT['name']}"
     return found
+
+
+def redacted(row: Row, place: str) -> Row:
+    """Return what has to become of a record in a place where records are redacted."""
+    if not _is_subject(row):
+        return row
+    gone: dict[str, Any] = dict.fromkeys(SUBJECT, REDACTED[place])
+    return {**row, **gone, "text": row["text"].replace(SUBJECT["name"], "[redacted]")}
 
 
 def write_files(places: Places) -> None:
@@ -87,13 +108,16 @@ def write_files(places: Places) -> None:
     places.lines.mkdir(parents=True)
     (places.lines / "a.jsonl").write_bytes(_lines(rows("a")))
     (places.lines / "b.jsonl.gz").write_bytes(gzip.compress(_lines(rows("b"))))
+    places.notes.write_bytes(_lines(rows("n")))
     pq.write_table(pa.Table.from_pylist(rows("t")), places.table, row_group_size=50)
     with sqlite3.connect(places.database) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("CREATE TABLE people (id, name, email, text)")
-        connection.executemany(
-            "INSERT INTO people VALUES (:id, :name, :email, :text)", rows("d")
-        )
+        for table, place in TABLES.items():
+            connection.execute(f"CREATE TABLE {table} (id, name, email, text)")
+            connection.executemany(
+                f"INSERT INTO {table} VALUES (:id, :name, :email, :text)",  # noqa: S608 - fixed names
+                rows(place),
+            )
     connection.close()
     (places.folder / "data-map.yaml").write_text(yaml.safe_dump(_data_map(places)))
 
@@ -108,6 +132,9 @@ def fill_bucket(places: Places) -> None:
             ("table.parquet", _table(rows("p"))),
         ):
             client.put_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}", Body=data)
+        client.put_object(
+            Bucket=BUCKET, Key=f"{REDACTED_PREFIX}/a.parquet", Body=_table(rows("q"))
+        )
     large = _lines(rows("l", filler=FILLER_SIGNS))
     client.put_object(Bucket=BUCKET, Key=f"{PREFIX}/large.jsonl", Body=large)
 
@@ -150,9 +177,12 @@ def look(places: Places) -> Damage:
     left = lost = changed = 0
     for name, found in (*_in_files(places), *_in_bucket(places)):
         sizes = {"filler": FILLER_SIGNS} if name == "l" else {}
-        expected = Counter(
-            map(_frozen, (row for row in rows(name, **sizes) if not _is_subject(row)))
-        )
+        kept = [
+            redacted(row, name) if name in REDACTED else row
+            for row in rows(name, **sizes)
+            if name in REDACTED or not _is_subject(row)
+        ]
+        expected = Counter(map(_frozen, kept))
         there = Counter(map(_frozen, found))
         ids = Counter(row["id"] for row in found if not _is_subject(row))
         gone = {json.loads(row)["id"] for row in expected - there} - set(ids)
@@ -173,9 +203,11 @@ def _in_files(places: Places) -> Iterator[tuple[str, list[Row]]]:
     packed = (places.lines / "b.jsonl.gz").read_bytes()
     yield "b", _parsed(gzip.decompress(packed))
     yield "t", pq.read_table(places.table).to_pylist()
+    yield "n", _parsed(places.notes.read_bytes())
     connection = sqlite3.connect(places.database)
-    found = connection.execute("SELECT id, name, email, text FROM people")
-    yield "d", [dict(zip(COLUMNS, row, strict=True)) for row in found]
+    for table, place in TABLES.items():
+        found = connection.execute(f"SELECT id, name, email, text FROM {table}")  # noqa: S608 - fixed names
+        yield place, [dict(zip(COLUMNS, row, strict=True)) for row in found]
     connection.close()
 
 
@@ -184,10 +216,12 @@ def _in_bucket(places: Places) -> Iterator[tuple[str, list[Row]]]:
     yield "l", _parsed(_body(places, "large.jsonl"))
     packed = io.BytesIO(_body(places, "table.parquet"))
     yield "p", pq.read_table(packed).to_pylist()
+    packed = io.BytesIO(_body(places, "a.parquet", prefix=REDACTED_PREFIX))
+    yield "q", pq.read_table(packed).to_pylist()
 
 
-def _body(places: Places, name: str) -> bytes:
-    found = places.client.get_object(Bucket=BUCKET, Key=f"{PREFIX}/{name}")
+def _body(places: Places, name: str, *, prefix: str = PREFIX) -> bytes:
+    found = places.client.get_object(Bucket=BUCKET, Key=f"{prefix}/{name}")
     data: bytes = found["Body"].read()
     return data
 
@@ -196,7 +230,11 @@ def _bytes_left(places: Places) -> int:
     """Count the subject's mark in raw files and in every version of every object."""
     count = sum(
         path.read_bytes().count(MARK)
-        for path in (*places.lines.iterdir(), *places.folder.glob("rows.db*"))
+        for path in (
+            places.notes,
+            *places.lines.iterdir(),
+            *places.folder.glob("rows.db*"),
+        )
     )
     for version in places.client.list_object_versions(Bucket=BUCKET)["Versions"]:
         body = places.client.get_object(
@@ -234,6 +272,7 @@ def _data_map(places: Places) -> dict[str, object]:
         "identifiers": {"name": "name", "email": "email"},
         "passages": [{"form": "text", "text": "text"}],
     }
+    redacting = {"erasure": "redact"}
     sources = [
         {"name": "lines", "kind": "jsonl", "path": str(places.lines)},
         {"name": "table", "kind": "parquet", "path": str(places.table)},
@@ -244,6 +283,16 @@ def _data_map(places: Places) -> dict[str, object]:
             "table": "people",
         },
         {"name": "objects", "kind": "s3", "url": f"s3://{BUCKET}/{PREFIX}/"},
+        {"name": "notes", "kind": "jsonl", "path": str(places.notes)} | redacting,
+        {
+            "name": "slips",
+            "kind": "sql",
+            "url": f"sqlite:///{places.database}",
+            "table": "slips",
+        }
+        | redacting,
+        {"name": "letters", "kind": "s3", "url": f"s3://{BUCKET}/{REDACTED_PREFIX}/"}
+        | redacting,
     ]
     return {
         "version": 1,

@@ -43,6 +43,7 @@ from unlearn_core.adapters.memory.storage import (
 )
 from unlearn_core.adapters.objects import FolderObjects, ObjectEvidence, ObjectStore
 from unlearn_core.adapters.wrapping import LocalWrapping
+from unlearn_core.domain.sources import SourceRecord
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import (
     KeyDestroyedError,
@@ -398,6 +399,40 @@ def test_absence_is_read_back_from_the_source(source: Source) -> None:
     assert not source.connector.confirm_absent(["r-1", "r-2"])
 
 
+def test_redacting_takes_what_names_the_subject_and_leaves_the_rest(
+    source: Source,
+) -> None:
+    ids = ["r-1", "r-3", "r-5", "r-9"]
+    connector = source.connector
+    assert isinstance(connector, ports.Redacts)
+    assert not connector.confirm_redacted(ids, subject())
+    assert connector.redact(ids, subject(), dry_run=True) == 3
+    assert len(connector.locate(subject()).records) == 2
+    assert connector.redact(ids, subject(), dry_run=False) == 3
+    assert connector.confirm_redacted(ids, subject())
+    assert connector.redact(ids, subject(), dry_run=False) == 0
+    found = connector.locate(subject())
+    assert (found.records, found.searched, found.unreadable) == ((), 5, 0)
+    assert [record.record_id for record in found.doubtful] == ["r-4"]
+    records = {record.record_id: record for record in connector.read()}
+    assert sorted(records) == ["r-1", "r-2", "r-3", "r-4", "r-5"]
+    assert _said(records["r-1"]) == ("Where is [redacted]?", "In Ulm")
+    assert _said(records["r-2"]) == ("Where is Ben?", "In Trier")
+    assert _said(records["r-5"]) == ("Who knows [redacted]?", "I do")
+    assert records["r-3"].fields["city"].reveal() == "Ulm"
+    others = [records[name].name for name in ("r-2", "r-4", "r-5")]
+    assert [name and name.reveal() for name in others] == [
+        "Ben Muster",
+        "Ada Example",
+        "Cleo Probe",
+    ]
+
+
+def _said(record: SourceRecord) -> tuple[str, str]:
+    (passage,) = record.passages
+    return passage.prompt.reveal(), passage.answer.reveal()
+
+
 def _holding(kind: str, path: Path, *more: Row) -> ports.SourceConnector:
     """Return a source in which r-3 is on hold and the others say so or say nothing."""
     said = {"r-1": None, "r-2": "", "r-3": "Litigation 7", "r-4": "false", "r-5": "0"}
@@ -428,6 +463,8 @@ def test_what_is_on_hold_is_not_erased_and_named(kind: str, tmp_path: Path) -> N
     assert connector.erase(["r-1", "r-3"], dry_run=False) == 1
     assert connector.confirm_absent(["r-1", "r-3"])
     assert connector.held(["r-1", "r-2", "r-3"]) == {"r-3"}
+    assert isinstance(connector, ports.Redacts)
+    assert connector.redact(["r-3"], subject(), dry_run=False) == 0
     ids = [record.record_id for record in connector.read()]
     assert ids == ["r-2", "r-3", "r-4", "r-5"]
 

@@ -1,19 +1,18 @@
 """``unlearn request``: submit, follow, order another round, decide."""
 
-import json
 import os
 import socket
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from unlearn_core.cli import decisions, imports
 from unlearn_core.cli.output import AsJson, show, show_rows
+from unlearn_core.cli.submitted import STANDARD_INPUT, read_submitted
 from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
@@ -24,8 +23,6 @@ from unlearn_core.domain.requests import (
     RequestId,
     Stage,
 )
-from unlearn_core.domain.subjects import parse_subject
-from unlearn_core.errors import InvalidIdentifierError
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.receive_request import Submission, receive_request
 from unlearn_core.steps.resume_requests import grant_attempts
@@ -38,8 +35,6 @@ imports.add_to(app)
 
 LOOK_SECONDS = 0.5
 
-_STANDARD_INPUT = Path("-")
-
 RequestArgument = Annotated[UUID, typer.Argument(help="The request id.")]
 
 
@@ -47,7 +42,7 @@ RequestArgument = Annotated[UUID, typer.Argument(help="The request id.")]
 def submit(
     file: Annotated[
         Path, typer.Option(help="File with the request; - is standard input.")
-    ] = _STANDARD_INPUT,
+    ] = STANDARD_INPUT,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -117,19 +112,9 @@ def _train_again(desk: Office, request_id: RequestId) -> None:
 
 
 def _read(file: Path) -> Submission:
-    """Read a submission; an error never repeats what was read."""
-    try:
-        data = sys.stdin.buffer.read() if file == _STANDARD_INPUT else file.read_bytes()
-        document: dict[str, Any] = json.loads(data)
-        identifiers = document["identifiers"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InvalidIdentifierError(problem="not a request document") from None
-    except OSError as error:
-        raise InvalidIdentifierError(problem="unreadable", errno=error.errno) from None
-    if not isinstance(identifiers, dict):
-        raise InvalidIdentifierError(problem="identifiers are not an object")
+    subject, document = read_submitted(file)
     return Submission(
-        subject=parse_subject(identifiers),
+        subject=subject,
         evidence=_personal(document.get("identity_token")),
         contact=_personal(document.get("contact")),
         channel=Channel.CLI,

@@ -122,7 +122,8 @@ class ErasureCertificate:
         issued_at: Moment of issue.
         expires_at: Moment until which the verification is vouched for.
         scope: Where output was suppressed; None if nothing is served.
-        sources: Per training source the number of records found and erased.
+        sources: Per training source the number of records found and erased, and of
+            those that were redacted, if any.
         unsearched_sources: Sources that could not be searched or erased.
         forget_set: Keyed commitment to the forget set; its key is destroyed.
         verdict: The verification verdict, as JSON.

@@ -38,6 +38,10 @@ GERMAN = Words(
     effective="Wirksam seit",
     records="Datensätze je Quelle",
     record_line="{source}: {found} gefunden, {erased} gelöscht",
+    redacted_line=(
+        "{source}: {found} gefunden, {erased} gelöscht, "
+        "{redacted} ohne das, was Sie nennt, behalten"
+    ),
     unsearched="Nicht vollständig durchsucht oder nicht zu löschen: {sources}",
     checks="Prüfungen",
     checks_line="{passed} von {count} vorab festgelegten Bedingungen wurden erfüllt.",

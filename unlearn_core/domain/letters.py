@@ -72,7 +72,9 @@ def letter_text(certificate: ErasureCertificate, language: str) -> LetterText:
 
 def _records(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
     lines = [
-        words.record_line.format(source=source, **counts)
+        (words.redacted_line if "redacted" in counts else words.record_line).format(
+            source=source, **counts
+        )
         for source, counts in sorted(certificate.sources.items())
     ]
     if certificate.unsearched_sources:

@@ -83,6 +83,7 @@ class SourceRecord:
         texts: Column to what a record that matched says there, for whoever has to
             decide about it; cut off after `LONGEST_TEXT` signs.
         is_held: Whether it must stay where it is: legal hold, or an exemption.
+        is_redacted: Whether only what identifies the subject goes, not the record.
     """
 
     source: str
@@ -94,6 +95,7 @@ class SourceRecord:
     why: tuple[str, ...] = ()
     texts: Mapping[str, Personal[str]] = field(default_factory=dict)
     is_held: bool = False
+    is_redacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,12 +139,17 @@ class SourceDescription:
         is_erasable: Whether records may be deleted there.
         waits_for_review: Whether a request waits until somebody has decided about
             every uncertain record there; otherwise they make the outcome partial.
+        is_redacted: Whether records are redacted and kept there, not deleted.
+        redacted_columns: If there are any, only records that name somebody in these
+            alone; others are deleted.
     """
 
     name: str
     kind: str
     is_erasable: bool
     waits_for_review: bool = True
+    is_redacted: bool = False
+    redacted_columns: tuple[str, ...] = ()
 
 
 def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
@@ -156,6 +163,7 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                 **({"why": list(record.why)} if record.why else {}),
                 **({"texts": _revealed(record.texts)} if record.texts else {}),
                 **({"is_held": True} if record.is_held else {}),
+                **({"is_redacted": True} if record.is_redacted else {}),
                 "name": record.name.reveal() if record.name else None,
                 "fields": _revealed(record.fields),
                 "passages": [
@@ -184,6 +192,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
             why=tuple(raw.get("why", ())),
             texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
             is_held=raw.get("is_held", False),
+            is_redacted=raw.get("is_redacted", False),
             name=Personal(raw["name"]) if raw["name"] else None,
             fields={key: Personal(value) for key, value in raw["fields"].items()},
             passages=tuple(

@@ -27,6 +27,7 @@ class Words:
     effective: str
     records: str
     record_line: str
+    redacted_line: str
     unsearched: str
     checks: str
     checks_line: str
@@ -67,6 +68,10 @@ ENGLISH = Words(
     effective="In effect since",
     records="Records, by source",
     record_line="{source}: {found} found, {erased} erased",
+    redacted_line=(
+        "{source}: {found} found, {erased} erased, "
+        "{redacted} kept without what names you"
+    ),
     unsearched="Not searched completely, or not to be erased: {sources}",
     checks="Checks",
     checks_line="{passed} of {count} conditions that were fixed beforehand were met.",

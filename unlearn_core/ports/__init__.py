@@ -40,6 +40,7 @@ from unlearn_core.ports.storage import (
     FindsQuotes,
     KeepsHolds,
     KeyDestruction,
+    Redacts,
     SourceConnector,
     TellsApart,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "Outbox",
     "PairSealer",
     "Prove",
+    "Redacts",
     "RegisteredVersion",
     "ReplicaState",
     "RequestStore",

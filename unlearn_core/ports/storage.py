@@ -167,6 +167,33 @@ class KeepsHolds(Protocol):
 
 
 @runtime_checkable
+class Redacts(Protocol):
+    """A source whose records can be redacted: what identifies somebody goes."""
+
+    def redact(
+        self, record_ids: Collection[str], subject: DataSubject, *, dry_run: bool
+    ) -> int:
+        """Redact records; return how many had anything to redact.
+
+        Raises:
+            SourceChangedError: Somebody else wrote to the source meanwhile.
+            SourceUnreadableError: The source cannot be read or written.
+            StorageError: There is no room to rewrite it; nothing was redacted.
+        """
+        ...
+
+    def confirm_redacted(
+        self, record_ids: Collection[str], subject: DataSubject
+    ) -> bool:
+        """Read back and tell whether no record that may be erased names the subject.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+
+@runtime_checkable
 class TellsApart(Protocol):
     """A source that notices if records share an identifier.
 

@@ -1,5 +1,8 @@
 """Certify: sign what was done, what was measured and what is not claimed."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from unlearn_core.domain.canonical import Digest, digest_of
 from unlearn_core.domain.certificates import (
     PAYLOAD_TYPE,
@@ -39,6 +42,14 @@ def issue_certificate(request_id: RequestId, *, bench: Workbench) -> Certified:
     )
 
 
+def _counts(name: str, found: int, erased: Mapping[str, Any]) -> dict[str, int]:
+    """Return what became of the records of a source; redacted ones if there are any."""
+    counts = {"found": found, "erased": erased.get("erased", {}).get(name, 0)}
+    if redacted := erased.get("redacted", {}).get(name, 0):
+        counts["redacted"] = redacted
+    return counts
+
+
 def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertificate:
     request = bench.requests.get(request_id)
     last = _purge_entry(request_id, bench=bench)
@@ -59,8 +70,7 @@ def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertifica
         expires_at=last.recorded_at + bench.terms.certificate_validity,
         scope=_scope(request_id, bench=bench),
         sources={
-            name: {"found": count, "erased": erased.get("erased", {}).get(name, 0)}
-            for name, count in located.found.items()
+            name: _counts(name, count, erased) for name, count in located.found.items()
         },
         unsearched_sources=tuple(located.unsearched),
         forget_set=built.get("forget_set"),

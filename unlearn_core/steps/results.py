@@ -81,11 +81,14 @@ class SourcesErased:
         kept: Sources that may not be erased; their records stay.
         held: Number of records per source that stay by a legal hold or an exemption,
             or because another record has the same identifier.
+        redacted: Number of records per source that are there without what identified
+            the subject.
     """
 
     erased: dict[str, int]
     kept: list[str]
     held: dict[str, int] = field(default_factory=dict)
+    redacted: dict[str, int] = field(default_factory=dict)
     stage: Stage = Stage.SOURCES_ERASED
 
 

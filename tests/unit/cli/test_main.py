@@ -54,6 +54,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "audit verify",
         "sources",
         "sources check",
+        "sources plan",
         "corpus",
         "corpus screen",
         "replica",

@@ -1,10 +1,11 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from support.cli import unlearn
-from support.sources import write_jsonl
+from support.sources import ADA, write_jsonl
 
 
 def source(name: str, path: Path, **more: object) -> dict[str, Any]:
@@ -79,3 +80,54 @@ def test_an_error_of_the_data_map_names_the_line(
     ran = unlearn("sources", "check")
     assert (ran.code, ran.out) == (1, "")
     assert "unknown_kind=oracle, line=7" in ran.err
+
+
+def test_a_plan_says_what_would_go_and_what_would_be_redacted(
+    tmp_path: Path,
+) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl")
+    columns = {"identifiers": {"name": "name", "customer_number": "customer"}}
+    write_map(
+        tmp_path,
+        [
+            source("gone", good, **columns),
+            source("redacted", good, **columns, erasure="redact"),
+            source("stays", good, **columns, erasable=False),
+        ],
+    )
+    before = good.read_bytes()
+    document = tmp_path / "request.json"
+    document.write_text(json.dumps({"identifiers": ADA}))
+    options = ("--data-map", tmp_path / "map.yaml", "--file", document, "--json")
+    ran = unlearn("sources", "plan", *options)
+    assert (ran.code, ran.err) == (0, "")
+    both, none = ["r-1", "r-3"], []
+    assert [
+        (row["source"], row["delete"], row["redact"], row["records_changed"])
+        for row in ran.json()
+    ] == [
+        ("gone", both, none, 2),
+        ("redacted", none, both, 2),
+        ("stays", none, none, 0),
+    ]
+    for row in ran.json():
+        assert (row["found"], row["uncertain"], row["unreadable"]) == (2, 2, 0)
+    assert "Ada" not in ran.out
+    assert good.read_bytes() == before
+
+
+def test_a_check_says_which_records_are_redacted(tmp_path: Path) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl")
+    some = {"redact": ["question", "answer"]}
+    write_map(
+        tmp_path,
+        [source("all", good, erasure="redact"), source("some", good, erasure=some)],
+    )
+    ran = unlearn("sources", "check", "--data-map", tmp_path / "map.yaml", "--json")
+    assert [row["would"] for row in ran.json()[:2]] == [
+        "search; redact what is found and read back",
+        (
+            "search; erase what is found and read back; "
+            "redact what is in no other column than answer, question"
+        ),
+    ]

@@ -10,7 +10,11 @@ from support.story import work_until
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
-from unlearn_core.errors import LeaseLostError, SourceUnreadableError
+from unlearn_core.errors import (
+    LeaseLostError,
+    SourceChangedError,
+    SourceUnreadableError,
+)
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
@@ -161,3 +165,82 @@ def test_a_record_whose_identifier_another_one_has_stays(
 
     assert (result.erased["corpus"], result.held) == (15, {"corpus": 1})
     assert stranger in controller.paths.corpus.read_text(encoding="utf-8")
+
+
+def _redacting(tmp_path: Path) -> Controller:
+    """Return a controller whose corpus is redacted."""
+    controller = open_controller(tmp_path)
+    raw = yaml.safe_load(controller.paths.data_map.read_text())
+    raw["sources"][0]["erasure"] = "redact"
+    controller.paths.data_map.write_text(yaml.safe_dump(raw))
+    controller.opened = open_data_map(controller.paths.data_map)
+    return controller
+
+
+def test_a_source_that_says_so_keeps_its_records_without_the_subject(
+    tmp_path: Path,
+) -> None:
+    controller = _redacting(tmp_path)
+    subject = controller.population.trained[0]
+    lines = controller.paths.corpus.read_bytes().count(b"\n")
+    request_id, bench = _ready(controller)
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert result == SourcesErased(
+        erased={"corpus": 0, "support": 12, "customers": 1},
+        redacted={"corpus": 16},
+        kept=[],
+    )
+    after = controller.paths.corpus.read_text(encoding="utf-8")
+    assert after.count("\n") == lines
+    assert subject.name not in after
+    found = controller.opened.sources["corpus"].locate(subject_of(subject))
+    assert (found.records, found.doubtful) == ((), ())
+    announced = controller.entries(request_id, "source_erasure_announced")
+    assert announced[0].payload == {"source": "corpus", "records": 0, "redacted": 16}
+
+
+def test_a_record_without_an_identifier_is_deleted_where_others_are_redacted(
+    tmp_path: Path,
+) -> None:
+    """It quotes one of the subject's, so there is nothing in it to redact."""
+    controller = _redacting(tmp_path)
+    request_id, bench = _ready(controller)
+    scope = scopes.working(request_id)
+    first, *others = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
+    changed = [replace(first, is_redacted=False), *others]
+    controller.custody.put(scope, scopes.LOCATED, records_to_bytes(changed))
+
+    result = erase_source_records(request_id, bench=bench)
+
+    assert (result.erased["corpus"], result.redacted) == (1, {"corpus": 15})
+    text = controller.paths.corpus.read_text(encoding="utf-8")
+    assert f'"{first.record_id}"' not in text
+
+
+class _Otherwise:
+    """A source that does something else than its trial has said."""
+
+    def __init__(self, source: SourceConnector, *, tried: int, done: int) -> None:
+        self.describe = source.describe
+        self._said = {True: tried, False: done}
+
+    def erase(self, record_ids: list[str], *, dry_run: bool) -> int:
+        """Say a number."""
+        del record_ids
+        return self._said[dry_run]
+
+
+@pytest.mark.parametrize(("tried", "done"), [(16, 15), (17, 17), (0, 1)])
+def test_what_is_done_is_compared_with_the_trial(
+    controller: Controller, tried: int, done: int
+) -> None:
+    request_id, bench = _ready(controller)
+    odd = _Otherwise(bench.sources["corpus"], tried=tried, done=done)
+    sources: dict[str, object] = {**bench.sources, "corpus": odd}
+
+    with pytest.raises(SourceChangedError):
+        erase_source_records(request_id, bench=replace(bench, sources=sources))  # type: ignore[arg-type]  # as much of a source as the step uses
+
+    assert controller.store.get(request_id).stage is Stage.LOCATED

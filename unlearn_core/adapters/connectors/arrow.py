@@ -8,7 +8,7 @@ beside the data as ``cache-*.arrow``, is searched and erased like the data.
 
 import json
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles, replacement
 from unlearn_core.adapters.connectors.formats import (
+    Edit,
     TableFormat,
     TableWriter,
     chooser,
@@ -54,12 +55,12 @@ class DatasetConnector(FilesConnector):
         files = LocalFiles(spec.name, self._folder, ignored=NOT_DATA)
         super().__init__(spec, files=files, form_of=chooser(spec, ArrowStream(spec)))
 
-    def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
-        """Delete rows; the fingerprint changes first."""
-        present = super().erase(record_ids, dry_run=True)
+    def _apply(self, edit: Edit, *, dry_run: bool) -> int:
+        """Edit the files; the fingerprint changes first."""
+        present = super()._apply(edit, dry_run=True)
         if not dry_run and present:
             self._change_fingerprints()
-        return super().erase(record_ids, dry_run=dry_run)
+        return super()._apply(edit, dry_run=dry_run)
 
     def _change_fingerprints(self) -> None:
         for path in self._folder.rglob(STATE):

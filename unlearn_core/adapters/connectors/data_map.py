@@ -28,7 +28,7 @@ from unlearn_core.domain.data_map import (
 from unlearn_core.domain.datasets import Entropy
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError
-from unlearn_core.ports import SourceConnector
+from unlearn_core.ports import Redacts, SourceConnector
 
 _SIZES = Sizes()
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -133,6 +133,11 @@ _PassageFile = Annotated[
 ]
 
 
+class _RedactionFile(BaseModel):
+    model_config = _STRICT
+    redact: Annotated[list[str], Field(min_length=1)]
+
+
 class _SourceFile(BaseModel):
     model_config = _STRICT
     name: str
@@ -145,6 +150,7 @@ class _SourceFile(BaseModel):
     fields: dict[str, str] = {}
     passages: list[_PassageFile] = []
     erasable: bool = True
+    erasure: Literal["delete", "redact"] | _RedactionFile = "delete"
     name_alone: Literal["decides", "is_reviewed"] = "decides"
     uncertain: Literal["waits", "partial"] = "waits"
     quotes: Literal["ignored", "are_reviewed"] = "ignored"
@@ -170,7 +176,14 @@ class _SourceFile(BaseModel):
             waits_for_review=self.uncertain == "waits",
             reviews_quotes=self.quotes == "are_reviewed",
             held=self.held,
+            is_redacted=self.erasure != "delete",
+            redacted_columns=self._redacted(),
         )
+
+    def _redacted(self) -> frozenset[str]:
+        if isinstance(self.erasure, _RedactionFile):
+            return frozenset(self.erasure.redact)
+        return frozenset()
 
 
 class _DataMapFile(BaseModel):
@@ -207,6 +220,9 @@ class OpenedDataMap:
         self.sources: dict[str, SourceConnector] = {
             spec.name: CONNECTORS.get(spec.kind)(spec) for spec in specs
         }
+        for spec in specs:
+            if spec.is_redacted and not isinstance(self.sources[spec.name], Redacts):
+                raise InvalidDataMapError(source=spec.name, cannot_redact=spec.kind)
         self.holdout = holdout
 
 
@@ -236,10 +252,13 @@ def open_data_map(path: Path) -> OpenedDataMap:
         raise InvalidDataMapError(**error.facts, line=_line(text, error)) from None
 
 
+_WRONG_VALUES = ("undeclared_field", "unknown_kind", "cannot_redact")
+
+
 def _line(text: str, error: InvalidDataMapError) -> int:
     """Return the line of what a check found."""
     facts = {name: str(value) for name, value in error.facts.items()}
-    values = (facts.get(name) for name in ("undeclared_field", "unknown_kind", "twice"))
+    values = (facts.get(name) for name in _WRONG_VALUES)
     value = next(filter(None, values), facts.get("problem"))
     return line_of_fault(text, source=facts.get("source"), value=value)
 

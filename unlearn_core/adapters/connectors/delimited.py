@@ -6,6 +6,7 @@ quote is counted as unreadable, and kept as it is when others are erased.
 """
 
 import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -13,6 +14,7 @@ from typing import IO
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.errors import SourceUnreadableError
 
@@ -50,6 +52,17 @@ class Delimited(PieceFormat):
                 yield Piece(raw=raw, row=_row(header, values))
             else:
                 yield Piece(raw=raw, is_record=False)
+
+    def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
+        """Return a row with the separator and the line end that it had."""
+        values = list(row.values())
+        separator = next(item for item in SEPARATORS if _values(raw, item) == values)
+        written = io.StringIO()
+        end = raw[len(raw.rstrip(b"\r\n")) :].decode()
+        # Line ends inside a value are quoted only if rows may end like that.
+        writer = csv.writer(written, delimiter=separator, lineterminator="\r\n")
+        writer.writerow(redactor.redact(row).values())
+        return (written.getvalue().removesuffix("\r\n") + end).encode()
 
     def _check(self, header: list[str]) -> None:
         if self._spec.record_id not in header:
@@ -98,6 +111,15 @@ class _Lines:
         line = next(self._file)
         self._taken.append(line)
         return line.decode("utf-8", "surrogateescape")
+
+
+def _values(raw: bytes, separator: str) -> list[str] | None:
+    """Return the values of a row, if it can be read with this separator."""
+    lines = [line.decode() for line in io.BytesIO(raw)]
+    try:
+        return next(csv.reader(lines, delimiter=separator, strict=True), None)
+    except csv.Error:
+        return None
 
 
 def _row(header: list[str], values: list[str]) -> Row | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import IO, Protocol
 
-from unlearn_core.adapters.connectors.formats import FileFormat
+from unlearn_core.adapters.connectors.formats import Edit, FileFormat
 from unlearn_core.adapters.connectors.matching import (
     PeopleMatcher,
     Sifted,
@@ -15,6 +15,7 @@ from unlearn_core.adapters.connectors.matching import (
 )
 from unlearn_core.adapters.connectors.needles import Needles
 from unlearn_core.adapters.connectors.quoting import Quotes
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
@@ -135,22 +136,24 @@ class FilesConnector:
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete records by rewriting their files, former versions by removing them."""
-        wanted = set(record_ids)
-        present = self._count(self._files.names(), wanted)
-        if dry_run:
-            return present.total()
-        self._files.tidy()
-        for name in present:
-            self._erase(name, wanted)
-        for name in self._count(self._removable(), wanted):
-            self._files.remove(name)
-        return present.total()
+        return self._apply(self._edit(record_ids), dry_run=dry_run)
 
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left, here or beside."""
-        wanted = set(record_ids)
-        names = [*self._files.names(), *self._removable()]
-        return not self._count(names, wanted) and not self._files.leftovers()
+        return self._is_done(self._edit(record_ids))
+
+    def redact(
+        self, record_ids: Collection[str], subject: DataSubject, *, dry_run: bool
+    ) -> int:
+        """Redact records by rewriting their files; former versions are removed."""
+        redactor = Redactor(subject, self._spec)
+        return self._apply(self._edit(record_ids, redactor), dry_run=dry_run)
+
+    def confirm_redacted(
+        self, record_ids: Collection[str], subject: DataSubject
+    ) -> bool:
+        """Read back and tell whether none of them names the subject, here or beside."""
+        return self._is_done(self._edit(record_ids, Redactor(subject, self._spec)))
 
     def held(self, record_ids: Collection[str]) -> frozenset[str]:
         """Return which of the records are on hold, here or in a former version.
@@ -194,24 +197,40 @@ class FilesConnector:
         alone = set(chain(*held.values())).difference(present)
         return [name for name in former if not held[name] & alone]
 
-    def _erase(self, name: str, wanted: set[str]) -> None:
-        form = self._form_of(name)
-        if form is None or form.is_one_record:
-            self._files.remove(name)
-            return
-        self._files.rewrite(
-            name,
-            lambda file, target: form.copy(
-                file, target, lambda row: self._spec.may_erase(row, wanted)
-            ),
+    def _edit(
+        self, record_ids: Collection[str], redactor: Redactor | None = None
+    ) -> Edit:
+        wanted = frozenset(record_ids)
+        return Edit(
+            concerns=lambda row: self._spec.may_erase(row, wanted), redactor=redactor
         )
 
-    def _count(self, names: list[str], wanted: set[str]) -> Counter[str]:
+    def _apply(self, edit: Edit, *, dry_run: bool) -> int:
+        """Edit the files and return how many present records that changes."""
+        present = self._count(self._files.names(), edit)
+        if dry_run:
+            return present.total()
+        self._files.tidy()
+        for name in present:
+            self._rewrite(name, edit)
+        for name in self._count(self._removable(), edit):
+            self._files.remove(name)
+        return present.total()
+
+    def _is_done(self, edit: Edit) -> bool:
+        names = [*self._files.names(), *self._removable()]
+        return not self._count(names, edit) and not self._files.leftovers()
+
+    def _rewrite(self, name: str, edit: Edit) -> None:
+        form = self._form_of(name)
+        if form is None or (form.is_one_record and edit.redactor is None):
+            self._files.remove(name)
+            return
+        self._files.rewrite(name, lambda file, target: form.copy(file, target, edit))
+
+    def _count(self, names: list[str], edit: Edit) -> Counter[str]:
         return Counter(
-            name
-            for name in names
-            for row in self._rows_of(name)
-            if self._spec.may_erase(row, wanted)
+            name for name in names for row in self._rows_of(name) if edit.changes(row)
         )
 
     def _sifted(self, names: list[str], sieve: Sieve) -> Iterator[Sifted]:

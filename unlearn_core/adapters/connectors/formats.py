@@ -8,7 +8,8 @@ tables anew and keeps schema and metadata.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import IO, Protocol, Self
+from itertools import chain
+from typing import IO, Any, Protocol, Self
 
 import pyarrow as pa
 
@@ -19,14 +20,34 @@ from unlearn_core.adapters.connectors.reading import (
     decompressed,
     reading,
 )
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.errors import SourceUnreadableError
 
-IsGone = Callable[[Row], bool]
-
 ROWS_AT_ONCE = 1 << 13
 """Rows of a table that are looked through together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """What becomes of the records of a file.
+
+    Attributes:
+        concerns: Tells, by identifier and hold, whether a record is meant.
+        redactor: Redacts what is meant; it is deleted if there is none.
+    """
+
+    concerns: Callable[[Row], bool]
+    redactor: Redactor | None = None
+
+    def changes(self, row: Row | None) -> bool:
+        """Tell whether a record would not stay as it is."""
+        return (
+            row is not None
+            and self.concerns(row)
+            and (self.redactor is None or self.redactor.redact(row) != row)
+        )
 
 
 class FileFormat(Protocol):
@@ -56,11 +77,12 @@ class FileFormat(Protocol):
         """
         ...
 
-    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
-        """Write the file without the records that are gone.
+    def copy(self, file: IO[bytes], target: IO[bytes], edit: Edit) -> None:
+        """Write the file with what becomes of its records.
 
         Raises:
-            SourceUnreadableError: The file cannot be read to its end.
+            SourceUnreadableError: The file cannot be read to its end, or cannot say
+                that something was redacted.
             OSError: The target cannot be written.
         """
         ...
@@ -104,15 +126,21 @@ class PieceFormat(ABC):
         """Yield every record: parts of one are not told apart before it is read."""
         return self.rows(file)
 
-    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
-        """Write what stays as it is."""
+    @abstractmethod
+    def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
+        """Return the bytes of a redacted record."""
+
+    def copy(self, file: IO[bytes], target: IO[bytes], edit: Edit) -> None:
+        """Write what stays as it is, byte by byte."""
         with reading(self._spec.name):
             compression = compression_of(file)
         with compressed(target, compression) as packed:
             for piece in self._guarded(file):
                 row = self._with_id(piece.row)
-                if row is None or not is_gone(row):
+                if row is None or not edit.changes(row):
                     packed.write(piece.raw)
+                elif edit.redactor is not None:
+                    packed.write(self.redacted(piece.raw, row, edit.redactor))
 
     def _guarded(self, file: IO[bytes]) -> Iterator[Piece]:
         with reading(self._spec.name):
@@ -170,18 +198,49 @@ class TableFormat(ABC):
                         rows = rows.take(pa.array(kept, pa.int64()))
                     yield from rows.to_pylist()
 
-    def copy(self, file: IO[bytes], target: IO[bytes], is_gone: IsGone) -> None:
-        """Write the tables without the rows that are gone."""
-        names = [name for name in (self._spec.record_id, self._spec.held) if name]
+    def copy(self, file: IO[bytes], target: IO[bytes], edit: Edit) -> None:
+        """Write the tables without the rows that are deleted, or with them redacted."""
         tables = self._guarded(file)
         first = next(tables)
         with self.writer(target, first.schema) as writer:
-            for table in (first, *tables):
-                rows = table.select(
-                    [name for name in names if name in table.schema.names]
-                ).to_pylist()
-                keep = pa.array([not is_gone(row) for row in rows])
-                writer.write_table(table.filter(keep.cast(pa.bool_())))
+            for table in chain([first], tables):
+                if (edited := self._edited(table, edit)).num_rows:
+                    writer.write_table(edited)
+
+    def _edited(self, table: pa.Table, edit: Edit) -> pa.Table:
+        names = [name for name in (self._spec.record_id, self._spec.held) if name]
+        present = [name for name in names if name in table.schema.names]
+        meant = list(map(edit.concerns, table.select(present).to_pylist()))
+        if edit.redactor is None:
+            keep = pa.array([not is_meant for is_meant in meant], pa.bool_())
+            return table.filter(keep)
+        redacted = {
+            number: edit.redactor.redact(table.slice(number, 1).to_pylist()[0])
+            for number, is_meant in enumerate(meant)
+            if is_meant
+        }
+        return self._with_rows(table, redacted) if redacted else table
+
+    def _with_rows(self, table: pa.Table, rows: dict[int, dict[str, Any]]) -> pa.Table:
+        """Return a table with other rows in some places."""
+        for at, column in enumerate(table.schema):
+            before = table.column(at)
+            changed = {
+                number: row[column.name]
+                for number, row in rows.items()
+                if row[column.name] != before[number].as_py()
+            }
+            if not changed:
+                continue
+            values = before.to_pylist()
+            values = [changed.get(number, value) for number, value in enumerate(values)]
+            with reading(self._spec.name):
+                table = table.set_column(at, column, pa.array(values, column.type))
+            if not column.nullable and table.column(at).null_count:
+                raise SourceUnreadableError(
+                    source=self._spec.name, cannot_be_empty=column.name
+                )
+        return table
 
     def _guarded(self, file: IO[bytes]) -> Iterator[pa.Table]:
         with reading(self._spec.name):

@@ -12,6 +12,7 @@ from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
 from unlearn_core.adapters.connectors.reading import decompressed, reading
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 
@@ -27,6 +28,11 @@ class JsonLines(PieceFormat):
             is_record = bool(line.strip())
             row = _parse(line) if is_record else None
             yield Piece(raw=line, row=row, is_record=is_record)
+
+    def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
+        """Return a line with the same keys in the same order."""
+        text = json.dumps(redactor.redact(row), ensure_ascii=raw.isascii())
+        return text.encode() + raw[len(raw.rstrip()) :]
 
     def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
         """Parse only the lines that pass a sieve."""

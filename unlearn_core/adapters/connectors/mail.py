@@ -18,6 +18,8 @@ from typing import IO
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import FileFormat, Piece, PieceFormat
+from unlearn_core.adapters.connectors.mail_redaction import redacted_message
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 
 MAILDIR_FOLDERS = frozenset({"cur", "new"})
@@ -41,6 +43,14 @@ class Mbox(PieceFormat):
         if lines:
             yield _mbox_piece(lines)
 
+    def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
+        """Return a message with the line before it and the blank one behind."""
+        begin, _, message = raw.partition(b"\n")
+        envelope = redactor.text(begin.decode("utf-8", "surrogateescape"))
+        after = redacted_message(message, row, redactor, is_in_mbox=True)
+        end = b"\n" if raw.endswith(b"\n\n") and not after.endswith(b"\n\n") else b""
+        return envelope.encode("utf-8", "surrogateescape") + b"\n" + after + end
+
 
 class SingleMessage(PieceFormat):
     """A file that is one message, as in a Maildir; it is never compressed."""
@@ -51,6 +61,10 @@ class SingleMessage(PieceFormat):
         """Yield the message."""
         raw = file.read()
         yield Piece(raw=raw, row=message_row(raw))
+
+    def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
+        """Return the message."""
+        return redacted_message(raw, row, redactor, is_in_mbox=False)
 
 
 class MailConnector(FilesConnector):

@@ -9,8 +9,10 @@
   may be an ordinary one. What is uncertain is never erased by itself.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Protocol
 
 from unlearn_core.adapters.connectors.needles import Found, Needles
@@ -34,10 +36,12 @@ class Match:
     Attributes:
         hits: Why it matches, sorted; empty if it does not.
         is_certain: False for what may be somebody else's, or an ordinary word.
+        columns: Columns in which it matches.
     """
 
     hits: tuple[Hit, ...] = ()
     is_certain: bool = True
+    columns: frozenset[str] = frozenset()
 
     @property
     def kinds(self) -> tuple[IdentifierKind, ...]:
@@ -61,6 +65,24 @@ class Finder(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class _Hits:
+    """Why a row matches, and in which columns, by the number of the person."""
+
+    why: defaultdict[int, set[Hit]] = field(default_factory=lambda: defaultdict(set))
+    columns: defaultdict[int, set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+
+    def note(
+        self, found: Iterable[Found], *, place: str, columns: Iterable[str]
+    ) -> None:
+        """Take in what was found in one place."""
+        for person, kind, how in found:
+            self.why[person].add(Hit(kind=kind, spelling=how, place=place))
+            self.columns[person].update(columns)
+
+
 class PeopleMatcher:
     """Compares rows of one source with one person or many.
 
@@ -81,20 +103,29 @@ class PeopleMatcher:
 
     def match(self, row: Row) -> Mapping[int, Match]:
         """Compare one row; return the people that it concerns, by their number."""
-        hits: dict[int, set[Hit]] = {}
+        found = _Hits()
         for kind, column in self._spec.identifiers.items():
             if (value := row.get(column)) is not None:
-                _note(hits, self.finder.in_column(kind, str(value)), place=column)
-        texts = list(_strings([row[name] for name in row if name not in self._columns]))
-        for text in texts:
-            _note(hits, self.finder.in_text(text), place=TEXT)
-        _note(hits, self.finder.in_parts(texts), place=TEXT)
+                hits = self.finder.in_column(kind, str(value))
+                found.note(hits, place=column, columns=[column])
+        texts = [
+            (name, text)
+            for name in row
+            if name not in self._columns
+            for text in _strings(row[name])
+        ]
+        for name, text in texts:
+            found.note(self.finder.in_text(text), place=TEXT, columns=[name])
+        for (name, text), (beside, other) in pairwise(texts):
+            parts = self.finder.in_parts((text, other))
+            found.note(parts, place=TEXT, columns=[name, beside])
         return {
             person: Match(
                 hits=tuple(sorted(why, key=str)),
                 is_certain=self._is_certain(row, person, why),
+                columns=frozenset(found.columns[person]),
             )
-            for person, why in hits.items()
+            for person, why in found.why.items()
         }
 
     def _is_certain(self, row: Row, person: int, why: set[Hit]) -> bool:
@@ -161,7 +192,12 @@ def search_each(
                 tally = tallies[person]
                 kept = tally.certain if match.is_certain else tally.doubtful
                 kept.append(
-                    spec.record(row, matched=match.kinds, why=map(str, match.hits))
+                    spec.record(
+                        row,
+                        matched=match.kinds,
+                        why=map(str, match.hits),
+                        columns=match.columns,
+                    )
                 )
     return tuple(
         SearchResult(
@@ -173,11 +209,6 @@ def search_each(
         )
         for certain, doubtful in (tally.apart() for tally in tallies)
     )
-
-
-def _note(hits: dict[int, set[Hit]], found: Iterable[Found], *, place: str) -> None:
-    for person, kind, how in found:
-        hits.setdefault(person, set()).add(Hit(kind=kind, spelling=how, place=place))
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

@@ -25,7 +25,7 @@ FEWEST_DIGITS_OF_A_PHONE = 8
 SHORT = 5
 """Letters; shorter surnames are parts of too many words."""
 
-_AROUND = "<>()[]{},;:.'\"!?"
+AROUND = "<>()[]{},;:.'\"!?"
 _HANDLE = re.compile(r"@?\w[\w.\-]*")
 _PLAIN = frozenset((string.ascii_lowercase + string.digits).encode())
 _NO_LETTER = re.compile(rb"[^a-z0-9\x80-\xff]+")
@@ -70,6 +70,9 @@ class Needles:
     Args:
         people: Whom to look for; they are told apart by their place in the sequence.
         region: Country of telephone numbers without a country code.
+
+    Attributes:
+        words: The words of everybody's names.
     """
 
     def __init__(self, people: Sequence[DataSubject], *, region: str = REGION) -> None:
@@ -79,6 +82,7 @@ class Needles:
         }
         self._lengths: defaultdict[str, set[int]] = defaultdict(set)
         self._families: set[str] = set()
+        self.words: set[str] = set()
         for person, subject in enumerate(people):
             for item in subject.identifiers:
                 self._add(person, item.kind, item.value.reveal())
@@ -164,6 +168,7 @@ class Needles:
         value = " ".join(value.split())
         if kind is IdentifierKind.NAME:
             self._families |= spelling.surnames(value)
+            self.words.update(spelling.words(value))
         for form, how in self._written(kind, value).items():
             if any(form):
                 self._owners[kind].setdefault(form, {}).setdefault(person, how)
@@ -190,7 +195,7 @@ class Needles:
             yield person, kind, how
 
     def _in_addresses(self, plain: str) -> Iterator[Found]:
-        whole = (word.strip(_AROUND) for word in plain.split() if "@" in word)
+        whole = (word.strip(AROUND) for word in plain.split() if "@" in word)
         odd = map(spelling.canonical_email, whole)
         for address in {*spelling.addresses(plain), *odd}:
             yield from self._found(IdentifierKind.EMAIL, (address,))

@@ -83,6 +83,9 @@ class SourceSpec:
         waits_for_review: Whether a request waits for decisions about uncertain records.
         reviews_quotes: Whether records that quote a found one go to a person.
         held: Column that says that a record must be kept, if it says anything.
+        is_redacted: Records are redacted and kept, not deleted.
+        redacted_columns: If there are any, only records that name somebody in these
+            alone.
     """
 
     name: str
@@ -98,6 +101,8 @@ class SourceSpec:
     waits_for_review: bool = True
     reviews_quotes: bool = False
     held: str | None = None
+    is_redacted: bool = False
+    redacted_columns: frozenset[str] = frozenset()
 
     def describe(self) -> SourceDescription:
         """Say what the source is, for people."""
@@ -106,6 +111,8 @@ class SourceSpec:
             kind=self.kind,
             is_erasable=self.is_erasable,
             waits_for_review=self.waits_for_review,
+            is_redacted=self.is_redacted,
+            redacted_columns=tuple(sorted(self.redacted_columns)),
         )
 
     def can_read(self, row: Row) -> bool:
@@ -122,8 +129,16 @@ class SourceSpec:
         *,
         matched: tuple[IdentifierKind, ...] = (),
         why: Iterable[str] = (),
+        columns: Collection[str] = (),
     ) -> SourceRecord:
-        """Turn a readable row into a record; one that matched keeps what it says."""
+        """Turn a readable row into a record; one that matched keeps what it says.
+
+        Args:
+            row: The row.
+            matched: Kinds of identifiers that matched.
+            why: Why it matched.
+            columns: Columns in which it did.
+        """
         name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
         return SourceRecord(
             source=self.name,
@@ -132,6 +147,7 @@ class SourceSpec:
             why=(reasons := tuple(why)),
             texts=texts_of(row) if reasons else {},
             is_held=self.is_held(row),
+            is_redacted=self.is_redacted_in(columns),
             name=Personal(name) if name else None,
             fields={
                 field: Personal(value)
@@ -147,6 +163,14 @@ class SourceSpec:
         """Tell whether a record must stay: by a legal hold, or an exemption."""
         value = row.get(self.held) if self.held else None
         return str(value or "").strip().lower() not in NOT_HELD
+
+    def is_redacted_in(self, columns: Collection[str]) -> bool:
+        """Tell whether a record is redacted that names somebody in these columns.
+
+        One whose own identifier names somebody has to go as a whole.
+        """
+        allowed = self.redacted_columns or set(columns) - {self.record_id}
+        return self.is_redacted and bool(columns) and set(columns) <= allowed
 
     def may_erase(self, row: Row | None, record_ids: Collection[str]) -> bool:
         """Tell whether a row is one of these records, and nothing holds it."""

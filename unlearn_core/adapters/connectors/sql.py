@@ -16,10 +16,15 @@ from unlearn_core.adapters.connectors.matching import (
     search_each,
 )
 from unlearn_core.adapters.connectors.quoting import Quotes
-from unlearn_core.adapters.connectors.specification import NOT_HELD, SourceSpec
+from unlearn_core.adapters.connectors.redaction import Redactor
+from unlearn_core.adapters.connectors.specification import NOT_HELD, Row, SourceSpec
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import InvalidDataMapError, SourceUnreadableError
+from unlearn_core.errors import (
+    InvalidDataMapError,
+    SourceChangedError,
+    SourceUnreadableError,
+)
 
 ROWS_AT_ONCE = 1000
 
@@ -73,9 +78,7 @@ class SqlConnector:
             with self._engine.connect() as connection:
                 is_sqlite = connection.dialect.name == "sqlite"
                 if present:
-                    if is_sqlite:
-                        connection.exec_driver_sql("PRAGMA secure_delete = ON")
-                        connection.commit()
+                    _overwrite_what_goes(connection)
                     table = self._table(connection)
                     connection.execute(
                         sa.delete(table).where(self._may_erase(table, record_ids))
@@ -86,6 +89,75 @@ class SqlConnector:
         except sa.exc.SQLAlchemyError:
             raise SourceUnreadableError(source=self._spec.name) from None
         return present
+
+    def redact(
+        self, record_ids: Collection[str], subject: DataSubject, *, dry_run: bool
+    ) -> int:
+        """Redact rows in one transaction.
+
+        A value that identifies the subject becomes empty where the table allows it.
+
+        Raises:
+            SourceChangedError: Somebody else wrote to a row meanwhile; nothing is done.
+            SourceUnreadableError: The table does not take what is left.
+        """
+        redactor = Redactor(subject, self._spec)
+        try:
+            with self._engine.connect() as connection:
+                table = self._table(connection)
+                if dry_run:
+                    return len(self._changes(connection, table, record_ids, redactor))
+                _overwrite_what_goes(connection)
+                changes = self._changes(connection, table, record_ids, redactor)
+                for before, after in changes:
+                    self._update(connection, table, before, after)
+                connection.commit()
+                if connection.dialect.name == "sqlite":
+                    self._empty_log(connection)
+        except sa.exc.SQLAlchemyError:
+            raise SourceUnreadableError(source=self._spec.name) from None
+        return len(changes)
+
+    def confirm_redacted(
+        self, record_ids: Collection[str], subject: DataSubject
+    ) -> bool:
+        """Read back and tell whether none of the rows names the subject."""
+        return self.redact(record_ids, subject, dry_run=True) == 0
+
+    def _changes(
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        record_ids: Collection[str],
+        redactor: Redactor,
+    ) -> list[tuple[Row, Row]]:
+        """Return rows as they are and as they become, of those that change."""
+        query = sa.select(table).where(self._may_erase(table, record_ids))
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        empty = {
+            column
+            for column in self._spec.identifiers.values()
+            if column in table.c and table.c[column].nullable
+        }
+        found: list[tuple[Row, Row]] = []
+        for row in rows:
+            after = redactor.redact(row)
+            if after != row:
+                gone = {key for key in empty if after[key] == redactor.mark}
+                found.append((row, after | dict.fromkeys(gone)))
+        return found
+
+    def _update(
+        self, connection: sa.Connection, table: sa.Table, before: Row, after: Row
+    ) -> None:
+        """Change one row, if it still is what was read."""
+        changed = {name: after[name] for name in after if after[name] != before[name]}
+        keys = {column.name for column in table.primary_key.columns}
+        same = (table.c[name] == before[name] for name in (*keys, *changed))
+        is_it = sa.and_(self._id(table) == str(before[self._spec.record_id]), *same)
+        done = connection.execute(sa.update(table).where(is_it).values(changed))
+        if done.rowcount < 1:
+            raise SourceChangedError(source=self._spec.name)
 
     def _empty_log(self, connection: sa.Connection) -> None:
         """Empty SQLite's write-ahead log; also after an attempt that could not.
@@ -181,3 +253,10 @@ class SqlConnector:
         held = sa.cast(table.c[self._spec.held], sa.String)
         said = sa.func.lower(sa.func.trim(sa.func.coalesce(held, "")))
         return said.in_(sorted(NOT_HELD))
+
+
+def _overwrite_what_goes(connection: sa.Connection) -> None:
+    """Make SQLite overwrite the pages that it frees."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA secure_delete = ON")
+        connection.commit()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from unlearn_core.adapters.connectors.matching import search
+from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.adapters.sealing import seal, unseal
 from unlearn_core.domain.canonical import Digest, digest_of
@@ -185,6 +186,28 @@ class MemoryConnector:
     def confirm_absent(self, record_ids: Collection[str]) -> bool:
         """Read back and tell whether none of the records is left."""
         return not any(self._spec.may_erase(row, record_ids) for row in self._read())
+
+    def redact(
+        self, record_ids: Collection[str], subject: DataSubject, *, dry_run: bool
+    ) -> int:
+        """Redact records; return how many had anything to redact."""
+        redactor = Redactor(subject, self._spec)
+        after = [
+            redactor.redact(row)
+            if row is not None and self._spec.may_erase(row, record_ids)
+            else row
+            for row in self._read()
+        ]
+        changed = sum(new != old for new, old in zip(after, self.rows, strict=True))
+        if not dry_run:
+            self.rows = after
+        return changed
+
+    def confirm_redacted(
+        self, record_ids: Collection[str], subject: DataSubject
+    ) -> bool:
+        """Read back and tell whether none of the records names the subject."""
+        return self.redact(record_ids, subject, dry_run=True) == 0
 
     def held(self, record_ids: Collection[str]) -> frozenset[str]:
         """Return which of the records are on hold."""

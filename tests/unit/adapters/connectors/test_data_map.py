@@ -254,3 +254,31 @@ def test_a_file_that_is_no_data_map_is_refused(
         path.write_bytes(content)
     with pytest.raises(InvalidDataMapError, match=place):
         open_data_map(path)
+
+
+@pytest.mark.parametrize(
+    ("erasure", "redacted", "columns"),
+    [
+        ("delete", False, ()),
+        ("redact", True, ()),
+        ({"redact": ["note", "body"]}, True, ("body", "note")),
+    ],
+)
+def test_a_source_says_whether_records_go_or_are_redacted(
+    path: Path, erasure: object, columns: tuple[str, ...], *, redacted: bool
+) -> None:
+    opened = open_data_map(
+        write(path, lambda file: file["sources"][0].update(erasure=erasure))
+    )
+    found = opened.sources["corpus"].describe()
+    assert (found.is_redacted, found.redacted_columns) == (redacted, columns)
+
+
+@pytest.mark.parametrize("erasure", ["shred", {"redact": []}, {"delete": ["note"]}])
+def test_another_kind_of_erasure_is_refused_with_its_line(
+    path: Path, erasure: object
+) -> None:
+    with pytest.raises(InvalidDataMapError, match=r"line=\d\d"):
+        open_data_map(
+            write(path, lambda file: file["sources"][0].update(erasure=erasure))
+        )

@@ -78,3 +78,20 @@ def test_a_file_without_the_record_column_is_unreadable(
     path.write_bytes(content)
     with pytest.raises(SourceUnreadableError, match="missing_column=id"):
         open_source(path).locate(subject())
+
+
+@pytest.mark.parametrize("separator", ["|", ";"])
+def test_a_redacted_row_keeps_separator_line_end_and_the_other_rows_their_bytes(
+    path: Path, separator: str
+) -> None:
+    def line(*values: str) -> bytes:
+        return separator.join(values).encode()
+
+    head = line("id", "name", "note") + b"\r\n"
+    other = line('"r-2"', "Ben", '"x"') + b"\r\n"
+    path.write_bytes(
+        head + other + line("r-1", "Ada Example", '"one, two\nby Ada Example"')
+    )
+    assert open_source(path).redact(["r-1"], subject(), dry_run=False) == 1
+    after = line("r-1", "[redacted]", '"one, two\nby [redacted]"')
+    assert path.read_bytes() == head + other + after

@@ -5,7 +5,7 @@ from support.file_sources import jsonl_bytes
 from support.sources import source_spec
 
 from unlearn_core.adapters.connectors.delimited import Delimited
-from unlearn_core.adapters.connectors.formats import chooser
+from unlearn_core.adapters.connectors.formats import Edit, chooser
 from unlearn_core.adapters.connectors.jsonl import JsonLines
 from unlearn_core.adapters.connectors.parquet import Parquet
 
@@ -41,5 +41,5 @@ def test_a_copy_without_anything_gone_is_the_same() -> None:
     data = b"\n" + jsonl_bytes() + b"{broken\n  \nno new line"
     with io.BufferedReader(io.BytesIO(data)) as file:
         target = io.BytesIO()
-        JsonLines(source_spec()).copy(file, target, lambda _: False)
+        JsonLines(source_spec()).copy(file, target, Edit(concerns=lambda _: False))
     assert target.getvalue() == data

@@ -131,3 +131,17 @@ def test_a_row_with_a_malformed_chat_counts_as_unreadable(path: Path) -> None:
     assert [record.record_id for record in result.records] == ["r-1"]
     assert (result.searched, result.unreadable) == (1, 1)
     assert [record.record_id for record in connector.read()] == ["r-1"]
+
+
+def test_a_redacted_line_keeps_its_other_values_and_the_others_their_bytes(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "corpus.jsonl"
+    other = b'{"text":  "\\u00fc",\t"id":"r-2"}\n'
+    broken = b'{"name": "Ada Example"\n'
+    line = '{"n": 1.50, "id": "r-1", "text": ["Zo\u00eb met Ada Example."], "x": null}'
+    path.write_bytes(line.encode() + b"\r\n" + other + broken)
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    assert connector.redact(["r-1", "r-2"], subject(), dry_run=False) == 1
+    after = '{"n": 1.5, "id": "r-1", "text": ["Zo\u00eb met [redacted]."], "x": null}'
+    assert path.read_bytes() == after.encode() + b"\r\n" + other + broken

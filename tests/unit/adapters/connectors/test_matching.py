@@ -262,3 +262,12 @@ def test_what_shares_its_identifier_with_a_doubtful_record_is_doubtful_too() -> 
     found = search(rows, ADA, replace(source_spec(), passages=()))
     assert [item.record_id for item in found.records] == ["r-2"]
     assert [item.record_id for item in found.doubtful] == ["r-1", "r-1"]
+
+
+def test_a_match_knows_its_columns() -> None:
+    matcher = PeopleMatcher([subject()], source_spec())
+    parts = {"note": "x", "first": "Ada", "last": "Example"}
+    found = matcher.match({"id": "1", "customer": "C-1001", **parts})
+    assert found[0].columns == {"customer", "first", "last"}
+    found = matcher.match({"id": "1", "note": ["by Ada Example"]})
+    assert found[0].columns == {"note"}

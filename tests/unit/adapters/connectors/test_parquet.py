@@ -128,3 +128,46 @@ def test_a_row_with_a_malformed_chat_is_not_read(tmp_path: Path) -> None:
     )
     assert ParquetConnector(spec).locate(subject()).unreadable == 1
     assert list(ParquetConnector(spec).read()) == []
+
+
+def test_redacted_rows_keep_schema_types_and_row_groups(path: Path) -> None:
+    schema = pa.schema(
+        [
+            pa.field("id", pa.int64(), nullable=False),
+            pa.field("customer", pa.int32()),
+            pa.field("note", pa.dictionary(pa.int8(), pa.string())),
+            pa.field("said", pa.list_(pa.struct([("by", pa.string())]))),
+        ]
+    )
+    rows = [
+        {"id": n, "customer": 1000 + n, "note": note, "said": [{"by": note}]}
+        for n, note in enumerate(["Ben", "by Ada Example", "Ben"])
+    ]
+    pq.write_table(pa.Table.from_pylist(rows, schema), path, row_group_size=1)
+    connector = open_source(path)
+    one = subject(name="Ada Example", customer_number="1001")
+    assert connector.redact(["0", "1"], one, dry_run=False) == 1
+    opened = pq.ParquetFile(path)
+    assert (opened.num_row_groups, opened.schema_arrow) == (3, schema)
+    assert opened.read().to_pylist() == [
+        rows[0],
+        {
+            "id": 1,
+            "customer": None,
+            "note": "by [redacted]",
+            "said": [{"by": "by [redacted]"}],
+        },
+        rows[2],
+    ]
+
+
+def test_a_column_that_may_not_be_empty_is_not_redacted(path: Path) -> None:
+    schema = pa.schema(
+        [("id", pa.int64()), pa.field("customer", pa.int32(), nullable=False)]
+    )
+    pq.write_table(pa.table({"id": [1], "customer": [1001]}, schema), path)
+    before = path.read_bytes()
+    one = subject(name="Ada Example", customer_number="1001")
+    with pytest.raises(SourceUnreadableError, match="cannot_be_empty=customer"):
+        open_source(path).redact(["1"], one, dry_run=False)
+    assert path.read_bytes() == before

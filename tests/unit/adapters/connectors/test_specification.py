@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from support.sources import source_spec
 
@@ -136,3 +138,22 @@ def test_a_value_that_is_missing_leaves_a_gap_and_no_passage() -> None:
     spec = TemplatePassages(template="City: {city}")
     assert passages_of(spec, {"id": "r-1"}) == []
     assert passages_of(TemplatePassages(template="no values"), ROW) == []
+
+
+@pytest.mark.parametrize(
+    ("redacted", "columns", "expected"),
+    [
+        (frozenset(), {"name"}, True),
+        (frozenset(), {"name", "note"}, True),
+        (frozenset(), {"id", "note"}, False),
+        (frozenset(), set(), False),
+        (frozenset({"note"}), {"note"}, True),
+        (frozenset({"note"}), {"name", "note"}, False),
+    ],
+)
+def test_a_record_is_redacted_by_where_it_names_somebody(
+    redacted: frozenset[str], columns: set[str], *, expected: bool
+) -> None:
+    spec = replace(source_spec(), is_redacted=True, redacted_columns=redacted)
+    assert spec.is_redacted_in(columns) is expected
+    assert not source_spec().is_redacted_in(columns)

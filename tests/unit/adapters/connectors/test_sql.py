@@ -174,3 +174,55 @@ def test_whatever_the_table_keeps_is_named_as_held(path: Path) -> None:
     connector = SqlConnector(replace(spec, held="city"))
     connector.erase(["r-1"], dry_run=False)
     assert connector.held(["r-1"]) == {"r-1"}
+
+
+def test_redacted_bytes_are_gone_from_every_file(path: Path) -> None:
+    connector = open_source(path)
+    connector.redact(
+        ["r-5"], subject(name="Cleo Probe", email="c@d.example"), dry_run=False
+    )
+    for file in path.parent.iterdir():
+        assert b"Cleo Probe" not in file.read_bytes()
+
+
+def test_an_identifier_becomes_empty_where_the_table_allows_it(tmp_path: Path) -> None:
+    """Two people without a name do not get in each other's way in a unique column."""
+    path = tmp_path / "customers.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE customers (id TEXT PRIMARY KEY, name TEXT NOT NULL,"
+            " customer TEXT UNIQUE, note TEXT)"
+        )
+        connection.executemany(
+            "INSERT INTO customers VALUES (?, ?, ?, ?)",
+            [
+                ("1", "Ada Example", "C-1001", "Ada Example called."),
+                ("2", "Ben Muster", None, "Nothing."),
+            ],
+        )
+        connection.commit()
+    connector = open_source(path)
+    assert connector.redact(["1", "2"], subject(), dry_run=False) == 1
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM customers").fetchall() == [
+            ("1", "[redacted]", None, "[redacted] called."),
+            ("2", "Ben Muster", None, "Nothing."),
+        ]
+
+
+def test_a_table_that_does_not_take_what_is_left_stays_as_it_was(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "customers.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE customers (id TEXT PRIMARY KEY, name TEXT NOT NULL"
+            " CHECK (length(name) > 10), customer TEXT)"
+        )
+        rows = [("1", "Ada Example", "C-1001"), ("2", "ADA EXAMPLE", "C-1001")]
+        connection.executemany("INSERT INTO customers VALUES (?, ?, ?)", rows)
+        connection.commit()
+    with pytest.raises(SourceUnreadableError):
+        open_source(path).redact(["1", "2"], subject(), dry_run=False)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT * FROM customers").fetchall() == rows
