@@ -34,6 +34,8 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     REPLICA = "replica"
     ADMIN = "admin"
+    CONTROLLER = "controller"
+    AGENT = "agent"
 
 
 GRANTED = frozenset(Role) - {Role.SUBJECT}

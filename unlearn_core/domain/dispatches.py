@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.codes import TEMPLATE
+from unlearn_core.domain.requests import (
+    ANSWERED_TO_SENDER,
+    Channel,
+    ErasureRequest,
+    RequestId,
+)
 from unlearn_core.errors import DependencyError
 
 GIVE_UP_AFTER = timedelta(days=3)
@@ -47,11 +53,26 @@ class Route:
 
     Attributes:
         channel: Its name.
-        needs_address: Whether it leads to the subject's own address.
+        needs_address: Whether it leads to the address that a request came with.
+        senders: Channels whose senders it leads to; none if it leads to subjects, or
+            to systems of the controller.
     """
 
     channel: str
     needs_address: bool
+    senders: frozenset[Channel] = frozenset()
+
+    def serves(self, request: ErasureRequest, template: str) -> bool:
+        """Tell whether a message about a request goes this way.
+
+        A code goes to the subject alone. Every other message goes to whoever sent the
+        request, where somebody sent it for the subject.
+        """
+        is_code = template.startswith(TEMPLATE)
+        if self.senders:
+            return request.channel in self.senders and not is_code
+        is_the_subjects = request.channel not in ANSWERED_TO_SENDER
+        return is_code or is_the_subjects or not self.needs_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,6 +51,13 @@ class Channel(StrEnum):
     HTTP = "http"
     WEB_PAGE = "web_page"
     IMPORT = "import"
+    OPENDSR = "opendsr"
+    DRP = "data_rights_protocol"
+    DROP = "drop"
+
+
+ANSWERED_TO_SENDER = frozenset({Channel.OPENDSR, Channel.DRP})
+"""Channels on which not the subject is answered, but whoever sent for them."""
 
 
 class Stage(StrEnum):

@@ -227,13 +227,17 @@ def _back(path: str, parameters: Mapping[str, object]) -> str:
 def _shows_something(message: Message) -> bool:
     """Tell whether an answer begins that neither leads elsewhere nor just refuses.
 
-    A form that cannot be carried out is answered with the page it stands on.
+    A form that cannot be carried out is answered with the page it stands on; programs
+    are refused with JSON.
     """
     if message["type"] != "http.response.start":
         return False
     leads_elsewhere = message["status"] == HTTPStatus.SEE_OTHER
     kind = Headers(raw=message["headers"]).get("content-type")
-    return not leads_elsewhere and kind != MEDIA_TYPE
+    is_refused = kind == MEDIA_TYPE or (
+        message["status"] >= HTTPStatus.BAD_REQUEST and kind == "application/json"
+    )
+    return not leads_elsewhere and not is_refused
 
 
 async def _own_form(request: Request, expected: str | None) -> dict[str, str]:

@@ -36,6 +36,7 @@ class Message:
         at: When it was posted, in UTC.
         reference: The same for every try, so that a receiver can tell repetitions.
         code: The one-time code that it brings, if it brings one.
+        senders_reference: The sender's own name of the request, if it is told again.
     """
 
     request: ErasureRequest
@@ -43,6 +44,7 @@ class Message:
     at: datetime
     reference: str
     code: Personal[str] | None = None
+    senders_reference: Personal[str] | None = None
 
 
 class Carrier(Protocol):

@@ -25,6 +25,7 @@ from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
+from unlearn_core.steps.receive_request import senders_reference
 
 RESOURCE = "post"
 LEASE_TIME = timedelta(minutes=5)
@@ -136,19 +137,22 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
 
 
 def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
-    address = code = None
+    address = code = reference = None
     if carrier.route.needs_address:
         brings_code = dispatch.template.startswith(TEMPLATE)
         find = _code if brings_code else _address
         address, code = find(dispatch, room.custody)
         if address is None:
             return dispatch.abandoned(ADDRESS_GONE)
+    if carrier.route.senders:
+        reference = senders_reference(dispatch.request_id, custody=room.custody)
     message = ports.Message(
         request=room.requests.get(dispatch.request_id),
         template=dispatch.template,
         at=dispatch.queued_at,
         reference=_reference(dispatch),
         code=code,
+        senders_reference=reference,
     )
     carrier.carry(message, to=address)
     return dispatch.sent()

@@ -1,5 +1,6 @@
 """Receive a request: seal who it is about, start the legal clock, ask for work."""
 
+import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -71,6 +72,9 @@ class Submission:
             had to sign in.
         reference: The sender's own name of the request, where it has one.
         received_at: When the controller received it, in UTC, if not just now.
+        rule: Legal rule that it is made under, if not that of the desk.
+        echoes_reference: Whether the sender is told its reference again; it is sealed
+            beside the address as long as there is something to answer.
     """
 
     subject: DataSubject
@@ -80,6 +84,8 @@ class Submission:
     submitted_by: str = ""
     reference: Personal[str] | None = None
     received_at: datetime | None = None
+    rule: Rule | None = None
+    echoes_reference: bool = False
 
     def facts(self) -> dict[str, JsonValue]:
         """Return what the first entry of the ledger says about it."""
@@ -139,8 +145,23 @@ def referred_id(submission: Submission, *, pseudonymiser: Pseudonymiser) -> Requ
     if submission.reference is None:
         message = "a submission without a reference"
         raise ValueError(message)
-    sent = (submission.channel.value, submission.submitted_by)
-    named = Personal("\n".join((*sent, submission.reference.reveal())))
+    return id_of_reference(
+        submission.channel,
+        submission.submitted_by,
+        submission.reference,
+        pseudonymiser=pseudonymiser,
+    )
+
+
+def id_of_reference(
+    channel: Channel,
+    sender: str,
+    reference: Personal[str],
+    *,
+    pseudonymiser: Pseudonymiser,
+) -> RequestId:
+    """Return the identifier that a reference leads to, without what was submitted."""
+    named = Personal(f"{channel.value}\n{sender}\n{reference.reveal()}")
     commitment = pseudonymiser.first.commit(purpose=REFERENCE, value=named)
     raw = bytes.fromhex(commitment.rpartition(":")[2])
     return RequestId(UUID(bytes=raw[:16], version=4))
@@ -175,7 +196,9 @@ def _receive(
         request_id=request_id,
         channel=submission.channel,
         received_at=received_at,
-        deadline=CLOCKS[desk.rule](local_day, is_holiday=desk.is_holiday),
+        deadline=CLOCKS[submission.rule or desk.rule](
+            local_day, is_holiday=desk.is_holiday
+        ),
         base_model=desk.base_model,
         commitments=submission.subject.commitments(desk.pseudonymiser),
         stage=Stage.RECEIVED,
@@ -207,6 +230,19 @@ def _seal(
     for scope, document in documents.items():
         custody.open_scope(scope)
         custody.put(scope, scopes.CONTENT, canonical_json(document))
+    if submission.echoes_reference:
+        sealed = canonical_json(_text(submission.reference))
+        custody.put(scopes.contact(request_id), scopes.REFERENCE, sealed)
+
+
+def senders_reference(
+    request_id: RequestId, *, custody: ports.Custody
+) -> Personal[str] | None:
+    """Return the sender's own name of a request, as long as it is kept."""
+    scope = scopes.contact(request_id)
+    if not custody.has(scope, scopes.REFERENCE):
+        return None
+    return Personal(json.loads(custody.get(scope, scopes.REFERENCE)))
 
 
 def _text(value: Personal[str] | None) -> str | None:

@@ -10,6 +10,7 @@ QUESTIONS = "questions"
 POLICY = "policy"
 VALUES = "values"
 CODE = "code"
+REFERENCE = "reference"
 
 
 def working(request_id: RequestId) -> str:

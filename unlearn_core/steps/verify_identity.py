@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.requests import (
+    ANSWERED_TO_SENDER,
     Channel,
     ErasureRequest,
     Outcome,
@@ -15,11 +16,17 @@ from unlearn_core.ports import IdentityDecision
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import find_entry, recorded
 from unlearn_core.steps.results import IdentityChecked
-from unlearn_core.steps.subject import read_evidence, read_subject
+from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
 from unlearn_core.steps.workbench import Workbench
 
 BY_OFFICER = "manual"
 """How identity was proven where an officer confirmed it."""
+
+BY_CHANNEL = "trusted_channel"
+"""How identity was proven where the channel's senders vouch for it."""
+
+UNDER_WAY = "in_progress"
+"""Message to whoever sent a request for the subject: the work has begun."""
 
 _UNVERIFIED = frozenset(
     {Stage.RECEIVED, Stage.ACKNOWLEDGED, Stage.PROOF_AWAITED, Stage.PROOF_GIVEN}
@@ -31,6 +38,10 @@ def verify_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
     result = decide_identity(request_id, bench=bench)
     bench.check_lease()
     bench.custody.shred(scopes.evidence(request_id))
+    request = bench.requests.get(request_id)
+    if result.outcome is None and request.channel in ANSWERED_TO_SENDER:
+        contact = read_contact(request_id, bench=bench)
+        bench.notifier.notify(request, template=UNDER_WAY, contact=contact)
     return result
 
 
@@ -71,10 +82,12 @@ def _judge(
     if proof is not None:
         method = str(proof.get("method", BY_OFFICER))
         return IdentityDecision(is_verified=True, method=method, reason="")
+    request = bench.requests.get(request_id)
+    if bench.trusts(request):
+        return IdentityDecision(is_verified=True, method=BY_CHANNEL, reason="")
     decision = bench.identity.decide(
         subject, read_evidence(request_id, bench=bench), now=bench.clock.now()
     )
-    request = bench.requests.get(request_id)
     # Who owes a proof still owes it when another policy was set meanwhile, and a page
     # that anybody can use is no channel to be trusted.
     owes_proof = request.stage is Stage.PROOF_AWAITED

@@ -15,7 +15,8 @@ def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
     Whoever proves nothing for two weeks is waited for no longer, and then refused; so
     is at once who has no address that a code could be sent to.
     """
-    stage = bench.requests.get(request_id).stage
+    request = bench.requests.get(request_id)
+    stage = request.stage
     if stage is Stage.PROOF_AWAITED:
         (asked,) = (
             entry
@@ -24,7 +25,8 @@ def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
         )
         return bench.clock.now() < asked.recorded_at + ANSWER_WITHIN
     proof = bench.identity.proof
-    if stage is not Stage.ACKNOWLEDGED or not proof.is_waited_for:
+    is_needed = proof.is_waited_for and not bench.trusts(request)
+    if stage is not Stage.ACKNOWLEDGED or not is_needed:
         return False
     if proof is Proof.CODE and not send_code(
         request_id, lease=bench.lease, desk=_desk(bench)

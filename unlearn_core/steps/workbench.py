@@ -13,6 +13,7 @@ from unlearn_core import ports
 from unlearn_core.domain.artifacts import ModelIdentity
 from unlearn_core.domain.data_map import DataMap
 from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.requests import Channel, ErasureRequest, Stage
 from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.modeling.weights import (
@@ -137,6 +138,7 @@ class Workbench:
         lease: The right to work on the request.
         base_lease: The right to change what is served for the base model; held from
             training to confirmation, so that versions follow one another.
+        trusted: Channels whose senders vouch for the subject.
     """
 
     lease: Lease
@@ -164,6 +166,12 @@ class Workbench:
     notifier: ports.Notifier
     identity: ports.IdentityPolicy
     clock: ports.Clock
+    trusted: frozenset[Channel] = frozenset()
+
+    def trusts(self, request: ErasureRequest) -> bool:
+        """Tell whether its sender vouches for the subject, and nothing is owed."""
+        owes_proof = request.stage is Stage.PROOF_AWAITED
+        return request.channel in self.trusted and not owes_proof
 
     @property
     def certificates(self) -> CertificateDesk:

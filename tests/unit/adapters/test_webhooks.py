@@ -1,15 +1,12 @@
 """A real HTTP server receives the news."""
 
 import json
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from pydantic import SecretStr
 from support.domain import NOW
 from support.domain import request as erasure_request
+from support.receivers import receiver
 
 from unlearn_core.adapters.webhooks import (
     WebhookCarrier,
@@ -31,30 +28,6 @@ EXAMPLE_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 MESSAGE = Message(
     request=erasure_request(), template="refused", at=NOW, reference="ab" * 16
 )
-
-
-@contextmanager
-def receiver(status: int) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    """Run a server that answers with a status; return its address and what came."""
-    came: list[tuple[dict[str, str], bytes]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            came.append((dict(self.headers), self.rfile.read(length)))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/hook", came
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def carrier(url: str) -> WebhookCarrier:

@@ -48,7 +48,8 @@ class StatusPageNotifier:
                     MessageRow(request_id=request_id, template=template, created_at=now)
                 )
                 for route in self._routes:
-                    if contact is not None or not route.needs_address:
+                    has_address = contact is not None or not route.needs_address
+                    if has_address and route.serves(request, template):
                         session.add(_first_try(request_id, template, route, now))
             return self._awaits_address(session, request_id)
 

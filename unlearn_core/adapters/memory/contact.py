@@ -38,7 +38,8 @@ class MemoryNotifier:
         if template not in posted:
             posted.append(template)
             for route in self._routes:
-                if contact is not None or not route.needs_address:
+                has_address = contact is not None or not route.needs_address
+                if has_address and route.serves(request, template):
                     self._put(request.request_id, template, route)
         personal = {route.channel for route in self._routes if route.needs_address}
         return any(

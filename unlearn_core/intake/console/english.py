@@ -42,6 +42,8 @@ ENGLISH: Mapping[str, str] = {
     "role_auditor": "auditor",
     "role_replica": "replica",
     "role_admin": "administrator",
+    "role_controller": "controller",
+    "role_agent": "authorised agent",
     # The inbox.
     "no_requests": "There is nothing here.",
     "reference": "Reference",
@@ -180,6 +182,9 @@ ENGLISH: Mapping[str, str] = {
     "channel_http": "API",
     "channel_web_page": "web page",
     "channel_import": "table",
+    "channel_opendsr": "OpenDSR",
+    "channel_data_rights_protocol": "Data Rights Protocol",
+    "channel_drop": "California DROP",
     "outcome_suppressed_at_output": "Erased at the sources, suppressed at the output",
     "outcome_erased_at_source": "Erased at the sources",
     "outcome_partial": "Partly done",

@@ -49,6 +49,8 @@ GERMAN: Mapping[str, str] = {
     "role_auditor": "Prüfung",
     "role_replica": "Replikat",
     "role_admin": "Administration",
+    "role_controller": "Verantwortlicher",
+    "role_agent": "bevollmächtigter Vertreter",
     # Der Eingang.
     "no_requests": "Hier ist nichts.",
     "reference": "Aktenzeichen",
@@ -192,6 +194,9 @@ GERMAN: Mapping[str, str] = {
     "channel_http": "Schnittstelle",
     "channel_web_page": "Webseite",
     "channel_import": "Tabelle",
+    "channel_opendsr": "über OpenDSR",
+    "channel_data_rights_protocol": "über das Data Rights Protocol",
+    "channel_drop": "DROP (Kalifornien)",
     "outcome_suppressed_at_output": (
         "In den Quellen gelöscht, in der Ausgabe unterdrückt"
     ),

@@ -1,0 +1,90 @@
+"""Tells whoever has sent a request for somebody else how it goes on.
+
+Only addresses that the configuration allows are called, also when an address was
+accepted before the configuration changed. Redirects are not followed, and what is
+answered is not read.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import httpx
+
+from unlearn_core.domain.callbacks import (
+    CallbackRefusedError,
+    check_callback,
+    from_text,
+)
+from unlearn_core.domain.dispatches import (
+    CarrierUnavailableError,
+    MessageRefusedError,
+    Route,
+)
+from unlearn_core.domain.requests import Channel
+from unlearn_core.ports import Message
+from unlearn_core.privacy import Personal
+
+TIMEOUT_SECONDS = 10.0
+
+TO_AGENTS = Route(
+    channel="agents", needs_address=True, senders=frozenset({Channel.DRP})
+)
+"""The way to authorised agents."""
+
+TO_CONTROLLERS = Route(
+    channel="controllers", needs_address=True, senders=frozenset({Channel.OPENDSR})
+)
+"""The way to controllers whose processor we are."""
+
+Write = Callable[[Message, str], tuple[bytes, Mapping[str, str]]]
+"""Makes body and headers of a callback from a message and the address."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackCarrier:
+    """`Carrier` that posts to every address that the sender has named.
+
+    Attributes:
+        route: The way; it names the channels whose senders are called.
+        allowed: Addresses below which may be called.
+        write: Makes body and headers.
+    """
+
+    route: Route
+    allowed: Collection[str]
+    write: Write
+
+    def carry(self, message: Message, *, to: Personal[str] | None) -> None:
+        """Post to each address; if one does not take it, all are tried again."""
+        failures = [self._post(message, url) for url in _addresses(to)]
+        if failed := next(filter(None, failures), None):
+            raise failed
+
+    def _post(
+        self, message: Message, url: str
+    ) -> CarrierUnavailableError | MessageRefusedError | None:
+        """Return why an address could not be told; None if it was."""
+        try:
+            check_callback(url, allowed=self.allowed)
+        except CallbackRefusedError:
+            return MessageRefusedError(reason="not_allowed")
+        body, headers = self.write(message, url)
+        try:
+            answer = httpx.post(
+                url,
+                content=body,
+                headers={"content-type": "application/json", **headers},
+                timeout=TIMEOUT_SECONDS,
+                follow_redirects=False,
+            )
+        except httpx.HTTPError as error:
+            return CarrierUnavailableError(reason=type(error).__name__)
+        if answer.status_code == httpx.codes.GONE:
+            return MessageRefusedError(reason="http_410")
+        if not answer.is_success:
+            return CarrierUnavailableError(reason=f"http_{answer.status_code}")
+        return None
+
+
+def _addresses(to: Personal[str] | None) -> list[str]:
+    return from_text(to.reveal()) if to is not None else []
