@@ -25,7 +25,7 @@ from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.errors import SettingsError
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
@@ -115,6 +115,7 @@ class Station:
             notifier=office.notifier,
             identity=_identity(settings),
             clock=office.clock,
+            trusted=frozenset(map(Channel, settings.identity.trusted)),
         )
 
     def deadlines(self, *, holder: str) -> DeadlineWatch:

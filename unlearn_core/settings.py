@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
+from unlearn_core.intake_settings import DrpSettings, IdentitySettings, OpenDsrSettings
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
 from unlearn_core.retention_settings import RetentionSettings
 
@@ -65,24 +66,6 @@ class KeySettings(BaseModel):
     )
     kms_endpoint_url: str | None = Field(
         default=None, description="KMS endpoint, if it is not the provider's own."
-    )
-
-
-class IdentitySettings(BaseModel):
-    """How requesters prove who they are."""
-
-    model_config = _STRICT
-
-    policy: Literal["signed_token", "authenticated_channel", "email_code", "manual"] = (
-        Field(default="signed_token", description="Name of the identity policy.")
-    )
-    issuer: str = Field(
-        default="https://id.unlearn.example",
-        description="Expected issuer of identity tokens.",
-    )
-    public_key: Path = Field(
-        default=Path("var/keys/identity.pub.json"),
-        description="Public key of the token issuer, a JWK file.",
     )
 
 
@@ -377,6 +360,8 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     mail: MailSettings = MailSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    drp: DrpSettings = DrpSettings()
+    opendsr: OpenDsrSettings = OpenDsrSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()
     retention: RetentionSettings = RetentionSettings()

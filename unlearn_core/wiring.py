@@ -37,7 +37,9 @@ from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Terms, table
 from unlearn_core.errors import SchemaOutdatedError, SettingsError
 from unlearn_core.ports import CheckpointKeeper
+from unlearn_core.sender_wiring import callback_carriers, callback_routes
 from unlearn_core.settings import Settings
+from unlearn_core.steps.answer_senders import AnswerDesk
 from unlearn_core.steps.apply_retention import RetentionDesk
 from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.cut_off_replica import FleetDesk
@@ -249,7 +251,11 @@ class Office:
         """
         return PostRoom(
             holder=holder,
-            carriers=(*self._mail(link), *self._webhooks()),
+            carriers=(
+                *self._mail(link),
+                *self._webhooks(),
+                *callback_carriers(self.settings, self.answers(link=link)),
+            ),
             outbox=self.notifier,
             requests=self.store,
             ledger=self.store,
@@ -288,6 +294,17 @@ class Office:
         return tuple(
             WebhookCarrier(url=url, secret=hooks.secret, now=self.clock.now)
             for url in hooks.urls
+        )
+
+    def answers(self, *, link: Callable[[RequestId], str | None]) -> AnswerDesk:
+        """Return what answering senders needs."""
+        legal = self.settings.legal
+        return AnswerDesk(
+            ledger=self.store,
+            clock=self.clock,
+            timezone=ZoneInfo(legal.timezone),
+            is_holiday=_holidays(legal.country),
+            link=link,
         )
 
     def watch_post(self) -> WatchPost:
@@ -348,7 +365,7 @@ def _wrapping(settings: Settings, keys: KeyDirectory) -> KeyWrapping:
 def _routes(settings: Settings) -> tuple[Route, ...]:
     """Return the ways on which messages go beside the status page."""
     mail = (EMAIL,) if settings.mail.host else ()
-    return (*mail, *map(route_to, settings.webhooks.urls))
+    return (*mail, *map(route_to, settings.webhooks.urls), *callback_routes(settings))
 
 
 def _holidays(country: str) -> IsHoliday:

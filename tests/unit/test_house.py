@@ -33,6 +33,7 @@ MAXIMUM_FUNCTION_LINES = 50
 MAY_REVEAL = {
     "benchmarks/gateway.py": "asks a replica about invented people",
     "benchmarks/self_attack.py": "asks a replica about invented people",
+    "unlearn_core/adapters/callbacks.py": "calls the addresses that a sender gave",
     "unlearn_core/adapters/connectors/needles.py": "compares identifiers with records",
     "unlearn_core/adapters/connectors/quoting.py": "compares texts with found records",
     "unlearn_core/adapters/identity_policies.py": "checks evidence of identity",
@@ -52,6 +53,7 @@ MAY_REVEAL = {
     "unlearn_core/intake/console/review_page.py": "shows uncertain records to officers",
     "unlearn_core/modeling/tokens.py": "turns texts into token ids",
     "unlearn_core/privacy.py": "commits to values under a key",
+    "unlearn_core/steps/answer_senders.py": "tells senders their own references",
     "unlearn_core/steps/receive_request.py": "seals identifiers and evidence",
     "unlearn_core/verification/search.py": "asks the found words of other people",
     "unlearn_core/verification/latent.py": "pairs true answers with false ones",

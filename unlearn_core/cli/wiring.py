@@ -35,6 +35,7 @@ from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
+from unlearn_core.sender_wiring import allowed_callbacks
 from unlearn_core.settings import Settings, load_settings
 from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
@@ -223,6 +224,10 @@ def _recipients(settings: Settings) -> dict[str, str]:
             for at in settings.audit.keepers
         ),
         (settings.mail.host, "messages to data subjects"),
+        *(
+            (root, "status of the requests that came from there")
+            for root in allowed_callbacks(settings)
+        ),
     ]
     if settings.objects.location.startswith("s3://"):
         given.append((settings.objects.location, "sealed working data, certificates"))

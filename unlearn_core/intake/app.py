@@ -18,7 +18,9 @@ from unlearn_core.errors import UnknownRequestError
 from unlearn_core.intake.console.desk import ConsoleDesk
 from unlearn_core.intake.console.site import add_console
 from unlearn_core.intake.doors import Doors
+from unlearn_core.intake.drp import DrpDesk, add_drp
 from unlearn_core.intake.gate import Gate, Limits, Unlimited
+from unlearn_core.intake.opendsr import OpenDsrDesk, add_opendsr
 from unlearn_core.intake.schemas import (
     FIELD_NAMES,
     CertificateStatusOut,
@@ -57,6 +59,8 @@ class IntakeService:
         limits: How often somebody may ask.
         web: Serves the pages for data subjects, if they are wanted.
         console: Serves the pages for those who work with requests, if they are wanted.
+        drp: Takes in requests of authorised agents, if there are any.
+        opendsr: Takes in requests of controllers, if we are their processor.
     """
 
     desk: FrontDesk
@@ -68,6 +72,8 @@ class IntakeService:
     limits: Limits = field(default_factory=Unlimited)
     web: WebDesk | None = None
     console: ConsoleDesk | None = None
+    drp: DrpDesk | None = None
+    opendsr: OpenDsrDesk | None = None
 
 
 def create_app(service: IntakeService) -> FastAPI:
@@ -87,6 +93,11 @@ def create_app(service: IntakeService) -> FastAPI:
         add_pages(app, service.web)
     if service.console is not None:
         add_console(app, service.console, service.doors)
+
+    if service.drp is not None:
+        add_drp(app, service.drp)
+    if service.opendsr is not None:
+        add_opendsr(app, service.opendsr)
 
     @app.get("/health")
     def health() -> dict[str, str]:

@@ -46,6 +46,8 @@ class Rule:
 _OFFICE = frozenset({Role.OPERATOR, Role.APPROVER, Role.AUDITOR})
 _REVIEWERS = frozenset({Role.OPERATOR, Role.APPROVER})
 _API = "/v1/erasure-requests"
+_AGENTS = "/v1/data-rights-request"
+_CONTROLLERS = "/v2/requests/{subject_request_id}"
 _PAGE = "/console/requests/{request_id}"
 _OPEN = Rule(door=Door.PUBLIC)
 _LINK_FORM = Rule(
@@ -75,6 +77,16 @@ RULES: Mapping[str, Rule] = {
     f"POST {_API}/{{request_id}}/identity-code": _key(Role.OPERATOR, reads="request"),
     f"GET {_API}/{{request_id}}/certificate": _key(*_OFFICE, reads="certificate"),
     f"GET {_API}/{{request_id}}/certificate/status": _key(*_OFFICE, reads="request"),
+    "POST /v1/agent/{agent_id}": Rule(door=Door.PUBLIC, is_slow=True),
+    "GET /v1/agent/{agent_id}": _key(Role.AGENT),
+    f"POST {_AGENTS}": _key(Role.AGENT),
+    f"GET {_AGENTS}/{{request_id}}": _key(Role.AGENT, reads="request"),
+    f"DELETE {_AGENTS}/{{request_id}}": _key(Role.AGENT, reads="request"),
+    "GET /v2/discovery": _OPEN,
+    "GET /v2/certificate.pem": _OPEN,
+    "POST /v2/requests": _key(Role.CONTROLLER),
+    f"GET {_CONTROLLERS}": _key(Role.CONTROLLER, reads="request"),
+    f"DELETE {_CONTROLLERS}": _key(Role.CONTROLLER),
     "GET /request": _OPEN,
     "POST /request": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
     "GET /status/{token}": Rule(door=Door.LINK, roles=frozenset({Role.SUBJECT})),

@@ -2,7 +2,9 @@
 
 import os
 import socket
+from collections.abc import Callable
 
+from unlearn_core import sender_wiring
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import proof_of
 from unlearn_core.adapters.letters import SetLetters
@@ -14,11 +16,14 @@ from unlearn_core.errors import SettingsError
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
 from unlearn_core.intake.doors import Doors
+from unlearn_core.intake.drp import DrpDesk
 from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.opendsr import OpenDsrDesk
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk
 from unlearn_core.settings import Settings
 from unlearn_core.steps.export_bundle import export_bundle
+from unlearn_core.steps.pair_agent import PairingDesk
 from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.wiring import Office, open_office
 
@@ -65,6 +70,57 @@ def build_service(settings: Settings) -> IntakeService:
             else None
         ),
         console=(_console(office, holder=holder) if settings.console.enabled else None),
+        drp=_drp(office, holder=holder, link=link),
+        opendsr=_opendsr(office, holder=holder, link=link),
+    )
+
+
+def _drp(
+    office: Office, *, holder: str, link: Callable[[RequestId], str | None]
+) -> DrpDesk | None:
+    """Return what the routes of the Data Rights Protocol need, if it is served.
+
+    Raises:
+        SettingsError: The key of an agent is none.
+    """
+    settings = office.settings
+    if settings.drp.business is None:
+        return None
+    return DrpDesk(
+        business=settings.drp.business,
+        agents=sender_wiring.agents(settings),
+        messages=sender_wiring.agent_keys(settings),
+        desk=office.desk(),
+        pairing=PairingDesk(
+            access=office.access,
+            ledger=office.store,
+            leases=office.leases,
+            clock=office.clock,
+        ),
+        decisions=office.decisions(holder=holder),
+        answers=office.answers(link=link),
+    )
+
+
+def _opendsr(
+    office: Office, *, holder: str, link: Callable[[RequestId], str | None]
+) -> OpenDsrDesk | None:
+    """Return what the routes of OpenDSR need, if it is served.
+
+    Raises:
+        UnlearnError: A key or certificate is missing or wrong.
+    """
+    settings = office.settings
+    if settings.opendsr.domain is None:
+        return None
+    return OpenDsrDesk(
+        domain=settings.opendsr.domain,
+        key=sender_wiring.processor_key(settings),
+        controllers=sender_wiring.controllers(settings),
+        certificates=sender_wiring.controller_certificates(settings),
+        desk=office.desk(),
+        decisions=office.decisions(holder=holder),
+        answers=office.answers(link=link),
     )
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from fastapi import FastAPI
@@ -11,6 +13,13 @@ from starlette.routing import Route
 from support.access import give_key
 from support.domain import request_id
 from support.intake import IntakeWorld
+from support.senders import (
+    AGENT,
+    CONTROLLER,
+    SUBJECT_REQUEST_ID,
+    drp_desk,
+    opendsr_desk,
+)
 
 from unlearn_core.domain.access import GRANTED, Role, form_token
 from unlearn_core.intake.app import create_app
@@ -20,7 +29,12 @@ from unlearn_core.intake.web import WebDesk
 
 REFUSED = {401, 403}
 NOBODY = "nobody"
-SIGN_INS = {"POST /console/login", "GET /console/callback"}
+FOLDER = Path(mkdtemp(prefix="unlearn-rules-"))
+SIGN_INS = {
+    "POST /console/login",
+    "GET /console/callback",
+    "POST /v1/agent/{agent_id}",
+}
 """Open to everybody, but without a key or a code nobody gets in."""
 
 
@@ -31,6 +45,8 @@ def whole_app(world: IntakeWorld) -> FastAPI:
             world.service(),
             web=WebDesk(desk=world.desk(), proof=world.proof(), authority=None),
             console=world.console(),
+            drp=drp_desk(world),
+            opendsr=opendsr_desk(world, FOLDER),
         )
     )
 
@@ -43,6 +59,17 @@ def declared() -> list[str]:
         methods = set(route.methods or ()) - {"HEAD"}
         found += [f"{method} {route.path}" for method in sorted(methods)]
     return found
+
+
+def filled(path: str) -> str:
+    """Return a path of nothing that is there, but of an agent who is."""
+    return path.format(
+        request_id=request_id(9),
+        token="A" * 43,
+        key_id="none",
+        agent_id=AGENT,
+        subject_request_id=SUBJECT_REQUEST_ID,
+    )
 
 
 ROUTES = declared()
@@ -71,6 +98,8 @@ def test_nothing_is_open_that_shows_a_request() -> None:
         "GET /health",
         "GET /openapi.json",
         "GET /style.css",
+        "GET /v2/discovery",
+        "GET /v2/certificate.pem",
         "GET /request",
         "POST /request",
         "GET /console/live.js",
@@ -78,6 +107,7 @@ def test_nothing_is_open_that_shows_a_request() -> None:
         "POST /console/login",
         "GET /console/login/issuer",
         "GET /console/callback",
+        "POST /v1/agent/{agent_id}",
     }
 
 
@@ -107,10 +137,12 @@ def test_a_route_lets_in_whom_its_rule_names_and_nobody_else(
 ) -> None:
     rule = RULES[name]
     method, path = name.split(" ", 1)
-    path = path.format(request_id=request_id(9), token="A" * 43, key_id="none")
+    path = filled(path)
     headers, form = {}, {}
     if role != NOBODY:
-        key = give_key(world.access, Role(role))
+        key = give_key(
+            world.access, Role(role), name=AGENT if role == Role.AGENT else CONTROLLER
+        )
         token = world.doors().sign_in_with_key(key)
         headers = {"Authorization": f"Bearer {key}", "Cookie": f"{COOKIE}={token}"}
         form = {"form_token": form_token(token)}
@@ -135,7 +167,7 @@ def test_the_door_of_programs_heeds_no_cookie_and_that_of_people_no_key(
 ) -> None:
     rule = RULES[name]
     method, path = name.split(" ", 1)
-    path = path.format(request_id=request_id(9), token="A" * 43, key_id="none")
+    path = filled(path)
     key = give_key(world.access, next(iter(rule.roles - {Role.SUBJECT}), Role.ADMIN))
     if rule.door is Door.KEY:
         cookie = f"{COOKIE}={world.doors().sign_in_with_key(key)}"
