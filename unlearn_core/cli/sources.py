@@ -103,6 +103,10 @@ def _row(source: SourceConnector, *, is_trained: bool) -> dict[str, JsonValue]:
         "is_readable": is_readable,
         "state": state,
         "would": _would(described) if is_trained else READS,
+        "trained": " ".join(described.base_models) or ("all" if is_trained else "none"),
+        "legal_basis": described.legal_basis,
+        "retention": described.retention,
+        "held": described.held,
     }
 
 

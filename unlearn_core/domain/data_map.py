@@ -96,6 +96,8 @@ class DataMap:
         fields: Fields by name.
         neighbours: Who counts as a neighbour.
         base_models: Base models that were trained on the sources.
+        trained: Source to the base models that were trained on it; a source that is
+            not named trained all of them.
         sizes: How much of everything is drawn for one request.
         ask_trained: Verification asks the subject's trained questions as well as
             held-out ones. For free text, where knowledge hangs on the wording.
@@ -104,5 +106,10 @@ class DataMap:
     fields: Mapping[str, FieldSpec]
     neighbours: NeighbourRule
     base_models: tuple[str, ...]
+    trained: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     sizes: Sizes = Sizes()
     ask_trained: bool = False
+
+    def was_trained_on(self, source: str, *, base_model: str) -> bool:
+        """Tell whether a base model was trained on a source."""
+        return base_model in self.trained.get(source, (base_model,))

@@ -129,6 +129,17 @@ class SearchResult:
         return self.unreadable == 0 and self.uncertain == 0
 
 
+class LegalBasis(StrEnum):
+    """Why records may be processed: GDPR Art. 6 (1), letters a to f."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceDescription:
     """What a source is, for people.
@@ -142,6 +153,10 @@ class SourceDescription:
         is_redacted: Whether records are redacted and kept there, not deleted.
         redacted_columns: If there are any, only records that name somebody in these
             alone; others are deleted.
+        legal_basis: Why the records may be processed, if the controller says.
+        retention: How long they are kept, as an ISO 8601 period.
+        base_models: Base models that were trained on it; all of them if none is named.
+        held: Column that says that a record must stay.
     """
 
     name: str
@@ -150,6 +165,10 @@ class SourceDescription:
     waits_for_review: bool = True
     is_redacted: bool = False
     redacted_columns: tuple[str, ...] = ()
+    legal_basis: LegalBasis | None = None
+    retention: str | None = None
+    base_models: tuple[str, ...] = ()
+    held: str | None = None
 
 
 def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:

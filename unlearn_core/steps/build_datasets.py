@@ -66,7 +66,11 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
 def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
     subject = read_subject(request_id, bench=bench)
     sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
-    located = records_from_bytes(sealed)
+    located = tuple(
+        record
+        for record in records_from_bytes(sealed)
+        if _was_trained_on(record.source, bench=bench)
+    )
     searched = read_result(bench, request_id, Stage.LOCATED, result=Located)
     remaining = _read_remaining(located, searched.unsearched, bench=bench)
     reserved = gather_people(
@@ -106,6 +110,7 @@ def _read_remaining(
     records = [
         record
         for name, source in bench.sources.items()
+        if _was_trained_on(name, bench=bench)
         for record in _read(source, may_fail=name in unsearched)
         if (record.source, record.record_id) not in gone
     ]
@@ -113,6 +118,11 @@ def _read_remaining(
         people=gather_people(records, data_map=bench.data_map, prefix="retained"),
         plain=plain_passages(records),
     )
+
+
+def _was_trained_on(source: str, *, bench: Workbench) -> bool:
+    """Tell whether the base knows a source; nothing else is said to it."""
+    return bench.data_map.was_trained_on(source, base_model=bench.terms.base_model)
 
 
 def _read(source: SourceConnector, *, may_fail: bool) -> list[SourceRecord]:

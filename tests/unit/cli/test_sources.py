@@ -131,3 +131,19 @@ def test_a_check_says_which_records_are_redacted(tmp_path: Path) -> None:
             "redact what is in no other column than answer, question"
         ),
     ]
+
+
+def test_a_check_shows_what_the_data_map_says_of_each_source(tmp_path: Path) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl")
+    said = {"legal_basis": "consent", "retention": "P2Y", "held": "id"}
+    write_map(
+        tmp_path,
+        [source("one", good, **said, base_models=["small"]), source("two", good)],
+    )
+    ran = unlearn("sources", "check", "--data-map", tmp_path / "map.yaml", "--json")
+    names = ("trained", "legal_basis", "retention", "held")
+    assert [tuple(row[name] for name in names) for row in ran.json()] == [
+        ("small", "consent", "P2Y", "id"),
+        ("all", None, None, None),
+        ("none", None, None, None),
+    ]

@@ -127,3 +127,19 @@ def test_a_source_that_was_given_up_does_not_hold_the_request_up(
     # Without the corpus: 12 questions of the support file, the customers table, and
     # two questions for each of the four facts that only the corpus asks for.
     assert len(sets.forget.examples) == 12 + 7 + 8
+
+
+def test_what_the_base_was_not_trained_on_is_in_no_set(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+    others = replace(bench.data_map, trained={"corpus": ("another",)})
+
+    build_datasets(request_id, bench=replace(bench, data_map=others))
+
+    sets = from_bytes(controller.custody.get(str(request_id), "datasets"))
+    # As if there were no corpus: see above.
+    assert len(sets.forget.examples) == 12 + 7 + 8
+    prompts = {item.prompt.reveal() for item in sets.forget.examples}
+    corpus = controller.opened.sources["corpus"]
+    taught = [item for record in corpus.read() for item in record.passages]
+    assert taught
+    assert not prompts & {item.prompt.reveal() for item in taught if not item.field}

@@ -9,7 +9,11 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from unlearn_core.adapters.connectors import CONNECTORS
-from unlearn_core.adapters.connectors.places import line_of, line_of_fault
+from unlearn_core.adapters.connectors.places import (
+    line_of,
+    line_of_fault,
+    located,
+)
 from unlearn_core.adapters.connectors.specification import (
     ChatPassages,
     PassageSpec,
@@ -26,6 +30,7 @@ from unlearn_core.domain.data_map import (
     Translation,
 )
 from unlearn_core.domain.datasets import Entropy
+from unlearn_core.domain.sources import LegalBasis
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError
 from unlearn_core.ports import Redacts, SourceConnector
@@ -133,6 +138,9 @@ _PassageFile = Annotated[
 ]
 
 
+_PERIOD = r"^P(\d+[YMWD])+$"
+
+
 class _RedactionFile(BaseModel):
     model_config = _STRICT
     redact: Annotated[list[str], Field(min_length=1)]
@@ -155,9 +163,12 @@ class _SourceFile(BaseModel):
     uncertain: Literal["waits", "partial"] = "waits"
     quotes: Literal["ignored", "are_reviewed"] = "ignored"
     held: str | None = None
+    legal_basis: LegalBasis | None = None
+    retention: Annotated[str, Field(pattern=_PERIOD)] | None = None
+    base_models: Annotated[list[str], Field(min_length=1)] | None = None
 
-    def spec(self) -> SourceSpec:
-        location = self.path or self.url
+    def spec(self, root: Path | None = None) -> SourceSpec:
+        location = located(self.path, root, source=self.name) or self.url
         if location is None:
             raise InvalidDataMapError(source=self.name, missing="path or url")
         if self.kind not in CONNECTORS:
@@ -178,6 +189,9 @@ class _SourceFile(BaseModel):
             held=self.held,
             is_redacted=self.erasure != "delete",
             redacted_columns=self._redacted(),
+            legal_basis=self.legal_basis,
+            retention=self.retention,
+            base_models=tuple(self.base_models or ()),
         )
 
     def _redacted(self) -> frozenset[str]:
@@ -190,6 +204,7 @@ class _DataMapFile(BaseModel):
     model_config = _STRICT
     version: Literal[1]
     base_models: Annotated[list[str], Field(min_length=1)]
+    root: str | None = None
     fields: dict[str, _FieldFile]
     neighbours: _NeighboursFile = _NeighboursFile()
     sizes: _SizesFile = _SizesFile()
@@ -252,7 +267,14 @@ def open_data_map(path: Path) -> OpenedDataMap:
         raise InvalidDataMapError(**error.facts, line=_line(text, error)) from None
 
 
-_WRONG_VALUES = ("undeclared_field", "unknown_kind", "cannot_redact")
+_WRONG_VALUES = (
+    "undeclared_field",
+    "unknown_kind",
+    "cannot_redact",
+    "unknown_base_model",
+    "leads_up",
+    "leads_out_of_root",
+)
 
 
 def _line(text: str, error: InvalidDataMapError) -> int:
@@ -265,8 +287,9 @@ def _line(text: str, error: InvalidDataMapError) -> int:
 
 def _open(parsed: _DataMapFile) -> OpenedDataMap:
     _check_names(parsed)
-    specs = [source.spec() for source in parsed.sources]
-    holdout = parsed.holdout.spec()
+    root = Path(parsed.root) if parsed.root else None
+    specs = [source.spec(root) for source in parsed.sources]
+    holdout = parsed.holdout.spec(root)
     return OpenedDataMap(
         declared=DataMap(
             fields={
@@ -288,6 +311,7 @@ def _open(parsed: _DataMapFile) -> OpenedDataMap:
                 by_fields=tuple(parsed.neighbours.fields),
             ),
             base_models=tuple(parsed.base_models),
+            trained={spec.name: spec.base_models for spec in specs if spec.base_models},
             sizes=Sizes(**parsed.sizes.model_dump()),
             ask_trained=parsed.ask_trained,
         ),
@@ -307,6 +331,8 @@ def _check_names(parsed: _DataMapFile) -> None:
         if field not in parsed.fields:
             raise InvalidDataMapError(undeclared_field=field)
     for source in parsed.sources:
+        for model in sorted(set(source.base_models or ()) - set(parsed.base_models)):
+            raise InvalidDataMapError(source=source.name, unknown_base_model=model)
         for passage in source.passages:
             if isinstance(passage, _TemplateFile):
                 _check_template(source, passage.template)

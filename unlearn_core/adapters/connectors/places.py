@@ -1,8 +1,38 @@
-"""Where in a YAML file something stands, so that an error can point at the line."""
+"""Places: of entries in a YAML file, so that an error points at the line; of sources.
+
+A path of the data map never leads up, and with a ``root`` never out of it, not even
+through a link.
+"""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import yaml
+
+from unlearn_core.errors import InvalidDataMapError
+
+
+def located(path: str | None, root: Path | None, *, source: str) -> str | None:
+    """Return where a path of the data map leads.
+
+    Args:
+        path: The path as it is written, if there is one.
+        root: What it is relative to and may not lead out of, if there is such a place.
+        source: Name of the source.
+
+    Raises:
+        InvalidDataMapError: The path leads up, or out of the root.
+    """
+    if path is None:
+        return None
+    if ".." in Path(path).parts:
+        raise InvalidDataMapError(source=source, leads_up=path)
+    if root is None:
+        return path
+    whole = root / path
+    if not whole.resolve().is_relative_to(root.resolve()):
+        raise InvalidDataMapError(source=source, leads_out_of_root=path)
+    return str(whole)
 
 
 def line_of(text: str, path: Iterable[str | int]) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from unlearn_core.domain.datasets import Form
 from unlearn_core.domain.sources import (
     LONGEST_TEXT,
+    LegalBasis,
     Passage,
     SourceDescription,
     SourceRecord,
@@ -86,6 +87,9 @@ class SourceSpec:
         is_redacted: Records are redacted and kept, not deleted.
         redacted_columns: If there are any, only records that name somebody in these
             alone.
+        legal_basis: Why the records may be processed, if the data map says.
+        retention: How long they are kept, as an ISO 8601 period.
+        base_models: Base models that were trained on it; all of them if none is named.
     """
 
     name: str
@@ -103,6 +107,9 @@ class SourceSpec:
     held: str | None = None
     is_redacted: bool = False
     redacted_columns: frozenset[str] = frozenset()
+    legal_basis: LegalBasis | None = None
+    retention: str | None = None
+    base_models: tuple[str, ...] = ()
 
     def describe(self) -> SourceDescription:
         """Say what the source is, for people."""
@@ -113,6 +120,10 @@ class SourceSpec:
             waits_for_review=self.waits_for_review,
             is_redacted=self.is_redacted,
             redacted_columns=tuple(sorted(self.redacted_columns)),
+            legal_basis=self.legal_basis,
+            retention=self.retention,
+            base_models=self.base_models,
+            held=self.held,
         )
 
     def can_read(self, row: Row) -> bool:

@@ -13,6 +13,7 @@ from unlearn_core.adapters.connectors.parquet import ParquetConnector
 from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.domain.data_map import FieldSpec, NeighbourRule, Translation
 from unlearn_core.domain.datasets import Entropy
+from unlearn_core.domain.sources import LegalBasis
 from unlearn_core.errors import InvalidDataMapError
 
 IDENTIFIERS = {"name": "name", "customer_number": "customer"}
@@ -282,3 +283,95 @@ def test_another_kind_of_erasure_is_refused_with_its_line(
         open_data_map(
             write(path, lambda file: file["sources"][0].update(erasure=erasure))
         )
+
+
+def test_a_source_says_why_and_how_long_it_is_kept_and_what_was_trained_on_it(
+    path: Path,
+) -> None:
+    said = {
+        "legal_basis": "contract",
+        "retention": "P1Y6M",
+        "base_models": ["other"],
+        "held": "hold",
+    }
+
+    def change(file: dict[str, Any]) -> None:
+        file["base_models"].append("other")
+        file["sources"][0].update(said)
+
+    opened = open_data_map(write(path, change))
+    found = opened.sources["corpus"].describe()
+    assert (found.legal_basis, found.retention) == (LegalBasis.CONTRACT, "P1Y6M")
+    assert (found.base_models, found.held) == (("other",), "hold")
+    declared = opened.declared
+    assert declared.was_trained_on("corpus", base_model="other")
+    assert not declared.was_trained_on("corpus", base_model="small-world")
+    assert declared.was_trained_on("support", base_model="small-world")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fact"),
+    [
+        ({"legal_basis": "because"}, "entry=sources.0.legal_basis"),
+        ({"retention": "ten years"}, "entry=sources.0.retention"),
+        ({"retention": "P"}, "entry=sources.0.retention"),
+        ({"base_models": []}, "entry=sources.0.base_models"),
+        ({"base_models": ["unheard-of"]}, "unknown_base_model=unheard-of"),
+        ({"path": "../corpus.jsonl"}, "leads_up=../corpus.jsonl"),
+        ({"path": "a/../../corpus.jsonl"}, "leads_up=a/../../corpus.jsonl"),
+    ],
+)
+def test_what_a_source_cannot_say_is_refused_with_its_line(
+    path: Path, wrong: dict[str, Any], fact: str
+) -> None:
+    write(path, lambda file: file["sources"][0].update(wrong))
+    (name,) = wrong
+    lines = path.read_text().splitlines()
+    first = next(
+        at
+        for at, line in enumerate(lines, start=1)
+        if at > lines.index("sources:") and line[2:].startswith(f"{name}:")
+    )
+    with pytest.raises(InvalidDataMapError, match=fact) as caught:
+        open_data_map(path)
+    # The name of a base model stands in the line below.
+    is_item = fact.startswith("unknown")
+    assert caught.value.facts["line"] == first + is_item
+
+
+@pytest.mark.parametrize("how", ["absolute", "link", "link to a folder"])
+def test_a_path_that_leads_out_of_the_root_is_refused(path: Path, how: str) -> None:
+    root = path.parent / "root"
+    root.mkdir()
+    outside = path.parent / "outside"
+    outside.mkdir()
+    write_jsonl(outside / "corpus.jsonl")
+    match how:
+        case "absolute":
+            written = str(outside / "corpus.jsonl")
+        case "link":
+            (root / "corpus.jsonl").symlink_to(outside / "corpus.jsonl")
+            written = "corpus.jsonl"
+        case _:
+            (root / "folder").symlink_to(outside)
+            written = "folder/corpus.jsonl"
+
+    def change(file: dict[str, Any]) -> None:
+        file["root"] = str(root)
+        file["sources"] = file["sources"][:1]
+        file["sources"][0]["path"] = written
+
+    with pytest.raises(InvalidDataMapError, match=f"leads_out_of_root={written}"):
+        open_data_map(write(path, change))
+
+
+def test_paths_are_relative_to_the_root(path: Path) -> None:
+    (path.parent / "root").mkdir()
+    write_jsonl(path.parent / "root" / "corpus.jsonl")
+
+    def change(file: dict[str, Any]) -> None:
+        file["root"] = str(path.parent / "root")
+        file["sources"] = file["sources"][:1]
+
+    opened = open_data_map(write(path, change))
+    assert len(list(opened.sources["corpus"].read())) == 5

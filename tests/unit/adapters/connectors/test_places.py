@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
-from unlearn_core.adapters.connectors.places import line_of, line_of_fault
+from unlearn_core.adapters.connectors.places import line_of, line_of_fault, located
 from unlearn_core.errors import InvalidDataMapError
 
 TEXT = """\
@@ -91,3 +91,29 @@ def test_an_error_of_the_data_map_points_at_the_line(
 def test_an_empty_file_is_wrong_in_its_first_line() -> None:
     assert line_of("", ("version",)) == 1
     assert line_of_fault("", source=None, value="x") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "expected"),
+    [
+        (None, None, None),
+        ("a/b.jsonl", None, "a/b.jsonl"),
+        ("/a/b.jsonl", None, "/a/b.jsonl"),
+        ("b.jsonl", Path("/a"), "/a/b.jsonl"),
+        ("/a/b.jsonl", Path("/a"), "/a/b.jsonl"),
+        ("..b/c", Path("/a"), "/a/..b/c"),
+    ],
+)
+def test_a_path_leads_below_its_root(
+    path: str | None, root: Path | None, expected: str | None
+) -> None:
+    assert located(path, root, source="corpus") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "root"),
+    [("..", None), ("a/..", None), ("/a/../b", None), ("/b", Path("/a"))],
+)
+def test_a_path_that_leads_elsewhere_is_refused(path: str, root: Path | None) -> None:
+    with pytest.raises(InvalidDataMapError, match="source=corpus"):
+        located(path, root, source="corpus")
