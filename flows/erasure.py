@@ -28,6 +28,8 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
             return None
         if not tasks.refer_to_controller(request_id):
             return None
+        if tasks.cools_off(request_id):
+            return None
         tasks.erase_source_records(request_id)
         tasks.build_datasets(request_id)
         with alone_on_base(request_id):

@@ -31,6 +31,7 @@ from unlearn_core.steps.acknowledge_request import (
 from unlearn_core.steps.build_datasets import build_datasets as _build_datasets
 from unlearn_core.steps.catch_up import catch_up as _catch_up
 from unlearn_core.steps.confirm_serving import confirm_serving as _confirm_serving
+from unlearn_core.steps.cools_off import cools_off as _cools_off
 from unlearn_core.steps.destroy_kept_data import (
     destroy_kept_data as _destroy_kept_data,
 )
@@ -153,6 +154,12 @@ def waits_for_review(request_id: UUID) -> bool:
 def refer_to_controller(request_id: UUID) -> bool:
     """Let officers approve, where that is asked for."""
     return _guarded(_refer_to_controller, request_id)
+
+
+@task(name="cools off", **_options)
+def cools_off(request_id: UUID) -> bool:
+    """Tell whether the request can still be cancelled."""
+    return _guarded(_cools_off, request_id)
 
 
 @task(name="erase source records", **_options)

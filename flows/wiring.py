@@ -174,6 +174,7 @@ def _terms(settings: Settings, base_model: str) -> Terms:
         certificate_validity=timedelta(days=settings.legal.certificate_days),
         pointer_validity=timedelta(hours=settings.work.pointer_hours),
         needs_approval=settings.legal.approval,
+        cooling_off=timedelta(hours=settings.legal.cooling_off_hours),
         brief_laws=settings.model.brief_laws,
         confirm_timeout=timedelta(seconds=settings.work.confirm_seconds),
     )

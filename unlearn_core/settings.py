@@ -15,6 +15,7 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
 from unlearn_core.intake_settings import DrpSettings, IdentitySettings, OpenDsrSettings
+from unlearn_core.legal_settings import LegalSettings
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
 from unlearn_core.retention_settings import RetentionSettings
 
@@ -79,40 +80,6 @@ class ObjectSettings(BaseModel):
     )
     endpoint_url: str | None = Field(
         default=None, description="S3 endpoint, if it is not the provider's own."
-    )
-
-
-class LegalSettings(BaseModel):
-    """The controller's legal frame."""
-
-    model_config = _STRICT
-
-    rule: Literal["gdpr-12-3", "uk-12a", "ccpa-7021"] = Field(
-        default="gdpr-12-3", description="Legal rule that sets the clock."
-    )
-    country: str = Field(
-        default="DE", description="Country whose public holidays count."
-    )
-    timezone: str = Field(
-        default="Europe/Berlin", description="Time zone of the controller."
-    )
-    officers: tuple[str, ...] = Field(
-        default=(), description="Names of those who may decide, as a JSON list."
-    )
-    approval: bool = Field(
-        default=False, description="Let two officers approve before records are erased."
-    )
-    controller: str = Field(
-        default="", description="Name and contact of the controller, for its records."
-    )
-    protection_officer: str = Field(
-        default="", description="Contact of the data protection officer, likewise."
-    )
-    authority: str | None = Field(
-        default=None, description="Supervisory authority that refusals name."
-    )
-    certificate_days: int = Field(
-        default=90, ge=1, description="Validity of a verification, in days."
     )
 
 

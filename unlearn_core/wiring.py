@@ -282,6 +282,7 @@ class Office:
                 language=mail.language,
                 link=link,
                 authority=self.settings.legal.authority,
+                timezone=ZoneInfo(self.settings.legal.timezone),
             ),
         )
 

@@ -33,7 +33,6 @@ from unlearn_core.domain.requests import Channel, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.links import StatusLinks
-from unlearn_core.intake.web import WebDesk
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 from unlearn_core.steps.acknowledge_request import acknowledge_request
@@ -191,7 +190,7 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
         )
     service = replace(
         world.service(),
-        web=WebDesk(desk=desk, proof=world.proof(), authority=None),
+        web=replace(world.web(), desk=desk),
         drp=drp_desk(world),
         opendsr=opendsr_desk(world, tmp_path),
     )

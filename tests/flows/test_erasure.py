@@ -21,6 +21,7 @@ BEGINNING = [
     "locate_personal_data",
     "waits_for_review",
     "refer_to_controller",
+    "cools_off",
     "erase_source_records",
     "build_datasets",
     "take base",
@@ -59,6 +60,7 @@ class Told:
             "waits_for_proof": False,
             "waits_for_review": False,
             "refer_to_controller": True,
+            "cools_off": False,
         } | said
 
     def __getattr__(self, name: str) -> object:
@@ -151,6 +153,12 @@ def test_a_request_that_needs_approval_waits_with_everything_in_place(
     ]
 
 
+def test_a_request_that_cools_off_waits_before_anything_is_erased(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _tell(monkeypatch, Told(cools_off=True)) == [*BEGINNING[:10], "end"]
+
+
 def test_a_request_with_uncertain_records_waits_before_anything_is_erased(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -190,7 +198,7 @@ def test_the_flow_reads_as_a_story() -> None:
     )
 
     assert [node for node in ast.walk(tree) if isinstance(node, forbidden)] == []
-    assert len(inspect.getsource(fulfil_erasure_request.fn).splitlines()) <= 32
+    assert len(inspect.getsource(fulfil_erasure_request.fn).splitlines()) <= 34
 
 
 def test_prefect_keeps_nothing_of_the_flow() -> None:

@@ -42,9 +42,11 @@ NOT_OF_THE_FLOW = {
     "cut_off_replica",
     "export_bundle",
     "apply_retention",
+    "pair_agent",
 }
 ANSWER_YES_OR_NO = {
     "catch_up",
+    "cools_off",
     "refer_to_controller",
     "waits_for_proof",
     "waits_for_review",

@@ -20,7 +20,6 @@ from support.populated import Populated, populate
 from unlearn_core.domain.access import GRANTED
 from unlearn_core.domain.requests import Stage
 from unlearn_core.intake.app import create_app
-from unlearn_core.intake.web import WebDesk
 
 pytestmark = pytest.mark.integration
 
@@ -52,9 +51,7 @@ def address(populated: Populated) -> Iterator[str]:
     world = populated.world
     service = replace(
         world.service(),
-        web=WebDesk(
-            desk=world.desk(), proof=world.proof(), authority="the Authority of Ulm"
-        ),
+        web=world.web(authority="the Authority of Ulm"),
         console=world.console(),
     )
     with served(create_app(service)) as address:

@@ -24,12 +24,14 @@ from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.domain.archive import pack
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
 from unlearn_core.intake.doors import Doors
 from unlearn_core.intake.watchdog import Watchdog
+from unlearn_core.intake.web import WebDesk
 from unlearn_core.ports import LoginIssuer
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.cut_off_replica import FleetDesk
@@ -107,18 +109,7 @@ class IntakeWorld:
     def console(self) -> ConsoleDesk:
         """Return what the console's pages need."""
         return ConsoleDesk(
-            decisions=DecisionDesk(
-                holder="console",
-                officers=OFFICERS,
-                timezone=ZoneInfo("Europe/Berlin"),
-                is_holiday=_never,
-                requests=self.store,
-                ledger=self.store,
-                leases=self.leases,
-                custody=self.custody,
-                notifier=self.notifier,
-                clock=self.clock,
-            ),
+            decisions=self.decisions(),
             review=ReviewDesk(
                 holder="console",
                 officers=OFFICERS,
@@ -191,8 +182,35 @@ class IntakeWorld:
         lease = self.leases.acquire(str(key), holder="worker", ttl=timedelta(minutes=1))
         assert send_code(key, lease=lease, desk=self.proof())
         self.leases.release(lease)
-        self.move(key, Stage.PROOF_AWAITED)
+        self.move(key, Stage.PROOF_AWAITED, {"proof": Proof.CODE.value})
         return key
+
+    def web(
+        self, *, authority: str | None = None, asks_for: Proof = Proof.WITH_REQUEST
+    ) -> WebDesk:
+        """Return what the pages for subjects need."""
+        return WebDesk(
+            desk=self.desk(),
+            proof=self.proof(),
+            decisions=self.decisions(),
+            authority=authority,
+            asks_for=asks_for,
+        )
+
+    def decisions(self) -> DecisionDesk:
+        """Return what takes decisions."""
+        return DecisionDesk(
+            holder="console",
+            officers=OFFICERS,
+            timezone=ZoneInfo("Europe/Berlin"),
+            is_holiday=_never,
+            requests=self.store,
+            ledger=self.store,
+            leases=self.leases,
+            custody=self.custody,
+            notifier=self.notifier,
+            clock=self.clock,
+        )
 
     def proof(self) -> ProofDesk:
         """Return what takes the codes of subjects."""

@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
@@ -74,6 +75,7 @@ class SmtpCarrier:
         language: Name of the template file.
         link: Gives the address of a request's status page; None if there is none.
         authority: Supervisory authority that the controller names.
+        timezone: Where the controller is; moments are told in its time.
     """
 
     server: MailServer
@@ -81,6 +83,7 @@ class SmtpCarrier:
     language: str = "en"
     link: Callable[[RequestId], str | None] = lambda _request_id: None
     authority: str | None = None
+    timezone: tzinfo = UTC
 
     @property
     def route(self) -> Route:
@@ -127,12 +130,15 @@ class SmtpCarrier:
         mail["Auto-Submitted"] = "auto-generated"
         mail["Content-Language"] = self.language
         mail.set_content(
-            template.text(message.template, self._facts(message, template.day))
+            template.text(message.template, self._facts(message, template))
         )
         return mail
 
-    def _facts(self, message: Message, day: str) -> dict[str, str | None]:
-        deadline = message.request.deadline
+    def _facts(self, message: Message, template: Any) -> dict[str, str | None]:  # noqa: ANN401 - a module of macros
+        deadline, day, until = message.request.deadline, template.day, None
+        if message.cancel_until:
+            local = message.cancel_until.astimezone(self.timezone)
+            until = local.strftime(template.moment)
         return {
             "rule": deadline.rule,
             "received_on": deadline.received_on.strftime(day),
@@ -140,6 +146,7 @@ class SmtpCarrier:
             "extended_due_on": deadline.extended_due_on.strftime(day),
             "authority": self.authority,
             "link": self.link(message.request.request_id),
+            "cancel_until": until,
             "code": message.code.reveal() if message.code else None,
         }
 

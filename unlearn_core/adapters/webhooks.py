@@ -105,7 +105,7 @@ def _key(secret: SecretStr) -> bytes:
 
 
 def _body(message: Message) -> bytes:
-    request = message.request
+    request, until = message.request, message.cancel_until
     return json.dumps(
         {
             "type": EVENT + message.template,
@@ -113,6 +113,7 @@ def _body(message: Message) -> bytes:
             "data": {
                 "request_id": str(request.request_id),
                 "due_on": request.deadline.due_on.isoformat(),
+                **({"cancel_until": until.isoformat()} if until else {}),
             },
         }
     ).encode()

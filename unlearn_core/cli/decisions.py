@@ -1,4 +1,4 @@
-"""``unlearn request approve|refuse|extend|hold|release|close-escalated``.
+"""``unlearn request approve|refuse|extend|hold|release|withdraw`` and others.
 
 Who decides is named, and must be in the configuration. The command line does not know
 who types; give each officer an account of their own and look at its records.
@@ -23,7 +23,12 @@ from unlearn_core.domain.decisions import (
     Verb,
 )
 from unlearn_core.domain.requests import RequestId
-from unlearn_core.steps.decide_request import decide_request
+from unlearn_core.steps.decide_request import (
+    DecisionDesk,
+    check_officer,
+    decide_request,
+    withdraw_request,
+)
 
 RequestArgument = Annotated[UUID, typer.Argument(help="The request id.")]
 By = Annotated[str, typer.Option("--by", help="The officer who decides.")]
@@ -39,6 +44,7 @@ def add_to(app: typer.Typer) -> None:
         hold,
         release,
         close_escalated,
+        withdraw,
     ):
         app.command()(command)
 
@@ -107,10 +113,27 @@ def close_escalated(
     _decide(Verb.CLOSE_ESCALATED, request_id, by, reason=reason, as_json=as_json)
 
 
+def withdraw(request_id: RequestArgument, *, by: By, as_json: AsJson = False) -> None:
+    """Call a request off because the subject has asked for it; takes effect at once.
+
+    Possible until records are erased, or until the moment that the subject was told.
+    """
+    desk, key = _desk(), RequestId(request_id)
+    check_officer(by, desk=desk)
+    withdraw_request(key, who=by, desk=desk)
+    show(
+        {
+            "request_id": str(request_id),
+            "stage": desk.requests.get(key).stage.value,
+        },
+        as_json=as_json,
+    )
+
+
 def _decide(
     verb: Verb, request_id: UUID, officer: str, *, reason: Reason | None, as_json: bool
 ) -> None:
-    desk = office().decisions(holder=f"{socket.gethostname()}-{os.getpid()}")
+    desk = _desk()
     key = RequestId(request_id)
     is_done = decide_request(
         key, Decision(verb=verb, officer=officer, reason=reason), desk=desk
@@ -127,3 +150,7 @@ def _decide(
         },
         as_json=as_json,
     )
+
+
+def _desk() -> DecisionDesk:
+    return office().decisions(holder=f"{socket.gethostname()}-{os.getpid()}")

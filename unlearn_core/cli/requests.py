@@ -16,8 +16,9 @@ from unlearn_core.cli.submitted import STANDARD_INPUT, read_submitted
 from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.requests import (
-    WAITS_FOR_A_PERSON,
+    WAITS,
     Channel,
     ErasureRequest,
     RequestId,
@@ -64,7 +65,7 @@ def status(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def watch(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
-    """Follow a request until it is closed or waits for a person."""
+    """Follow a request until it is closed, or waits for a person or a moment."""
     key, told = RequestId(request_id), 0
     while True:
         entries = list(office().store.entries(key))
@@ -73,7 +74,7 @@ def watch(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
                 typer.echo(f"{entry.recorded_at:%H:%M:%S}  {word}", err=True)
         told = len(entries)
         request = office().store.get(key)
-        if request.is_closed or request.stage in WAITS_FOR_A_PERSON:
+        if request.is_closed or request.stage in WAITS:
             break
         time.sleep(LOOK_SECONDS)
     _show(key, as_json=as_json)
@@ -129,6 +130,9 @@ def _show(key: RequestId, *, as_json: bool) -> None:
     """Print where a request stands, and how long replicas took for its version."""
     store = office().store
     row = _row(store.get(key))
+    until = cancel_until(store.entries(key))
+    if until is not None:
+        row["cancel_until"] = until.isoformat(timespec="seconds")
     for entry in store.entries(key, event=Stage.SERVING_CONFIRMED):
         row["served_after_seconds"] = served_after(entry)
     show(row, as_json=as_json)

@@ -20,6 +20,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "not_found": "nothing found in the sources",
     "referred": "laid before the officers: two have to decide",
     "approved": "approved by two officers",
+    "cooling_off": "can still be cancelled; nothing is erased before a stated moment",
     "on_hold": "on hold",
     "released": "released: the sources are searched again",
     "declined": "refused by two officers, with reasons",

@@ -15,11 +15,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.requests import Stage
 from unlearn_core.errors import RequestError
 from unlearn_core.privacy import Personal
 
 CODE_SENT = "identity_code_sent"
 CODE_REFUSED = "identity_code_refused"
+PROOF_ASKED = "proof_asked"
+"""An officer has asked the subject for a proof."""
 TEMPLATE = "identity_code"
 
 DIGITS = 8
@@ -27,7 +30,7 @@ VALID_FOR = timedelta(minutes=30)
 MAXIMUM_TRIES = 5
 MAXIMUM_CODES = 3
 ANSWER_WITHIN = timedelta(days=14)
-"""Whoever proves nothing for so long is refused."""
+"""Whoever was asked and proves nothing for so long is refused."""
 
 
 class Proof(StrEnum):
@@ -95,6 +98,25 @@ def read_codes(entries: Iterable[LedgerEntry]) -> CodeStanding:
         elif entry.event == CODE_REFUSED:
             tries += 1
     return CodeStanding(sent=sent, expires_at=expires_at, tries=tries)
+
+
+def asked_at(entries: Iterable[LedgerEntry]) -> datetime | None:
+    """Return since when it is the subject's turn to prove something.
+
+    Args:
+        entries: The request's ledger entries, in order.
+
+    Returns:
+        The moment; None as long as nobody has asked them.
+    """
+    asked: datetime | None = None
+    for entry in entries:
+        if entry.event == PROOF_ASKED:
+            asked = entry.recorded_at
+        elif entry.event == Stage.PROOF_AWAITED:
+            is_their_turn = entry.payload.get("proof") == Proof.CODE
+            asked = entry.recorded_at if is_their_turn else None
+    return asked
 
 
 def new_code() -> str:

@@ -10,10 +10,12 @@
 - A proposal is open until the request moves on or something else is decided.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.docket import DEADLINE_EXTENDED
 from unlearn_core.domain.ledger import LedgerEntry
@@ -251,16 +253,27 @@ def check_not_own(entries: Iterable[LedgerEntry], decision: Decision) -> None:
         raise DecisionRefusedError(problem="who entered a request does not approve it")
 
 
-def check_not_too_late(entries: Iterable[LedgerEntry], stage: Stage | None) -> None:
-    """Refuse to stop a request whose records are being erased.
+def check_not_too_late(
+    entries: Sequence[LedgerEntry], stage: Stage | None, *, now: datetime
+) -> None:
+    """Refuse to stop a request whose records are being erased, or are about to be.
+
+    Args:
+        entries: The request's ledger entries, in order.
+        stage: Where it would go.
+        now: The present moment.
 
     Raises:
-        DecisionRefusedError: The erasure was announced, so some may be gone already.
+        DecisionRefusedError: The erasure was announced, so some may be gone already,
+            or the moment has passed until which the request could be cancelled.
     """
-    if stage in _BEFORE_ERASURE and any(
-        entry.event == ERASURE_ANNOUNCED for entry in entries
-    ):
+    if stage not in _BEFORE_ERASURE:
+        return
+    if any(entry.event == ERASURE_ANNOUNCED for entry in entries):
         raise DecisionRefusedError(problem="the erasure has begun")
+    until = cancel_until(entries)
+    if until is not None and now >= until:
+        raise DecisionRefusedError(problem="the time to cancel is over")
 
 
 def protocol_reason(entries: Iterable[LedgerEntry]) -> str | None:

@@ -1,7 +1,7 @@
 """What can be decided about a request now; the rules are those of `decisions`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from unlearn_core.domain.deadlines import (
@@ -37,18 +37,21 @@ def possible_decisions(
     *,
     docket: Docket,
     today: date,
+    now: datetime,
 ) -> tuple[Verb, ...]:
-    """Return what officers may decide about a request today."""
+    """Return what officers may decide about a request at this moment."""
     return tuple(
         verb
         for verb in Verb
-        if _is_possible(verb, request, entries, docket=docket, today=today)
+        if _is_possible(verb, request, entries, docket=docket, today=today, now=now)
     )
 
 
-def can_be_withdrawn(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
+def can_be_withdrawn(
+    request: ErasureRequest, entries: Sequence[LedgerEntry], *, now: datetime
+) -> bool:
     """Tell whether the subject may still call the request off."""
-    return _may_move(Stage.WITHDRAWN, request, entries)
+    return _may_move(Stage.WITHDRAWN, request, entries, now=now)
 
 
 def _is_possible(
@@ -58,10 +61,11 @@ def _is_possible(
     *,
     docket: Docket,
     today: date,
+    now: datetime,
 ) -> bool:
     stage = EFFECTS[verb].stage
     if stage is not None:
-        return _may_move(stage, request, entries)
+        return _may_move(stage, request, entries, now=now)
     try:
         check_extension(docket.deadline, on=today, is_extended=docket.is_extended)
     except ExtensionRefusedError:
@@ -70,10 +74,14 @@ def _is_possible(
 
 
 def _may_move(
-    stage: Stage, request: ErasureRequest, entries: Sequence[LedgerEntry]
+    stage: Stage,
+    request: ErasureRequest,
+    entries: Sequence[LedgerEntry],
+    *,
+    now: datetime,
 ) -> bool:
     try:
-        check_not_too_late(entries, stage)
+        check_not_too_late(entries, stage, now=now)
     except DecisionRefusedError:
         return False
     return stage in TRANSITIONS[request.stage]

@@ -76,6 +76,7 @@ class Stage(StrEnum):
     NOT_FOUND = "not_found"
     REFERRED = "referred"
     APPROVED = "approved"
+    COOLING_OFF = "cooling_off"
     ON_HOLD = "on_hold"
     RELEASED = "released"
     DECLINED = "declined"
@@ -106,6 +107,9 @@ _STOPPED = _CALLED_OFF | {Stage.ON_HOLD}
 _SEARCHED = frozenset({Stage.LOCATED, Stage.NOT_FOUND, Stage.UNDER_REVIEW})
 """What a search may come to."""
 
+_DECIDED = frozenset({Stage.COOLING_OFF, Stage.SOURCES_ERASED})
+"""What follows when nobody else has to be asked."""
+
 TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     None: frozenset({Stage.RECEIVED}),
     Stage.RECEIVED: frozenset({Stage.ACKNOWLEDGED}) | _CALLED_OFF,
@@ -119,9 +123,10 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     Stage.IDENTITY_VERIFIED: _SEARCHED | _STOPPED,
     Stage.UNDER_REVIEW: frozenset({Stage.REVIEWED}) | _STOPPED,
     Stage.REVIEWED: frozenset({Stage.LOCATED, Stage.NOT_FOUND}) | _STOPPED,
-    Stage.LOCATED: frozenset({Stage.REFERRED, Stage.SOURCES_ERASED}) | _STOPPED,
+    Stage.LOCATED: frozenset({Stage.REFERRED}) | _DECIDED | _STOPPED,
     Stage.REFERRED: frozenset({Stage.APPROVED}) | _STOPPED,
-    Stage.APPROVED: frozenset({Stage.SOURCES_ERASED}) | _STOPPED,
+    Stage.APPROVED: _DECIDED | _STOPPED,
+    Stage.COOLING_OFF: frozenset({Stage.SOURCES_ERASED}) | _STOPPED,
     Stage.ON_HOLD: frozenset({Stage.RELEASED}) | _CALLED_OFF,
     Stage.RELEASED: _SEARCHED | _STOPPED,
     Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
@@ -159,6 +164,9 @@ WAITS_FOR_A_PERSON: frozenset[Stage] = frozenset(
         Stage.ESCALATED,
     }
 )
+
+WAITS: frozenset[Stage] = WAITS_FOR_A_PERSON | {Stage.COOLING_OFF}
+"""Stages in which no worker is at work: somebody is asked, or time has to pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,6 +92,7 @@ RULES: Mapping[str, Rule] = {
     "GET /status/{token}": Rule(door=Door.LINK, roles=frozenset({Role.SUBJECT})),
     "POST /status/{token}/code": _LINK_FORM,
     "POST /status/{token}/new-code": _LINK_FORM,
+    "POST /status/{token}/cancel": _LINK_FORM,
     "GET /console/login": _OPEN,
     "POST /console/login": Rule(door=Door.PUBLIC, takes_form=True, is_slow=True),
     "GET /console/login/issuer": Rule(door=Door.PUBLIC, is_slow=True),

@@ -64,6 +64,7 @@ HEADLINES: Mapping[str, str] = {
     RequestStatus.DENIED: "Refused",
     Stage.ON_HOLD: "On hold",
     Stage.PROOF_AWAITED: "We need to know that it is you",
+    Stage.COOLING_OFF: "About to be erased",
     Outcome.SUPPRESSED_AT_OUTPUT: "Done",
     Outcome.ERASED_AT_SOURCE: "Done",
     Outcome.PARTIAL: "Partly done",
@@ -81,6 +82,9 @@ EXPLANATIONS: Mapping[str, str] = {
     Stage.ON_HOLD: "Your request is on hold for a legal reason; nothing was erased.",
     Stage.PROOF_AWAITED: (
         "Nothing happens to your data before we know that the request is yours."
+    ),
+    Stage.COOLING_OFF: (
+        "We know what to erase and wait, so that you can still change your mind."
     ),
     Outcome.SUPPRESSED_AT_OUTPUT: (
         "Your data was erased in every source that was searched, and our services no "
@@ -101,13 +105,32 @@ EXPLANATIONS: Mapping[str, str] = {
     ),
 }
 
-CODE_PROBLEMS: Mapping[str, str] = {
+FORM_PROBLEMS: Mapping[str, str] = {
     "wrong": "That is not the code that we sent last. Look at the newest message.",
     "too late": "The code is too old, or was tried too often. Ask for a new one.",
     "no more are sent": "We sent you three codes. Please write to us instead.",
     "none is awaited": "No code is needed now.",
+    "not confirmed": "Tick the box if you want to cancel your request.",
+    "the erasure has begun": "It is too late: your data is being erased.",
+    "the time to cancel is over": "It is too late: the request cannot be cancelled.",
     "busy": "Somebody is at work on your request. Try again in a moment.",
 }
+
+CANCELLING: Mapping[str, str] = {
+    "until": (
+        "You can cancel the request until {moment}. Nothing is erased before. From "
+        "then on, nobody can cancel it, and what is erased cannot be brought back."
+    ),
+    "at_least": (
+        "You can cancel the request until {moment} at least. Nothing is erased before. "
+        "This page will tell the last moment as soon as it is fixed."
+    ),
+    "not_erased": (
+        "You can cancel the request as long as nothing was erased. What is erased "
+        "cannot be brought back."
+    ),
+}
+"""Until when the subject can change their mind."""
 
 EXTENSIONS: Mapping[str, str] = {
     ExtensionReason.COMPLEXITY: "We need more time because your request is complex.",

@@ -5,15 +5,23 @@
 - A status page is reached by an opaque link alone and names nobody.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 
+from unlearn_core.domain import cooling
 from unlearn_core.domain.codes import CodeRefusedError, Proof
-from unlearn_core.domain.decisions import RefusalReason, refusal_text, remedies
+from unlearn_core.domain.decisions import (
+    DecisionRefusedError,
+    RefusalReason,
+    refusal_text,
+    remedies,
+)
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
+from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.possible import can_be_withdrawn
 from unlearn_core.domain.requests import (
     Channel,
     ErasureRequest,
@@ -24,24 +32,28 @@ from unlearn_core.domain.requests import (
 )
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import (
+    IllegalTransitionError,
     InvalidIdentifierError,
     LeaseBusyError,
     UnknownRequestError,
+    UnlearnError,
 )
 from unlearn_core.http_problems import status_of
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
+    CANCELLING,
     CERTIFICATES,
-    CODE_PROBLEMS,
     EXPLANATIONS,
     EXTENSIONS,
     FIELDS,
+    FORM_PROBLEMS,
     HEADLINES,
     PROBLEMS,
 )
 from unlearn_core.privacy import Personal
+from unlearn_core.steps.decide_request import DecisionDesk, withdraw_request
 from unlearn_core.steps.prove_identity import (
     ProofDesk,
     code_standing,
@@ -49,6 +61,9 @@ from unlearn_core.steps.prove_identity import (
     send_new_code,
 )
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+
+BY_LINK = "subject"
+"""Who cancels a request by its link, in the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +73,14 @@ class WebDesk:
     Attributes:
         desk: Receives requests.
         proof: Takes the codes of subjects.
+        decisions: Cancels requests.
         authority: Supervisory authority that refusals name, if it is configured.
         asks_for: How subjects prove who they are; the form says it.
     """
 
     desk: FrontDesk
     proof: ProofDesk
+    decisions: DecisionDesk
     authority: str | None
     asks_for: Proof = Proof.WITH_REQUEST
 
@@ -103,6 +120,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
         return page("status.html", **_shown(found, web, token=token))
 
     add_code_forms(app, web)
+    add_cancel_form(app, web)
 
 
 def add_code_forms(app: FastAPI, web: WebDesk) -> None:
@@ -125,6 +143,23 @@ def add_code_forms(app: FastAPI, web: WebDesk) -> None:
         )
 
 
+def add_cancel_form(app: FastAPI, web: WebDesk) -> None:
+    """Add the form of a status page by which subjects cancel their request."""
+    links = StatusLinks(web.desk.pseudonymiser)
+
+    @app.post("/status/{token}/cancel", include_in_schema=False)
+    def cancel(request: Request, token: str) -> Response:
+        """Cancel the request; the working data is then destroyed."""
+        is_meant = request.state.form.get("confirmed") == "yes"
+
+        def do(key: RequestId) -> None:
+            if not is_meant:
+                raise DecisionRefusedError(problem="not confirmed")
+            withdraw_request(key, who=BY_LINK, desk=web.decisions)
+
+        return _answered(token, links, web, do)
+
+
 def _answered(
     token: str, links: StatusLinks, web: WebDesk, do: Callable[[RequestId], None]
 ) -> Response:
@@ -133,15 +168,27 @@ def _answered(
         do(links.read(token))
     except UnknownRequestError:
         return page("missing.html", HTTPStatus.NOT_FOUND)
-    except (CodeRefusedError, LeaseBusyError) as error:
+    except (
+        CodeRefusedError,
+        DecisionRefusedError,
+        IllegalTransitionError,
+        LeaseBusyError,
+    ) as error:
         found = web.desk.requests.get(links.read(token))
-        said = str(error.facts.get("problem", "busy"))
+        said = _problem(error)
         return page(
             "status.html",
             status_of(error),
-            **_shown(found, web, token=token, problem=CODE_PROBLEMS[said]),
+            **_shown(found, web, token=token, problem=said),
         )
     return lead_to(f"/status/{token}")
+
+
+def _problem(error: UnlearnError) -> str:
+    """Say what is wrong with what a form asked for."""
+    if isinstance(error, IllegalTransitionError):
+        return FORM_PROBLEMS["the time to cancel is over"]
+    return FORM_PROBLEMS[str(error.facts.get("problem", "busy"))]
 
 
 def add_style(app: FastAPI) -> None:
@@ -196,7 +243,7 @@ def _shown(
         is_holiday=desk.is_holiday,
     )
     word: Outcome | RequestStatus | Stage = request.outcome or request.status
-    if request.stage in {Stage.ON_HOLD, Stage.PROOF_AWAITED}:
+    if request.stage in {Stage.ON_HOLD, Stage.PROOF_AWAITED, Stage.COOLING_OFF}:
         word = request.stage
     extended = [entry for entry in entries if entry.event == DEADLINE_EXTENDED]
     declined = [entry for entry in entries if entry.event == Stage.DECLINED]
@@ -210,6 +257,7 @@ def _shown(
         "token": token,
         "codes": code_standing(request.request_id, desk=web.proof),
         "problem": problem,
+        "cancelling": _cancelling(request, entries, web),
         "status": request.status.value,
         "headline": HEADLINES[word],
         "explanation": EXPLANATIONS[word],
@@ -223,6 +271,22 @@ def _shown(
         "heading": "Why, and what you can do" if declined else "What you can do",
         "paragraphs": paragraphs,
     }
+
+
+def _cancelling(
+    request: ErasureRequest, entries: Sequence[LedgerEntry], web: WebDesk
+) -> str | None:
+    """Say until when the request can be cancelled; None if it cannot."""
+    if not can_be_withdrawn(request, entries, now=web.desk.clock.now()):
+        return None
+    until, least = cooling.cancel_until(entries), cooling.promised(entries)
+    word = "until" if until else "at_least" if least else "not_erased"
+    moment = until or least
+    return CANCELLING[word].format(
+        moment=f"{moment.astimezone(web.desk.timezone):%Y-%m-%d %H:%M %Z}"
+        if moment
+        else ""
+    )
 
 
 def _certificate(request: ErasureRequest, web: WebDesk) -> str | None:

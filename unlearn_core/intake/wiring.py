@@ -63,6 +63,7 @@ def build_service(settings: Settings) -> IntakeService:
             WebDesk(
                 desk=desk,
                 proof=office.proof(holder=holder),
+                decisions=office.decisions(holder=holder),
                 authority=settings.legal.authority,
                 asks_for=proof_of(settings.identity.policy),
             )

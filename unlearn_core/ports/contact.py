@@ -37,6 +37,8 @@ class Message:
         reference: The same for every try, so that a receiver can tell repetitions.
         code: The one-time code that it brings, if it brings one.
         senders_reference: The sender's own name of the request, if it is told again.
+        cancel_until: Until when, at least, the subject can cancel the request, if it
+            says so.
     """
 
     request: ErasureRequest
@@ -45,6 +47,7 @@ class Message:
     reference: str
     code: Personal[str] | None = None
     senders_reference: Personal[str] | None = None
+    cancel_until: datetime | None = None
 
 
 class Carrier(Protocol):

@@ -1,4 +1,7 @@
-"""Acknowledge: tell the subject that the request arrived and when it is due."""
+"""Acknowledge: tell the subject that the request arrived and when it is due.
+
+Where requests cool off, it also says until when at least the request can be cancelled.
+"""
 
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps.journal import recorded
@@ -14,4 +17,8 @@ def acknowledge_request(request_id: RequestId, *, bench: Workbench) -> Acknowled
     bench.notifier.notify(
         request, template="acknowledged", contact=read_contact(request_id, bench=bench)
     )
-    return Acknowledged(due_on=request.deadline.due_on.isoformat())
+    cooling_off = bench.terms.cooling_off
+    return Acknowledged(
+        due_on=request.deadline.due_on.isoformat(),
+        cancel_until=bench.clock.now() + cooling_off if cooling_off else None,
+    )

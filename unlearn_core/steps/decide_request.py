@@ -93,8 +93,7 @@ def decide_request(
     """
     if len(set(desk.officers)) < FEWEST_OFFICERS:
         raise SettingsError(variable="UNLEARN_LEGAL__OFFICERS")
-    if decision.officer not in desk.officers:
-        raise DecisionRefusedError(problem="not an officer of the configuration")
+    check_officer(decision.officer, desk=desk)
     lease = _lease(request_id, desk)
     try:
         request = desk.requests.get(request_id)
@@ -123,6 +122,16 @@ def decide_request(
         desk.leases.release(lease)
 
 
+def check_officer(name: str, *, desk: DecisionDesk) -> None:
+    """Refuse a name that is no officer's.
+
+    Raises:
+        DecisionRefusedError: It is not in the configuration.
+    """
+    if name not in desk.officers:
+        raise DecisionRefusedError(problem="not an officer of the configuration")
+
+
 def withdraw_request(request_id: RequestId, *, who: str, desk: DecisionDesk) -> None:
     """Call a request off on behalf of the subject.
 
@@ -132,13 +141,15 @@ def withdraw_request(request_id: RequestId, *, who: str, desk: DecisionDesk) -> 
         desk: What deciding needs.
 
     Raises:
-        DecisionRefusedError: Records are being erased already.
+        DecisionRefusedError: Records are being erased already, or the stated moment
+            has passed.
         IllegalTransitionError: It is too late for another reason.
         LeaseBusyError: A worker is at work on the request.
     """
     lease = _lease(request_id, desk)
     try:
-        check_not_too_late(desk.ledger.entries(request_id), Stage.WITHDRAWN)
+        entries = tuple(desk.ledger.entries(request_id))
+        check_not_too_late(entries, Stage.WITHDRAWN, now=desk.clock.now())
         desk.ledger.advance(
             request_id,
             Stage.WITHDRAWN,
@@ -158,10 +169,11 @@ def _lease(request_id: RequestId, desk: DecisionDesk) -> Lease:
 def _check(request: ErasureRequest, decision: Decision, desk: DecisionDesk) -> None:
     """Refuse what is not possible, before it is proposed."""
     stage = EFFECTS[decision.verb].stage
-    check_not_own(desk.ledger.entries(request.request_id), decision)
+    entries = tuple(desk.ledger.entries(request.request_id))
+    check_not_own(entries, decision)
     if stage is not None:
         check_transition(request.stage, stage)
-        check_not_too_late(desk.ledger.entries(request.request_id), stage)
+        check_not_too_late(entries, stage, now=desk.clock.now())
         return
     if request.is_closed:
         raise DecisionRefusedError(problem="the request is closed")

@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from unlearn_core import ports
+from unlearn_core.domain import cooling
 from unlearn_core.domain.codes import TEMPLATE
 from unlearn_core.domain.dispatches import (
     Dispatch,
@@ -20,7 +21,7 @@ from unlearn_core.domain.dispatches import (
     MessageRefusedError,
 )
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import Outcome
+from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
@@ -87,9 +88,13 @@ def _due(room: PostRoom) -> list[Dispatch]:
 
 
 def _is_told(dispatch: Dispatch, room: PostRoom) -> bool:
-    """Tell whether to try now; an outcome is told once the ledger has it."""
-    is_final = dispatch.template in set(Outcome)
-    return not is_final or room.requests.get(dispatch.request_id).is_closed
+    """Tell whether to try now: what the ledger has to say first is told afterwards."""
+    request = room.requests.get(dispatch.request_id)
+    if dispatch.template == Stage.ACKNOWLEDGED:
+        return request.stage is not Stage.RECEIVED
+    if dispatch.template.startswith(cooling.TEMPLATE):
+        return request.is_closed or _cancel_until(dispatch, room) is not None
+    return dispatch.template not in set(Outcome) or request.is_closed
 
 
 def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
@@ -153,9 +158,15 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
         reference=_reference(dispatch),
         code=code,
         senders_reference=reference,
+        cancel_until=_cancel_until(dispatch, room),
     )
     carrier.carry(message, to=address)
     return dispatch.sent()
+
+
+def _cancel_until(dispatch: Dispatch, room: PostRoom) -> datetime | None:
+    entries = room.ledger.entries(dispatch.request_id)
+    return cooling.moment_of(dispatch.template, entries)
 
 
 def _reference(dispatch: Dispatch) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.cooling import check_cooled_off
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import SourceRecord, records_from_bytes
@@ -79,9 +80,11 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
 
     Raises:
         SourceChangedError: A source did something else than its trial had said.
+        IllegalTransitionError: The request can still be cancelled.
         SourceUnreadableError: A source cannot be written, or records are still there
             afterwards.
     """
+    check_cooled_off(bench.ledger.entries(request_id), now=bench.clock.now())
     sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
     subject = read_subject(request_id, bench=bench)
     located: dict[str, list[SourceRecord]] = {}

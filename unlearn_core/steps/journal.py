@@ -144,6 +144,7 @@ _BEFORE_TRAINING = _BEFORE_SEARCH | {
     Stage.REVIEWED,
     Stage.REFERRED,
     Stage.APPROVED,
+    Stage.COOLING_OFF,
     Stage.SOURCES_ERASED,
     Stage.DATASETS_BUILT,
 }

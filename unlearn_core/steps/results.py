@@ -10,9 +10,15 @@ from unlearn_core.domain.standing import Material
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """The subject was told that the request arrived, and until when it is answered."""
+    """The subject was told that the request arrived, and until when it is answered.
+
+    Attributes:
+        due_on: Last day for the answer, ISO 8601.
+        cancel_until: Until when it can be cancelled at least, if requests cool off.
+    """
 
     due_on: str
+    cancel_until: datetime | None = None
     stage: Stage = Stage.ACKNOWLEDGED
 
 
@@ -70,6 +76,14 @@ class Referred:
 
     records: int
     stage: Stage = Stage.REFERRED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoolingOff:
+    """The request can be cancelled until a moment, and nothing is erased before it."""
+
+    until: datetime
+    stage: Stage = Stage.COOLING_OFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,16 @@ for.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from unlearn_core import ports
-from unlearn_core.domain.codes import ANSWER_WITHIN
+from unlearn_core.domain.codes import ANSWER_WITHIN, asked_at
+from unlearn_core.domain.cooling import cancel_until
+from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import (
-    WAITS_FOR_A_PERSON,
+    WAITS,
     ErasureRequest,
     RequestId,
     Stage,
@@ -50,29 +53,43 @@ def resume_requests(post: WatchPost) -> tuple[RequestId, ...]:
     """
     asked: list[RequestId] = []
     for request in post.requests.all():
-        if request.is_closed or _is_waiting(request, post):
+        if request.is_closed:
+            continue
+        entries = tuple(post.ledger.entries(request.request_id))
+        wakes_at = _wakes_at(request, entries)
+        if wakes_at is None or post.clock.now() < wakes_at:
             continue
         if not post.leases.is_free(str(request.request_id)):
             continue
-        if _ask(request, post):
+        if _ask(request, entries, post, since=wakes_at):
             asked.append(request.request_id)
     return tuple(asked)
 
 
-def _is_waiting(request: ErasureRequest, post: WatchPost) -> bool:
-    """Tell whether a person has to do something; a proof is not awaited for ever."""
-    if request.stage is not Stage.PROOF_AWAITED:
-        return request.stage in WAITS_FOR_A_PERSON
-    asked_at = max(
-        entry.recorded_at
-        for entry in post.ledger.entries(request.request_id)
-        if entry.event == Stage.PROOF_AWAITED
-    )
-    return post.clock.now() < asked_at + ANSWER_WITHIN
+def _wakes_at(
+    request: ErasureRequest, entries: Sequence[LedgerEntry]
+) -> datetime | None:
+    """Return from when on there is work; None as long as a person has to act.
+
+    A proof is not awaited for ever, and what cools off does so until a stated moment.
+    """
+    if request.stage is Stage.COOLING_OFF:
+        return cancel_until(entries)
+    if request.stage is Stage.PROOF_AWAITED:
+        asked = asked_at(entries)
+        return asked + ANSWER_WITHIN if asked else None
+    if request.stage in WAITS:
+        return None
+    return entries[-1].recorded_at
 
 
-def _ask(request: ErasureRequest, post: WatchPost) -> bool:
-    entries = tuple(post.ledger.entries(request.request_id))
+def _ask(
+    request: ErasureRequest,
+    entries: Sequence[LedgerEntry],
+    post: WatchPost,
+    *,
+    since: datetime,
+) -> bool:
     events = Counter(entry.event for entry in entries)
     started, granted = events[WORK_STARTED], events[ATTEMPTS_GRANTED]
     if started >= post.maximum_attempts * (1 + granted):
@@ -84,7 +101,7 @@ def _ask(request: ErasureRequest, post: WatchPost) -> bool:
             )
             _LOG.error("attempts_exhausted", request_id=request.request_id)
         return False
-    is_lost = post.clock.now() - entries[-1].recorded_at > PATIENCE
+    is_lost = post.clock.now() - max(since, entries[-1].recorded_at) > PATIENCE
     attempt = started + events[RUN_LOST] + is_lost + 1
     try:
         post.trigger.start(request.request_id, attempt=attempt)

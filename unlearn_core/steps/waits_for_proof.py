@@ -1,6 +1,6 @@
 """Does somebody have to prove who the requester is before anything goes on?"""
 
-from unlearn_core.domain.codes import ANSWER_WITHIN, Proof
+from unlearn_core.domain.codes import ANSWER_WITHIN, Proof, asked_at
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.observability import EventLog
 from unlearn_core.steps.prove_identity import ProofDesk, send_code
@@ -12,18 +12,15 @@ _LOG = EventLog("worker")
 def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
     """Ask for the proof that the policy wants, and tell whether it is awaited.
 
-    Whoever proves nothing for two weeks is waited for no longer, and then refused; so
-    is at once who has no address that a code could be sent to.
+    Whoever was asked and proves nothing for two weeks is waited for no longer, and then
+    refused; so is at once who has no address that a code could be sent to. Where it is
+    an officer's turn, the subject loses nothing by waiting.
     """
     request = bench.requests.get(request_id)
     stage = request.stage
     if stage is Stage.PROOF_AWAITED:
-        (asked,) = (
-            entry
-            for entry in bench.ledger.entries(request_id)
-            if entry.event == Stage.PROOF_AWAITED
-        )
-        return bench.clock.now() < asked.recorded_at + ANSWER_WITHIN
+        asked = asked_at(bench.ledger.entries(request_id))
+        return asked is None or bench.clock.now() < asked + ANSWER_WITHIN
     proof = bench.identity.proof
     is_needed = proof.is_waited_for and not bench.trusts(request)
     if stage is not Stage.ACKNOWLEDGED or not is_needed:

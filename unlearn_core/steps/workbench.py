@@ -116,6 +116,7 @@ class Terms:
         confirm_timeout: Longest wait for replicas to confirm.
         source_attempts: Failed searches of a source before it counts as unsearched.
         needs_approval: Whether officers approve before anything is erased.
+        cooling_off: How long what was decided can still be cancelled.
         brief_laws: Whether laws of the base may be kept in brief.
     """
 
@@ -126,6 +127,7 @@ class Terms:
     confirm_timeout: timedelta
     source_attempts: int = 3
     needs_approval: bool = False
+    cooling_off: timedelta = timedelta(0)
     brief_laws: bool = False
 
 

@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from itertools import product
 from socket import socket
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -26,7 +27,14 @@ from unlearn_core.ports import Message
 from unlearn_core.privacy import Personal
 
 ADDRESS = Personal("ada@post.example")
-TEMPLATES = ("acknowledged", "identity_code_1", "extended", "on_hold", *Outcome)
+TEMPLATES = (
+    "acknowledged",
+    "identity_code_1",
+    "cooling_off_1",
+    "extended",
+    "on_hold",
+    *Outcome,
+)
 RIGHTS = {"en": "you may go to court", "de": "Sie können vor Gericht gehen"}
 
 
@@ -231,3 +239,17 @@ def composed(
         .get_content()
     )
     return text
+
+
+@pytest.mark.parametrize("template", ["acknowledged", "cooling_off_1"])
+@pytest.mark.parametrize(
+    ("language", "until"),
+    [("en", "02 March 2026, 10:30 CET"), ("de", "02.03.2026, 10:30 Uhr CET")],
+)
+def test_until_when_one_can_cancel_is_told_in_the_controllers_time(
+    language: str, until: str, template: str
+) -> None:
+    states = replace(message(template), cancel_until=NOW)
+    by = replace(carrier(9, language=language), timezone=ZoneInfo("Europe/Berlin"))
+    assert until in by.compose(states, ADDRESS).get_content()
+    assert until not in by.compose(message(template), ADDRESS).get_content()

@@ -69,3 +69,12 @@ def test_without_officers_nothing_is_decided(
         "request", "refuse", str(key), "--reason", "excessive", "--by", "anna"
     )
     assert (ran.code, ran.err.split(":")[0]) == (3, "settings_error")
+
+
+def test_an_officer_withdraws_because_the_subject_wants_it(key: UUID) -> None:
+    command = ("request", "withdraw", str(key), "--json")
+    stranger = unlearn(*command, "--by", "carl")
+    assert (stranger.code, stranger.err.split(":")[0]) == (1, "decision_refused")
+    assert unlearn(*command, "--by", "anna").json()["stage"] == "withdrawn"
+    again = unlearn(*command, "--by", "anna")
+    assert (again.code, again.err.split(":")[0]) == (1, "illegal_transition")

@@ -36,6 +36,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "request extend",
         "request hold",
         "request release",
+        "request withdraw",
         "request close-escalated",
         "certificate",
         "certificate verify",

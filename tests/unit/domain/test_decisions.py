@@ -1,5 +1,5 @@
 import pytest
-from support.domain import ledger_entry
+from support.domain import NOW, ledger_entry
 
 from unlearn_core.domain.decisions import (
     COMPLAINT,
@@ -68,10 +68,10 @@ def test_only_a_hold_and_a_confirmed_identity_need_one_officer() -> None:
 @pytest.mark.parametrize("stage", [Stage.DECLINED, Stage.ON_HOLD, Stage.WITHDRAWN])
 def test_nothing_is_stopped_once_the_erasure_was_announced(stage: Stage) -> None:
     begun = [entry("source_erasure_announced")]
-    check_not_too_late([entry("located")], stage)
+    check_not_too_late([entry("located")], stage, now=NOW)
     with pytest.raises(DecisionRefusedError):
-        check_not_too_late(begun, stage)
-    check_not_too_late(begun, Stage.GIVEN_UP)
+        check_not_too_late(begun, stage, now=NOW)
+    check_not_too_late(begun, Stage.GIVEN_UP, now=NOW)
 
 
 @pytest.mark.parametrize("reason", RefusalReason)

@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from support.domain import NOW, request
@@ -16,13 +16,13 @@ from unlearn_core.domain.requests import Stage
 DUE_ON = date(2026, 4, 2)
 
 
-def noted(event: str) -> LedgerEntry:
+def noted(event: str, **payload: str) -> LedgerEntry:
     return LedgerEntry(
         sequence=1,
         recorded_at=NOW,
         request_id=None,
         event=event,
-        payload={},
+        payload=dict(payload),
         fencing_token=0,
         previous_hash=GENESIS,
     )
@@ -35,7 +35,9 @@ def possible(stage: Stage, *events: str, today: date = DUE_ON) -> set[str]:
     )
     return {
         verb.value
-        for verb in possible_decisions(item, entries, docket=docket, today=today)
+        for verb in possible_decisions(
+            item, entries, docket=docket, today=today, now=NOW
+        )
     }
 
 
@@ -61,9 +63,27 @@ def test_what_can_be_decided_depends_on_the_stage(
 def test_once_the_erasure_is_announced_nothing_stops_it() -> None:
     assert possible(Stage.LOCATED, ERASURE_ANNOUNCED) == {"extend"}
     entries = [noted(ERASURE_ANNOUNCED)]
-    assert can_be_withdrawn(request(1, stage=Stage.LOCATED), [])
-    assert not can_be_withdrawn(request(1, stage=Stage.LOCATED), entries)
-    assert not can_be_withdrawn(request(1, stage=Stage.NOTIFIED), [])
+    located = request(1, stage=Stage.LOCATED)
+    assert can_be_withdrawn(located, [], now=NOW)
+    assert not can_be_withdrawn(located, entries, now=NOW)
+    assert not can_be_withdrawn(request(1, stage=Stage.NOTIFIED), [], now=NOW)
+
+
+def test_from_the_stated_moment_on_nothing_stops_it() -> None:
+    cooling = request(1, stage=Stage.COOLING_OFF)
+    entries = [noted(Stage.COOLING_OFF, until=NOW.isoformat())]
+    docket = read_docket(
+        cooling.deadline, entries, today=DUE_ON, is_holiday=lambda _: False
+    )
+    for now, verbs in (
+        (NOW - timedelta(microseconds=1), {"refuse", "extend", "hold"}),
+        (NOW, {"extend"}),
+    ):
+        found = possible_decisions(
+            cooling, entries, docket=docket, today=DUE_ON, now=now
+        )
+        assert set(found) == verbs
+        assert can_be_withdrawn(cooling, entries, now=now) is (now < NOW)
 
 
 def test_time_is_extended_once_and_not_after_the_first_period() -> None:

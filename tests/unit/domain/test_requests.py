@@ -6,6 +6,7 @@ from support.domain import request
 
 from unlearn_core.domain.requests import (
     TRANSITIONS,
+    WAITS,
     WAITS_FOR_A_PERSON,
     Outcome,
     RequestStatus,
@@ -41,6 +42,7 @@ LEGAL = {
     ("identity_verified", "declined"),
     ("identity_verified", "withdrawn"),
     ("located", "sources_erased"),
+    ("located", "cooling_off"),
     ("located", "referred"),
     ("located", "on_hold"),
     ("located", "declined"),
@@ -50,6 +52,11 @@ LEGAL = {
     ("referred", "declined"),
     ("referred", "withdrawn"),
     ("approved", "sources_erased"),
+    ("approved", "cooling_off"),
+    ("cooling_off", "sources_erased"),
+    ("cooling_off", "on_hold"),
+    ("cooling_off", "declined"),
+    ("cooling_off", "withdrawn"),
     ("approved", "on_hold"),
     ("approved", "declined"),
     ("approved", "withdrawn"),
@@ -143,6 +150,7 @@ NEEDS = [
     (Stage.REVIEWED, Stage.UNDER_REVIEW),
     (Stage.RELEASED, Stage.ON_HOLD),
     (Stage.ON_HOLD, Stage.IDENTITY_VERIFIED),
+    (Stage.COOLING_OFF, Stage.LOCATED),
 ]
 
 
@@ -200,6 +208,7 @@ def test_only_the_answer_to_the_subject_closes_a_request() -> None:
         Stage.ON_HOLD,
         Stage.ESCALATED,
     }
+    assert {Stage.COOLING_OFF} == WAITS - WAITS_FOR_A_PERSON
 
 
 @pytest.mark.parametrize("stage", Stage)

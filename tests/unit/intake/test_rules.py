@@ -25,7 +25,6 @@ from unlearn_core.domain.access import GRANTED, Role, form_token
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.gate import COOKIE
 from unlearn_core.intake.rules import RULES, Door
-from unlearn_core.intake.web import WebDesk
 
 REFUSED = {401, 403}
 NOBODY = "nobody"
@@ -43,7 +42,7 @@ def whole_app(world: IntakeWorld) -> FastAPI:
     return create_app(
         replace(
             world.service(),
-            web=WebDesk(desk=world.desk(), proof=world.proof(), authority=None),
+            web=world.web(),
             console=world.console(),
             drp=drp_desk(world),
             opendsr=opendsr_desk(world, FOLDER),

@@ -13,7 +13,8 @@ from unlearn_core.intake.texts import (
 
 
 def test_there_are_words_for_everything_that_a_subject_can_see() -> None:
-    seen = {*Outcome, RequestStatus.OPEN, RequestStatus.IN_PROGRESS, Stage.ON_HOLD}
+    seen = {*Outcome, RequestStatus.OPEN, RequestStatus.IN_PROGRESS}
+    seen |= {Stage.ON_HOLD, Stage.PROOF_AWAITED, Stage.COOLING_OFF}
     assert seen <= set(HEADLINES)
     assert set(EXPLANATIONS) == set(HEADLINES)
     assert set(CERTIFICATES) == set(Reason)

@@ -10,13 +10,14 @@ from support.domain import request_id
 from support.intake import IntakeWorld
 from support.renewals import note_certificate
 
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.deadlines import ExtensionReason
-from unlearn_core.domain.requests import Channel, Outcome, Stage
+from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
+from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.texts import EXTENSIONS
-from unlearn_core.intake.web import WebDesk
 from unlearn_core.steps import scopes
 
 NAME, EMAIL, TOKEN = "Ottilie Quastenflosser", "ottilie@fins.example", "my-evidence"
@@ -32,9 +33,7 @@ def world() -> IntakeWorld:
 def client(world: IntakeWorld) -> Iterator[TestClient]:
     service = replace(
         world.service(api_key="for programs only"),
-        web=WebDesk(
-            desk=world.desk(), proof=world.proof(), authority="the Authority of Ulm"
-        ),
+        web=world.web(authority="the Authority of Ulm"),
     )
     with TestClient(create_app(service), follow_redirects=False) as client:
         yield client
@@ -283,10 +282,99 @@ def test_a_subject_may_ask_for_three_codes(
 def test_the_form_asks_for_the_proof_that_counts(
     world: IntakeWorld, asks_for: Proof, said: str, *, has_field: bool
 ) -> None:
-    web = WebDesk(
-        desk=world.desk(), proof=world.proof(), authority=None, asks_for=asks_for
-    )
+    web = world.web(asks_for=asks_for)
     with TestClient(create_app(replace(world.service(), web=web))) as client:
         for form in (client.get("/request"), client.post("/request", data={})):
             assert said in form.text
             assert ('name="identity_token"' in form.text) is has_field
+
+
+# Changing one's mind.
+
+
+def place_of(world: IntakeWorld, key: RequestId) -> str:
+    return f"/status/{StatusLinks(world.desk().pseudonymiser).token(key)}"
+
+
+def cool(world: IntakeWorld) -> RequestId:
+    """Return a request that can be cancelled until one hour from now."""
+    key = world.receive()
+    for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED, Stage.LOCATED):
+        world.move(key, stage)
+    until = world.clock.now() + timedelta(hours=1)
+    world.move(key, Stage.COOLING_OFF, {"until": until.isoformat()})
+    return key
+
+
+def test_the_page_says_until_when_and_takes_the_subjects_word(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = cool(world)
+    place = place_of(world, key)
+    shown = client.get(place).text
+    assert "You can cancel the request until 2026-03-02 11:30 CET." in shown
+    assert client.post(f"{place}/cancel", data={"a": "b"}).status_code == 409
+    assert world.store.get(key).stage is Stage.COOLING_OFF
+    world.clock.move(timedelta(minutes=60) - timedelta(microseconds=1))
+
+    sent = client.post(f"{place}/cancel", data={"confirmed": "yes"})
+
+    assert (sent.status_code, sent.headers["Location"]) == (303, place)
+    request = world.store.get(key)
+    assert (request.stage, request.outcome) == (Stage.WITHDRAWN, Outcome.WITHDRAWN)
+    (entry,) = world.store.entries(key, event=Stage.WITHDRAWN)
+    assert entry.payload["who"] == "subject"
+    shown = client.get(place).text
+    assert "Withdrawn" in shown
+    assert f"{place}/cancel" not in shown
+
+
+def test_from_the_stated_moment_on_the_subject_cannot_cancel(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = cool(world)
+    place = place_of(world, key)
+    world.clock.move(timedelta(hours=1))
+    assert f"{place}/cancel" not in client.get(place).text
+    answer = client.post(f"{place}/cancel", data={"confirmed": "yes"})
+    assert answer.status_code == 409
+    assert "It is too late: the request cannot be cancelled." in answer.text
+    assert world.store.get(key).stage is Stage.COOLING_OFF
+
+
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ([], "as long as nothing was erased"),
+        (
+            [(Stage.ACKNOWLEDGED, {"cancel_until": "2026-03-05T09:30:00Z"})],
+            "until 2026-03-05 10:30 CET at least",
+        ),
+    ],
+)
+def test_before_the_moment_is_fixed_the_page_says_what_was_promised(
+    world: IntakeWorld,
+    client: TestClient,
+    stages: list[tuple[Stage, dict[str, JsonValue]]],
+    said: str,
+) -> None:
+    key = world.receive()
+    for stage, payload in stages:
+        world.move(key, stage, payload)
+    assert said in client.get(place_of(world, key)).text
+
+
+def test_what_is_erased_already_cannot_be_cancelled(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = world.receive()
+    for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED, Stage.LOCATED):
+        world.move(key, stage)
+    world.store.note(ERASURE_ANNOUNCED, {}, request_id=key)
+    answer = client.post(f"{place_of(world, key)}/cancel", data={"confirmed": "yes"})
+    assert "your data is being erased" in answer.text
+    world.move(key, Stage.SOURCES_ERASED)
+    world.move(key, Stage.DATASETS_BUILT)
+    answer = client.post(f"{place_of(world, key)}/cancel", data={"confirmed": "yes"})
+    assert answer.status_code == 409
+    assert client.post("/status/unknown/cancel").status_code == 404

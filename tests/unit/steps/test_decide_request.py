@@ -1,9 +1,9 @@
 from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from support.domain import request_id as request_id_of
+from support.officers import ANNA, BELA, desk_of
 from support.steps import Controller
 from support.story import do, work_until
 
@@ -26,7 +26,6 @@ from unlearn_core.errors import (
     UnknownRequestError,
 )
 from unlearn_core.steps.decide_request import (
-    DecisionDesk,
     decide_request,
     withdraw_request,
 )
@@ -39,23 +38,6 @@ from unlearn_core.steps.was_called_off import was_called_off
 from unlearn_core.steps.was_given_up import was_given_up
 
 pytestmark = pytest.mark.integration
-
-ANNA, BELA = "anna", "bela"
-
-
-def desk_of(controller: Controller, *officers: str) -> DecisionDesk:
-    return DecisionDesk(
-        holder="officer-1",
-        officers=officers or (ANNA, BELA),
-        timezone=ZoneInfo("Europe/Berlin"),
-        is_holiday=lambda _day: False,
-        requests=controller.store,
-        ledger=controller.store,
-        leases=controller.leases,
-        custody=controller.custody,
-        notifier=controller.notifier,
-        clock=controller.clock,
-    )
 
 
 def bring_to(stage: Stage, controller: Controller) -> RequestId:

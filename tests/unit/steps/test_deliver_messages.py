@@ -59,6 +59,7 @@ class Post:
         self.outbox = MemoryNotifier(clock=self.clock, routes=(MAIL, HOOK))
         self.mail, self.hook = Carrier(MAIL), Carrier(HOOK)
         self.store.receive(erasure_request(), {})
+        self.advance(Stage.ACKNOWLEDGED)
         scope = scopes.contact(request_id())
         self.custody.open_scope(scope)
         self.custody.put(scope, scopes.CONTENT, canonical_json(CONTACT.reveal()))
@@ -86,12 +87,16 @@ class Post:
             self.store.get(request_id()), template=template, contact=CONTACT
         )
 
+    def advance(self, *stages: Stage, **payload: str) -> None:
+        """Move the request on."""
+        lease = self.leases.acquire("r", holder="w", ttl=timedelta(minutes=1))
+        for stage in stages:
+            self.store.advance(request_id(), stage, dict(payload), lease=lease)
+        self.leases.release(lease)
+
     def close(self) -> None:
         """Bring the request to its end, as a withdrawn one."""
-        lease = self.leases.acquire("r", holder="w", ttl=timedelta(minutes=1))
-        for stage in (Stage.WITHDRAWN, Stage.PURGED, Stage.NOTIFIED):
-            self.store.advance(request_id(), stage, {}, lease=lease)
-        self.leases.release(lease)
+        self.advance(Stage.WITHDRAWN, Stage.PURGED, Stage.NOTIFIED)
 
     def states(self) -> list[tuple[str, str, str]]:
         """Return what is known of every message on its way."""
@@ -300,3 +305,25 @@ def test_a_code_that_was_destroyed_goes_nowhere_and_not_to_the_contact() -> None
     assert post.mail.carried == []
     states = {item.channel: item.state for item in post.outbox.dispatches()}
     assert states["email"] is DispatchState.ABANDONED
+
+
+def test_until_when_a_request_can_be_cancelled_is_told_once_it_is_in_the_ledger() -> (
+    None
+):
+    post = Post()
+    post.advance(Stage.IDENTITY_VERIFIED, Stage.LOCATED)
+    post.notify("cooling_off_1")
+    assert deliver_messages(post.room()) == ()
+    post.advance(Stage.COOLING_OFF, until=NOW.isoformat())
+    deliver_messages(post.room())
+    assert [message.cancel_until for message, _ in post.mail.carried] == [NOW]
+
+
+def test_what_was_called_off_meanwhile_keeps_no_message_waiting() -> None:
+    post = Post()
+    post.notify("cooling_off_1")
+    post.close()
+    deliver_messages(post.room())
+    ((message, _),) = post.mail.carried
+    assert message.cancel_until is None
+    assert not post.knows_address()

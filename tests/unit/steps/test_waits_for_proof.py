@@ -87,15 +87,8 @@ def json_code(controller: Controller, request_id: RequestId) -> Personal[str]:
     return Personal(sealed.decode().partition('"code":"')[2][:8])
 
 
-@pytest.mark.parametrize("policy", [EmailCodePolicy, ManualPolicy])
-def test_who_proves_nothing_for_two_weeks_is_looked_at_again_and_refused(
-    controller: Controller, policy: Callable[[], IdentityPolicy]
-) -> None:
-    request_id = controller.receive()
-    bench = bench_with(controller, policy(), request_id)
-    assert waits_for_proof(request_id, bench=bench)
-    controller.leases.release(bench.lease)
-    post = WatchPost(
+def post_of(controller: Controller) -> WatchPost:
+    return WatchPost(
         requests=controller.store,
         ledger=controller.store,
         leases=controller.leases,
@@ -103,12 +96,35 @@ def test_who_proves_nothing_for_two_weeks_is_looked_at_again_and_refused(
         clock=controller.clock,
         maximum_attempts=3,
     )
+
+
+def test_as_long_as_it_is_an_officers_turn_the_subject_loses_nothing(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, ManualPolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    controller.clock.move(10 * ANSWER_WITHIN)
+    assert resume_requests(post_of(controller)) == ()
+    bench = replace(controller.bench(request_id), identity=ManualPolicy())
+    assert waits_for_proof(request_id, bench=bench)
+
+
+def test_who_was_asked_and_proves_nothing_for_two_weeks_is_refused(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, EmailCodePolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    post = post_of(controller)
     controller.clock.move(ANSWER_WITHIN - timedelta(seconds=1))
     assert resume_requests(post) == ()
     controller.clock.move(timedelta(seconds=1))
     assert resume_requests(post) == (request_id,)
 
-    bench = replace(controller.bench(request_id), identity=policy())
+    bench = replace(controller.bench(request_id), identity=EmailCodePolicy())
     assert not waits_for_proof(request_id, bench=bench)
     checked = verify_identity(request_id, bench=bench)
     assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain.certificates import certificate_name
+from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.decisions import (
     DECISION_PROPOSED,
     Decision,
@@ -19,7 +20,7 @@ from unlearn_core.domain.decisions import (
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Alarm
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_decisions
-from unlearn_core.domain.requests import WAITS_FOR_A_PERSON, RequestId, Stage
+from unlearn_core.domain.requests import WAITS, RequestId, Stage
 from unlearn_core.errors import UnlearnError
 from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import status_of
@@ -186,10 +187,11 @@ def _page(
     row = read_row(desk.decisions.requests.get(key), desk)
     entries = tuple(desk.decisions.ledger.entries(key))
     caller, item = caller_of(request), row.request
-    docket = desk.decisions.docket(item)
+    docket, now = desk.decisions.docket(item), desk.decisions.clock.now()
     possible = possible_decisions(
-        item, entries, docket=docket, today=desk.decisions.today()
+        item, entries, docket=docket, today=desk.decisions.today(), now=now
     )
+    until = cancel_until(entries)
     said = request.query_params.get("said")
     answer = show(
         request,
@@ -211,9 +213,10 @@ def _page(
             item.stage is Stage.UNDER_REVIEW and may(caller, f"GET {PAGE}/review")
         ),
         can_withdraw=(
-            may(caller, f"POST {WITHDRAW}") and can_be_withdrawn(item, entries)
+            may(caller, f"POST {WITHDRAW}") and can_be_withdrawn(item, entries, now=now)
         ),
-        is_live=not item.is_closed and item.stage not in WAITS_FOR_A_PERSON,
+        is_live=not item.is_closed and item.stage not in WAITS,
+        cancel_until=until.astimezone(desk.decisions.timezone) if until else None,
         said=said if said in {"done", "proposed", "reviewed"} else None,
         error=error,
     )
