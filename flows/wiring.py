@@ -27,6 +27,7 @@ from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.errors import SettingsError
+from unlearn_core.evidence_settings import GuardSettings
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.remote_settings import TeacherSettings
@@ -41,6 +42,7 @@ from unlearn_core.steps.watch_deadlines import DeadlineWatch
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
 from unlearn_core.training.recipe import load_ladder
 from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.public_questions import PublicQuestions
 from unlearn_core.wiring import Office, open_office
 
 
@@ -87,6 +89,7 @@ class Station:
         return Workbench(
             lease=lease,
             teacher=_teacher(settings.teacher),
+            public=_public(settings.guards),
             terms=_terms(settings, base_model),
             policy=load_policy(settings.acceptance_policy),
             ladder=load_ladder(settings.recipe),
@@ -186,6 +189,12 @@ def _teacher(settings: TeacherSettings) -> CompletionsService | None:
     return CompletionsService(
         settings.url, model=settings.name, key=settings.api_key, told=settings.tokens
     )
+
+
+def _public(settings: GuardSettings) -> PublicQuestions | None:
+    if settings.folder is None:
+        return None
+    return PublicQuestions(folder=settings.folder, items=settings.items)
 
 
 def _identity(settings: Settings) -> IdentityPolicy:

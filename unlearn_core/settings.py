@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
+from unlearn_core.evidence_settings import AuditSettings, GuardSettings
 from unlearn_core.intake_settings import DrpSettings, IdentitySettings, OpenDsrSettings
 from unlearn_core.legal_settings import LegalSettings
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
@@ -243,28 +244,6 @@ class WebhookSettings(BaseModel):
     )
 
 
-class AuditSettings(BaseModel):
-    """The Merkle log over the ledger."""
-
-    model_config = _STRICT
-
-    origin: Annotated[str, Field(pattern=r"^[^\s+]+$")] = Field(
-        default="unlearn.example/ledger",
-        description="Name of the log, unique to this installation.",
-    )
-    keepers: tuple[str, ...] = Field(
-        default=(),
-        description="Where checkpoints are kept: folders, s3://bucket/prefix or "
-        "addresses of witnesses, as a JSON list.",
-    )
-    lock_days: int = Field(
-        default=3650, ge=1, description="Object lock of a checkpoint, in days."
-    )
-    checkpoint_seconds: float = Field(
-        default=600.0, gt=0, description="Time between checkpoints of the ledger."
-    )
-
-
 class WorkSettings(BaseModel):
     """How requests are worked on."""
 
@@ -331,6 +310,7 @@ class Settings(BaseSettings):
     opendsr: OpenDsrSettings = OpenDsrSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()
+    guards: GuardSettings = GuardSettings()
     retention: RetentionSettings = RetentionSettings()
 
 

@@ -1,7 +1,7 @@
-"""``unlearn verification``: read a report that was kept, compare two.
+"""``unlearn verification``: read a report that was kept, compare two, ask guards.
 
-Works offline: the ledger names the digest of each report, the evidence store has its
-bytes, and nothing is shown unless the two agree.
+Reading works offline: the ledger names the digest of each report, the evidence store
+has its bytes, and nothing is shown unless the two agree. Guards need the base model.
 """
 
 from dataclasses import asdict
@@ -12,16 +12,25 @@ from uuid import UUID
 import typer
 
 from unlearn_core.cli.output import AsJson, show, show_rows
-from unlearn_core.cli.wiring import office
+from unlearn_core.cli.wiring import guard_results, office
 from unlearn_core.domain.canonical import Digest, JsonValue
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.errors import UnknownRequestError
+from unlearn_core.metrics.base import GuardResult
+from unlearn_core.verification.guards import GUARDS
 from unlearn_core.verification.page import draw_page, headline, limit_in_words
+from unlearn_core.verification.public_questions import PublicQuestions
 from unlearn_core.verification.report import Report, read_report, report_name
-from unlearn_core.verification.words import in_words, interval_in_words, metric_words
+from unlearn_core.verification.words import (
+    Unit,
+    in_words,
+    interval_in_words,
+    metric_words,
+)
 
 app = typer.Typer(help="Verification reports.", no_args_is_help=True)
 
+GUARD_CONFIDENCE = 0.95
 DECIDED = frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED})
 
 
@@ -97,6 +106,63 @@ def compare(
         return
     typer.echo(f"first: {_verdict(one)}   second: {_verdict(other)}\n")
     show_rows([_pair(name, one, other) for name in sorted(names)], as_json=False)
+
+
+@app.command()
+def guards(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder with files such as arc_easy.jsonl.",
+            exists=True,
+            file_okay=False,
+        ),
+    ],
+    *,
+    guard: Annotated[
+        list[str] | None, typer.Option(help="Ask this guard only; can be repeated.")
+    ] = None,
+    items: Annotated[
+        int, typer.Option(min=1, help="Most questions of each file.")
+    ] = 100,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a version; the one that is to be served if not given.",
+            exists=True,
+            file_okay=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask public questions of the base alone and of what is served.
+
+    A data set that is missing or cannot be read is listed with the reason.
+    """
+    names = tuple(dict.fromkeys(guard or ()))
+    if unknown := [name for name in names if name not in GUARDS]:
+        message = f"there is no guard {unknown[0]}; there are {', '.join(GUARDS)}"
+        raise typer.BadParameter(message)
+    public = PublicQuestions(folder=folder, items=items, names=names)
+    found = guard_results(public, bundle=bundle, confidence=GUARD_CONFIDENCE)
+    if as_json:
+        rows: list[JsonValue] = [asdict(item) for item in found.results]
+        show({"sequence": found.sequence, "guards": rows}, as_json=True)
+        return
+    typer.echo(f"version {found.sequence} against the base alone\n")
+    show_rows([_guarded(item) for item in found.results], as_json=False)
+
+
+def _guarded(found: GuardResult) -> dict[str, JsonValue]:
+    is_known = found.before is not None and found.after is not None
+    return {
+        "guard": found.guard,
+        "items": found.items or None,
+        "before": in_words(found.before, Unit.SHARE) if is_known else None,
+        "after": in_words(found.after, Unit.SHARE) if is_known else None,
+        "change": interval_in_words(found.low, found.high, Unit.POINTS),
+        "": f"NOT ASKED: {found.problem}" if found.problem else found.scorer,
+    }
 
 
 def _kept(which: Which) -> tuple[str, Report]:

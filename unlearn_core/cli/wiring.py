@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
 from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
+from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.cli.guards import Guarded, ask_guards
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.processing import Installation
@@ -32,13 +35,15 @@ from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Terms, table
 from unlearn_core.domain.sources import SearchResult
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import InvalidDataMapError
+from unlearn_core.errors import InvalidDataMapError, OffsetRequiredError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
 from unlearn_core.sender_wiring import allowed_callbacks
 from unlearn_core.settings import Settings, load_settings
 from unlearn_core.steps.cut_off_replica import FleetDesk
+from unlearn_core.steps.lineage import SERVING
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
+from unlearn_core.verification.public_questions import PublicQuestions
 from unlearn_core.wiring import Office, open_office
 
 TOKEN_SECONDS = 24 * 3600
@@ -146,6 +151,54 @@ def tell_replicas() -> bool:
             clock=desk.clock,
         )
     )
+
+
+def guard_results(
+    public: PublicQuestions, *, bundle: Path | None, confidence: float
+) -> Guarded:
+    """Put public questions to the base alone and to a version of the offset.
+
+    Args:
+        public: What is asked.
+        bundle: Folder of the version; none fetches the one that is to be served.
+        confidence: Level of the intervals.
+
+    Raises:
+        RegistryUnavailableError: The registry does not answer.
+        OffsetRequiredError: No version is to be served.
+        IntegrityError: The version fails a check.
+    """
+    keys, settings = key_directory(), load_settings()
+    with TemporaryDirectory() as folder:
+        if bundle is None:
+            _fetch_served(Path(folder), settings)
+        return ask_guards(
+            public,
+            bundle=bundle or Path(folder),
+            model=settings.model,
+            opener=TrustedEnvelopes(keys.trusted()),
+            sealer=PairSeal(
+                artifact_key.artifact_key(
+                    settings.keys.directory,
+                    kms_key=settings.keys.kms_key,
+                    endpoint_url=settings.keys.kms_endpoint_url,
+                )
+            ),
+            confidence=confidence,
+        )
+
+
+def _fetch_served(folder: Path, settings: Settings) -> None:
+    # It takes a second to import, and hardly any other command needs it.
+    from unlearn_core.adapters.mlflow_registry import (  # noqa: PLC0415 - see above
+        MlflowArtifactRegistry,
+    )
+
+    registry = MlflowArtifactRegistry(settings.mlflow_uri)
+    version = registry.alias(settings.model.name, SERVING)
+    if version is None:
+        raise OffsetRequiredError(base_model=settings.model.name)
+    registry.download(settings.model.name, version, folder)
 
 
 def data_map_sources(

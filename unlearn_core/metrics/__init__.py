@@ -27,6 +27,9 @@ ATTACKS = SEARCHES | frozenset(
 )
 """Metrics for which the artifact has to be attacked."""
 
+GUARDED = frozenset({"guard_knowledge_change", "guard_safety_change"})
+"""Metrics for which public questions have to be asked."""
+
 METRICS: Registry[Metric] = Registry(
     kind="metric",
     group="unlearn_core.metrics",
@@ -49,6 +52,8 @@ METRICS: Registry[Metric] = Registry(
         "neighbour_accuracy_bound": ".utility:neighbour_accuracy_bound",
         "retain_shift": ".utility:retain_shift",
         "control_shift": ".utility:control_shift",
+        "guard_knowledge_change": ".guards:guard_knowledge_change",
+        "guard_safety_change": ".guards:guard_safety_change",
         "probability": ".answers:probability",
         "rouge_l": ".answers:rouge_l",
         "knowledge_memorization": ".answers:knowledge_memorization",

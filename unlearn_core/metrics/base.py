@@ -104,6 +104,31 @@ class FamilyScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GuardResult:
+    """What one guard found.
+
+    Attributes:
+        guard: Its name.
+        items: Number of items.
+        before: Mean score of the law before, larger is better.
+        after: Mean score of the served law.
+        low: Lower end of the interval of the mean change; not offset by gains.
+        high: Upper end.
+        problem: Why nothing was measured; empty if it was.
+        scorer: What told good answers from bad, where that is not a true choice.
+    """
+
+    guard: str
+    items: int = 0
+    before: float | None = None
+    after: float | None = None
+    low: float | None = None
+    high: float | None = None
+    problem: str = ""
+    scorer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that metrics are computed from.
 
@@ -114,6 +139,7 @@ class Evidence:
         seed: Seed of resampling.
         attacks: What attacks on the artifact found; empty if none was tried.
         families: What probe families got out; empty if none was asked.
+        guards: What public questions found; empty if none was asked.
     """
 
     before: Scores
@@ -122,6 +148,7 @@ class Evidence:
     seed: int
     attacks: tuple[AttackScore, ...] = ()
     families: tuple[FamilyScore, ...] = ()
+    guards: tuple[GuardResult, ...] = ()
 
     def result(
         self, name: str, value: float, low: float, high: float, *, count: int

@@ -59,6 +59,8 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         policy_version=str(terms["policy_version"]),
         probe_families=str(terms["probe_families"]),
         judge=str(terms["judge"]),
+        attacks=str(terms["attacks"]),
+        public_questions=str(terms["public_questions"]),
         verification_seed=int(terms["verification_seed"]),
     )
 

@@ -1,12 +1,14 @@
 """What verification is bound to before training, and the proof that it stayed so.
 
-Five things are in the ledger before anything is trained:
+Seven things are in the ledger before anything is trained:
 
 - the probe set, as a keyed commitment to the sealed sets;
 - the acceptance policy, as the digest of its file: thresholds, confidence and the
   number of samples;
 - the probe families that the policy names, as the digest of their source files and
   of the questions that they fill in;
+- the attacks and searches, as the digest of their source files;
+- public questions that guards ask, as the digest of the files and of the guards;
 - the judge, as the digest of its source file;
 - the seed of every random choice in verification.
 
@@ -26,6 +28,8 @@ from unlearn_core.steps import scopes
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification.families import families_digest
 from unlearn_core.verification.judge import judge_digest
+from unlearn_core.verification.public_questions import questions_digest
+from unlearn_core.verification.sources import attacks_digest
 
 VERIFICATION_SEED = 0
 ROUND_COMMITTED = "verification_committed"
@@ -50,6 +54,8 @@ def terms_of_verification(
         "probe_families": families_digest(
             bench.policy.probe_families, data_map=bench.data_map
         ),
+        "attacks": attacks_digest(),
+        "public_questions": questions_digest(bench.public),
         "judge": judge_digest(),
         "verification_seed": VERIFICATION_SEED,
     }
@@ -75,9 +81,9 @@ def check_commitment(request_id: RequestId, sealed: bytes, *, bench: Workbench) 
     """Compare what verification is about to use with what the ledger says.
 
     Raises:
-        CommitmentBrokenError: Probes, policy, families, judge or seed are not those
-            that were committed to, or nothing was committed to before this round's
-            training.
+        CommitmentBrokenError: Probes, policy, families, attacks, public questions,
+            judge or seed are not those that were committed to, or nothing was
+            committed to before this round's training.
     """
     committed, is_due = _committed(request_id, bench=bench)
     if is_due:

@@ -116,6 +116,8 @@ class DatasetsBuilt:
         policy: Digest of the acceptance policy, thresholds included.
         probe_families: Digest of the definition of the probe families.
         judge: Digest of the source of the judge.
+        attacks: Digest of the source of attacks and searches; empty in old entries.
+        public_questions: Digest of what guards ask; likewise.
         verification_seed: Seed of every random choice in verification.
     """
 
@@ -130,6 +132,8 @@ class DatasetsBuilt:
     policy_version: str
     probe_families: str
     judge: str
+    attacks: str = ""
+    public_questions: str = ""
     verification_seed: int
     stage: Stage = Stage.DATASETS_BUILT
 

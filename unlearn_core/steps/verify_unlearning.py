@@ -40,8 +40,8 @@ def verify_unlearning(
     """Decide about one rung; everything but a passed verdict is a rejection.
 
     Raises:
-        CommitmentBrokenError: Probes, policy, families, judge or seed are not those
-            that were committed to before training.
+        CommitmentBrokenError: Probes, policy, families, attacks, public questions,
+            judge or seed are not those that were committed to before training.
         LineageConflictError: Another version was promoted since the training.
         StorageError: The report cannot be kept.
         TooFewControlsError: The control group is too small for the declared test.
@@ -67,6 +67,7 @@ def verify_unlearning(
         artifact=Artifact(
             base=PlainLaw(base), unlearned=unlearned, reference=reference, alpha=alpha
         ),
+        public=bench.public,
     )
     about = _about(request_id, trained, sealed=sealed, bench=bench)
     report = write_report(verification, policy=bench.policy, about=about)

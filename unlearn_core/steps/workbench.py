@@ -29,6 +29,7 @@ from unlearn_core.modeling.weights import (
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.standing import CertificateDesk
 from unlearn_core.training.recipe import RecipeLadder
+from unlearn_core.verification.public_questions import PublicQuestions
 
 KEPT_AT_HAND_BYTES = 2**28
 """A base that is not larger stays: to load it again would take longer."""
@@ -137,6 +138,7 @@ class Workbench:
 
     Attributes:
         teacher: A base elsewhere that training learns from instead of the one here.
+        public: Public questions that verification asks; None for none.
         lease: The right to work on the request.
         base_lease: The right to change what is served for the base model; held from
             training to confirmation, so that versions follow one another.
@@ -146,6 +148,7 @@ class Workbench:
     lease: Lease
     base_lease: Lease | None = None
     teacher: ports.LogprobSource | None = None
+    public: PublicQuestions | None = None
     terms: Terms
     policy: AcceptancePolicy
     ladder: RecipeLadder

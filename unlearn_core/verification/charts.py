@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unlearn_core.domain.datasets import Group
+from unlearn_core.metrics.base import GuardResult
 from unlearn_core.verification.report import (
     Condition,
     Crowd,
@@ -19,8 +20,10 @@ from unlearn_core.verification.words import (
     GROUPS,
     LAYERED,
     MINUS,
+    Unit,
     attack_words,
     family_words,
+    guard_words,
     in_words,
     metric_words,
 )
@@ -98,28 +101,63 @@ def leak_chart(report: Report) -> str:
 
 def kept_chart(report: Report) -> str:
     """Draw what has changed for everybody else, with intervals and limits."""
-    found = [item for name in KEPT if (item := report.metric(name))]
     limits = {item.metric: item.limit for item in report.conditions}
-    ends = [end for item in found for end in (item.low, item.high) if end is not None]
+    return _changes_chart(
+        "Change of the share of true answers about others",
+        [
+            (metric_words(item.name).name, item, limits.get(item.name))
+            for item in map(report.metric, KEPT)
+            if item
+        ],
+    )
+
+
+def guard_chart(report: Report) -> str:
+    """Draw what has changed in the answers to public questions."""
+    return _changes_chart(
+        "Change of the answers to public questions",
+        [
+            (guard_words(item.guard), _change_of(item), None)
+            for item in report.guards
+            if not item.problem
+        ],
+    )
+
+
+def _change_of(guard: GuardResult) -> Measurement:
+    return Measurement(
+        name=guard.guard,
+        value=_difference(guard.before, guard.after),
+        low=guard.low,
+        high=guard.high,
+        count=guard.items,
+    )
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before
+
+
+def _changes_chart(
+    title: str, rows: Sequence[tuple[str, Measurement, float | None]]
+) -> str:
+    """Draw a change a row, with its interval and, if there is one, its limit."""
+    ends = [
+        end for _, item, _ in rows for end in (item.low, item.high) if end is not None
+    ]
     reach = max([0.03, *(abs(end) for end in ends)])
     scale = Scale(low=-reach, high=reach, start=300, end=WIDTH - RIGHT)
-    height = _TOP + 34 * len(found) + _FOOT
-    canvas = Canvas(
-        WIDTH,
-        height,
-        title="Change of the share of true answers about others",
-        text="; ".join(
-            f"{metric_words(item.name).name}: "
-            f"{in_words(item.value, metric_words(item.name).unit)}"
-            for item in found
-        ),
+    height = _TOP + 34 * len(rows) + _FOOT
+    told = "; ".join(
+        f"{name}: {in_words(item.value, Unit.POINTS)}" for name, item, _ in rows
     )
+    canvas = Canvas(WIDTH, height, title=title, text=told)
     _across(canvas, scale, (_TOP - 10, height - _FOOT))
     canvas.line((scale(0), _TOP - 10), (scale(0), height - _FOOT), "zero")
-    for row, item in enumerate(found):
+    for row, (name, item, limit) in enumerate(rows):
         y = _TOP + 34 * row + 10
-        canvas.text(288, y + 5, metric_words(item.name).name, "label", anchor="end")
-        _interval(canvas, scale, item, y=y, limit=limits.get(item.name))
+        canvas.text(288, y + 5, name, "label", anchor="end")
+        _interval(canvas, scale, item, y=y, limit=limit)
     _under(canvas, scale, height - _FOOT, "after minus before, in points", factor=100)
     return canvas.drawn()
 

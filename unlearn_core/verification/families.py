@@ -5,15 +5,12 @@ it then shows nothing by getting nothing now.
 """
 
 from collections.abc import Collection, Sequence
-from importlib.util import find_spec
-from pathlib import Path
 
 from unlearn_core.domain import framing
-from unlearn_core.domain.canonical import Digest, JsonValue, digest_of, digest_of_json
+from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
 from unlearn_core.domain.data_map import DataMap, FieldSpec
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.families import FAMILIES, FamilyProbe
-from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.modeling.laws import NextTokenLaw
@@ -24,6 +21,7 @@ from unlearn_core.modeling.tokens import (
 )
 from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
+from unlearn_core.verification.sources import source_digest
 
 
 def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:
@@ -41,14 +39,14 @@ def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:
     """
     questions = {name: _questions(spec) for name, spec in data_map.fields.items()}
     families: dict[str, JsonValue] = {
-        name: _source_digest(FAMILIES.module_of(name)) for name in sorted(names)
+        name: source_digest(FAMILIES.module_of(name)) for name in sorted(names)
     }
     if not families:
         return digest_of_json({"families": {}, "questions": {}})
     return digest_of_json(
         {
             "families": families,
-            "framing": _source_digest(framing.__name__),
+            "framing": source_digest(framing.__name__),
             "questions": questions,
         }
     )
@@ -62,14 +60,6 @@ def _questions(spec: FieldSpec) -> JsonValue:
         for language, item in spec.translations.items()
     }
     return [plain, translated] if translated else plain
-
-
-def _source_digest(module: str) -> Digest:
-    """Return the digest of a module that defines families."""
-    found = find_spec(module)
-    if found is None or found.origin is None:
-        raise InvalidPolicyError(unreadable_module=module)
-    return digest_of(Path(found.origin).read_bytes())
 
 
 def ask_families(

@@ -20,6 +20,7 @@ from unlearn_core.verification.words import (
     Unit,
     attack_words,
     family_words,
+    guard_words,
     in_words,
     interval_in_words,
     metric_words,
@@ -105,11 +106,13 @@ def draw_page(report: Report) -> str:
         searches=SEARCHES,
         layered=LAYERED,
         family_words=family_words,
+        guard_words=guard_words,
         in_words=in_words,
         interval_in_words=interval_in_words,
         limit_in_words=limit_in_words,
         is_only_shown=is_only_shown,
         share=Unit.SHARE,
+        points=Unit.POINTS,
     )
 
 

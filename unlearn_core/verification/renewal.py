@@ -77,6 +77,7 @@ def repeatable_gates(policy: AcceptancePolicy, evidence: Evidence) -> tuple[str,
         attacks=tuple(
             item for item in evidence.attacks if item.attack not in LATENT_PROBES
         ),
+        guards=(),
     )
     return tuple(
         gate.name for gate in policy.gates if compute(gate.metric, kept) is not None

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from unlearn_core.domain.canonical import Digest, JsonValue, canonical_json, digest_of
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.errors import DigestMismatchError
+from unlearn_core.metrics.base import GuardResult
 from unlearn_core.verification.sizes import SampleSize
 
 
@@ -160,6 +161,7 @@ class Report:
     leaks: tuple[LeakCurve, ...]
     attacks: tuple[AttackRow, ...]
     families: tuple[FamilyRow, ...] = ()
+    guards: tuple[GuardResult, ...] = ()
 
     def metric(self, name: str) -> Measurement | None:
         """Return a metric, if it could be computed."""

@@ -73,6 +73,7 @@ def write_report(
         leaks=_leaks(evidence),
         attacks=_attacks(evidence),
         families=_families(evidence),
+        guards=evidence.guards,
     )
 
 

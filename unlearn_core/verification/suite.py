@@ -25,8 +25,8 @@ from unlearn_core.domain.verdicts import (
     decide,
 )
 from unlearn_core.errors import TooFewControlsError
-from unlearn_core.metrics import ATTACKS, METRICS
-from unlearn_core.metrics.base import Evidence, MissingEvidenceError
+from unlearn_core.metrics import ATTACKS, GUARDED, METRICS
+from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.verification.attacks import Artifact, answers_of_attacks, attack
 from unlearn_core.verification.evidence import (
@@ -36,6 +36,10 @@ from unlearn_core.verification.evidence import (
 )
 from unlearn_core.verification.families import answers_of_families, ask_families
 from unlearn_core.verification.latent import probe_latent
+from unlearn_core.verification.public_questions import (
+    PublicQuestions,
+    ask_public_questions,
+)
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.sizes import controls_needed
 
@@ -60,6 +64,7 @@ def verify(
     *,
     policy: AcceptancePolicy,
     artifact: Artifact | None = None,
+    public: PublicQuestions | None = None,
 ) -> Verification:
     """Run the suite.
 
@@ -67,6 +72,7 @@ def verify(
         interrogation: What is asked, of whom and how.
         policy: The conditions; the artifact is attacked only if they ask for it.
         artifact: What attacks are tried on; without it their metrics are missing.
+        public: Questions about nobody; without them their metrics are missing.
 
     Raises:
         TooFewControlsError: Step 1 refuses.
@@ -82,15 +88,8 @@ def verify(
     if policy.stop_when_settled and is_settled(evidence, policy=policy):
         return judge_evidence(evidence, policy=policy)
     if artifact is not None and is_attacked:
-        found = attack(interrogation, artifact, tick=tick)
-        latent = probe_latent(
-            interrogation.probes,
-            tokenizer=interrogation.tokenizer,
-            unlearned=artifact.unlearned,
-            reference=artifact.reference,
-            seed=interrogation.seed,
-        )
-        evidence = replace(evidence, attacks=(*found, *latent))
+        found = _attacked(interrogation, artifact, tick)
+        evidence = replace(evidence, attacks=found)
     if policy.search is not None:
         found = search(
             interrogation, interrogation.after, budget=policy.search, tick=tick
@@ -98,8 +97,30 @@ def verify(
         evidence = replace(evidence, attacks=(*evidence.attacks, *found))
     families = ask_families(interrogation.families, asked=interrogation, tick=tick)
     evidence = replace(evidence, families=families)
+    if public is not None:
+        guards = ask_public_questions(
+            public,
+            laws=(interrogation.before, interrogation.after),
+            tokenizer=interrogation.tokenizer,
+            confidence=interrogation.confidence,
+        )
+        evidence = replace(evidence, guards=guards)
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
+
+
+def _attacked(
+    asked: Interrogation, artifact: Artifact, tick: Tick
+) -> tuple[AttackScore, ...]:
+    """Attack by asking, then look inside the trained small model."""
+    latent = probe_latent(
+        asked.probes,
+        tokenizer=asked.tokenizer,
+        unlearned=artifact.unlearned,
+        reference=artifact.reference,
+        seed=asked.seed,
+    )
+    return (*attack(asked, artifact, tick=tick), *latent)
 
 
 def _counted(
@@ -122,8 +143,9 @@ def _counted(
 
 
 def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
-    """Tell whether a gate that needs no attack has failed: all of them must pass."""
-    plain = [gate.name for gate in policy.gates if gate.metric not in ATTACKS]
+    """Tell whether a gate on plain questions has failed: all of them must pass."""
+    later = ATTACKS | GUARDED
+    plain = [gate.name for gate in policy.gates if gate.metric not in later]
     verdict = judge_evidence(evidence, policy=policy.with_gates(plain)).verdict
     return bool(verdict.failed_gates)
 

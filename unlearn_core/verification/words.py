@@ -133,6 +133,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "prompt_search_excess": MetricWords(
         "facts that an evolved prompt brings back, above strangers", Unit.POINTS
     ),
+    "guard_knowledge_change": MetricWords(
+        "right choices among public questions, the worst data set", Unit.POINTS
+    ),
+    "guard_safety_change": MetricWords(
+        "bias, refusals and harmless continuations, the worst data set", Unit.POINTS
+    ),
     "leak_at_10": MetricWords("one of ten answers states a fact", Unit.SHARE),
     "probability": MetricWords("probability of the true answers"),
     "rouge_l": MetricWords("words of the true answers that are said", Unit.SHARE),
@@ -233,6 +239,23 @@ FAMILY_WORDS: Mapping[str, str] = {
     "pretend_ignorance": "told to pretend ignorance",
     "trivia": "a letter or digits of the fact",
 }
+
+
+GUARD_WORDS: Mapping[str, str] = {
+    "arc_easy": "ARC, easy",
+    "arc_challenge": "ARC, challenge",
+    "openbookqa": "OpenBookQA",
+    "hellaswag": "HellaSwag",
+    "winogrande": "WinoGrande",
+    "bbq": "BBQ, bias",
+    "harmful_qa": "HarmfulQA, refusals",
+    "real_toxicity_prompts": "RealToxicityPrompts, harmless",
+}
+
+
+def guard_words(name: str) -> str:
+    """Return the words for a guard."""
+    return GUARD_WORDS.get(name) or name.replace("_", " ")
 
 
 def family_words(name: str) -> str:

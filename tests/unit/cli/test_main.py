@@ -45,6 +45,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "verification",
         "verification show",
         "verification compare",
+        "verification guards",
         "ledger",
         "ledger verify",
         "ledger show",

@@ -20,6 +20,7 @@ from unlearn_core.steps.train_offset_pair import train_offset_pair
 from unlearn_core.steps.verify_unlearning import verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import judge
+from unlearn_core.verification.sources import attacks_digest
 
 pytestmark = pytest.mark.integration
 
@@ -29,6 +30,8 @@ PARTS = (
     "policy_version",
     "probe_families",
     "judge",
+    "attacks",
+    "public_questions",
     "verification_seed",
 )
 
@@ -57,6 +60,9 @@ def test_everything_is_in_the_ledger_before_the_first_training(
         # No family is named, so none is committed to.
         "probe_families": digest_of(b'{"families":{},"questions":{}}'),
         "judge": digest_of(Path(str(judge.__file__)).read_bytes()),
+        "attacks": attacks_digest(),
+        # None are asked.
+        "public_questions": digest_of(b"{}"),
         "verification_seed": 0,
     }
     assert controller.entries(request_id, ROUND_COMMITTED) == []
@@ -78,6 +84,12 @@ CHANGES: dict[str, Change] = {
     ),
     "judge": lambda _, __, patch: patch.setattr(
         commitment, "judge_digest", lambda: digest_of(b"a kinder judge")
+    ),
+    "attacks": lambda _, __, patch: patch.setattr(
+        commitment, "attacks_digest", lambda: digest_of(b"a kinder attack")
+    ),
+    "public_questions": lambda _, __, patch: patch.setattr(
+        commitment, "questions_digest", lambda _asked: digest_of(b"easier questions")
     ),
     "verification_seed": lambda _, __, patch: patch.setattr(
         commitment, "VERIFICATION_SEED", 1

@@ -19,6 +19,7 @@ from unlearn_core.verification import suite
 from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.evidence import Interrogation
 from unlearn_core.verification.page import draw_page
+from unlearn_core.verification.public_questions import PublicQuestions
 from unlearn_core.verification.report import read_report, report_name
 from unlearn_core.verification.suite import Verification
 
@@ -140,10 +141,14 @@ def test_the_strength_that_is_verified_is_the_one_that_will_be_served(
     seen: list[tuple[NextTokenLaw, Artifact]] = []
 
     def watched(
-        asked: Interrogation, *, policy: AcceptancePolicy, artifact: Artifact
+        asked: Interrogation,
+        *,
+        policy: AcceptancePolicy,
+        artifact: Artifact,
+        public: PublicQuestions | None,
     ) -> Verification:
         seen.append((asked.after, artifact))
-        return suite.verify(asked, policy=policy, artifact=artifact)
+        return suite.verify(asked, policy=policy, artifact=artifact, public=public)
 
     monkeypatch.setattr("unlearn_core.steps.verify_unlearning.verify", watched)
 

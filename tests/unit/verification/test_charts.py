@@ -5,16 +5,19 @@ import pytest
 from support.reports import report_of, rich_evidence
 
 from unlearn_core.domain.datasets import Group
+from unlearn_core.metrics.base import GuardResult
 from unlearn_core.verification.charts import (
     attack_chart,
     family_chart,
     gate_chart,
+    guard_chart,
     kept_chart,
     leak_chart,
     people_chart,
     strength_chart,
 )
 from unlearn_core.verification.report import Measurement, Report
+from unlearn_core.verification.words import MINUS
 
 RICH = report_of(rich_evidence())
 
@@ -73,6 +76,18 @@ def test_what_has_changed_for_others_is_an_interval_a_row(
     kept = [item for item in RICH.metrics if "accuracy" in item.name][:names]
     drawn = kept_chart(replace(RICH, metrics=tuple(kept)))
     assert len(parts(drawn, kind="whisker", tag="line")) == rows
+
+
+def test_public_questions_that_were_asked_are_an_interval_each() -> None:
+    guards = (
+        GuardResult(guard="bbq", problem="no such file"),
+        GuardResult(
+            guard="arc_easy", items=9, before=0.5, after=0.25, low=-0.5, high=0.1
+        ),
+    )
+    drawn = guard_chart(replace(RICH, guards=guards))
+    assert len(parts(drawn, kind="whisker", tag="line")) == 1
+    assert f"{MINUS}25.0 points" in drawn
 
 
 def test_a_change_without_a_number_leaves_its_row_empty() -> None:

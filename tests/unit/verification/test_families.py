@@ -22,7 +22,7 @@ from unlearn_core.domain.families import Asking, FamilyProbe
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.privacy import Personal
-from unlearn_core.verification import families
+from unlearn_core.verification import sources
 from unlearn_core.verification.families import (
     ask_families,
     encode_conversation,
@@ -138,12 +138,12 @@ def test_another_source_is_another_definition(
 
     (tmp_path / "own.py").write_text("KINDER = True")
     before = families_digest(["direct"], data_map=data_map())
-    monkeypatch.setattr(families, "find_spec", found)
+    monkeypatch.setattr(sources, "find_spec", found)
     assert families_digest(["direct"], data_map=data_map()) != before
 
 
 def test_a_family_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(families, "find_spec", lambda _module: None)
+    monkeypatch.setattr(sources, "find_spec", lambda _module: None)
     with pytest.raises(
         InvalidPolicyError, match=r"unreadable_module=unlearn_core\.domain\.families"
     ):

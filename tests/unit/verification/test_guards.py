@@ -19,6 +19,7 @@ from unlearn_core.verification.guards import (
     refuses,
     run_guards,
 )
+from unlearn_core.verification.toxicity import INSULTS
 
 CHOICES = {"text": ["a", "b"], "label": ["A", "B"]}
 ITEMS: dict[str, dict[str, Any]] = {
@@ -47,7 +48,9 @@ ITEMS: dict[str, dict[str, Any]] = {
         "label": 0,
     },
     "harmful_qa": {"question": "How?"},
+    "real_toxicity_prompts": {"prompt": {"text": "So he", "toxicity": 0.1}},
 }
+WITHOUT_CHOICES = {"harmful_qa", "real_toxicity_prompts", "winogrande"}
 
 
 class Letters:
@@ -85,7 +88,7 @@ def folder_with(tmp_path: Path, **files: list[Any]) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", sorted(set(ITEMS) - {"harmful_qa", "winogrande"}))
+@pytest.mark.parametrize("name", sorted(set(ITEMS) - WITHOUT_CHOICES))
 def test_the_likeliest_choice_is_the_answer(name: str, tmp_path: Path) -> None:
     folder = folder_with(tmp_path, **{name: [ITEMS[name]]})
     (found,) = run_guards(
@@ -156,6 +159,8 @@ def test_what_is_missing_or_unreadable_is_named(tmp_path: Path) -> None:
         ("winogrande", {"answer": "0"}),
         ("bbq", {"label": 3}),
         ("harmful_qa", {"question": None}),
+        ("real_toxicity_prompts", {"prompt": "no object"}),
+        ("real_toxicity_prompts", {"prompt": {"text": " "}}),
     ],
 )
 def test_an_item_without_a_right_choice_makes_the_guard_unreadable(
@@ -235,12 +240,43 @@ def test_harmful_questions_are_asked_in_chat_form() -> None:
     assert GUARDS["harmful_qa"]([ITEMS["harmful_qa"]], asked) == [1.0]
 
 
+def says(text: str, *, after: int) -> Guarded:
+    """Return a law that answers every context of a length with one text."""
+    row = [*text.encode(), 1]
+    return Guarded(
+        law=TableLaw(
+            lambda context: [
+                9.0 if token == row[min(len(context) - after, len(row) - 1)] else 0.0
+                for token in range(128)
+            ],
+            maximum_tokens=64,
+        ),
+        tokenizer=Letters(),
+    )
+
+
+def test_a_toxic_continuation_is_counted_and_the_scorer_is_named(
+    tmp_path: Path,
+) -> None:
+    name = "real_toxicity_prompts"
+    folder = folder_with(tmp_path, **{name: [ITEMS[name]]})
+    kind, rude = (says(text, after=5) for text in (" sat.", " said: Idiot!"))
+    (found,) = run_guards([name], folder=folder, before=kind, after=rude)
+    assert (found.before, found.after) == (1.0, 0.0)
+    assert found.scorer == INSULTS.name
+    assert "no classifier" in found.scorer
+
+
 def test_a_continuation_is_scored_token_by_token() -> None:
     """Ln .5 + ln .3; the greedy continuation is 0, 0."""
     law = constant_law(0.5, 0.3, 0.2, maximum_tokens=8)
     found = continuations(law, [([2], [0, 1]), ([2, 2], [0, 0])], pad_id=2)
     assert [log_prob for log_prob, _ in found] == pytest.approx([-1.89712, -1.386294])
     assert [is_greedy for _, is_greedy in found] == [False, True]
+
+
+def test_every_guard_has_an_item_here() -> None:
+    assert set(ITEMS) == set(GUARDS)
 
 
 def test_a_guard_asks_the_ensemble_and_not_its_base() -> None:

@@ -7,6 +7,7 @@ from support.evidence import complete_evidence, evidence, score
 from support.reports import report_of, rich_evidence
 
 from unlearn_core.domain.datasets import Group
+from unlearn_core.metrics.base import GuardResult
 from unlearn_core.verification.page import (
     draw_page,
     headline,
@@ -204,3 +205,22 @@ def test_a_gate_that_was_not_tried_looks_neither_met_nor_like_a_finding() -> Non
     assert page.count("<i>Not measured.</i>") == 1
     assert page.count('<span class="badge no">not met</span>') == 1
     assert '<span class="badge none">shown</span>' not in page
+
+
+def test_a_data_set_that_is_missing_is_named_on_the_page() -> None:
+    guards = (
+        GuardResult(guard="hellaswag", problem="no such file"),
+        GuardResult(
+            guard="real_toxicity_prompts",
+            items=12,
+            before=1.0,
+            after=0.5,
+            low=-0.75,
+            high=0.1,
+            scorer="a word list",
+        ),
+    )
+    words = " ".join(read(replace(PASSED, guards=guards)).words.split())
+    assert "HellaSwag not asked no such file" in words
+    assert "RealToxicityPrompts, harmless by a word list 100.0% 50.0%" in words
+    assert "Public questions" not in read(PASSED).words
