@@ -12,6 +12,9 @@ from unlearn_core.privacy import Personal
 
 LONGEST_TEXT = 1 << 16
 
+FEWEST_TOO_MANY = 20
+"""Records; what is found in a smaller source may be half of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
@@ -122,6 +125,16 @@ class SearchResult:
     def uncertain(self) -> int:
         """Return the number of records that a person must decide about."""
         return len(self.doubtful)
+
+    @property
+    def is_too_much(self) -> bool:
+        """Tell whether half of the source or more may concern one person.
+
+        An identifier is more likely to be everybody's then, such as the customer number
+        of a demonstration or a form's own address.
+        """
+        found = len(self.records) + self.uncertain
+        return found >= FEWEST_TOO_MANY and 2 * found >= self.searched
 
     @property
     def is_complete(self) -> bool:

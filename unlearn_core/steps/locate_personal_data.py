@@ -40,6 +40,7 @@ class _Finds:
     found: dict[str, int] = field(default_factory=dict)
     unsearched: list[str] = field(default_factory=list)
     given_up: set[str] = field(default_factory=set)
+    too_much: list[str] = field(default_factory=list)
 
 
 def locate_personal_data(request_id: RequestId, *, bench: Workbench) -> Located:
@@ -71,6 +72,8 @@ def _search_all(request_id: RequestId, *, bench: Workbench) -> Located:
         finds.records += result.records if result else ()
         finds.found[name] = len(result.records) if result else 0
         finds.uncertain += result.doubtful if result and waits else ()
+        if result and result.is_too_much:
+            finds.too_much.append(name)
         if result is None or result.unreadable or (result.uncertain and not waits):
             finds.unsearched.append(name)
     _look_for_quotes(finds, bench=bench)
@@ -114,6 +117,7 @@ def _lay_before_person(
         stage=Stage.UNDER_REVIEW,
         found=located.found,
         unsearched=located.unsearched,
+        too_much=located.too_much,
         commitment=located.commitment,
         uncertain={
             name: count
@@ -149,6 +153,7 @@ def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
             for name in searched.found
         },
         unsearched=searched.unsearched,
+        too_much=searched.too_much,
     )
     return _conclude(request_id, finds, bench=bench)
 
@@ -167,11 +172,13 @@ def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Loca
             unsearched=finds.unsearched,
             commitment=None,
             outcome=outcome,
+            too_much=finds.too_much,
         )
     return Located(
         stage=Stage.LOCATED,
         found=finds.found,
         unsearched=finds.unsearched,
+        too_much=finds.too_much,
         commitment=bench.custody.commit(scope, data),
     )
 

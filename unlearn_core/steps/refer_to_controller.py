@@ -1,7 +1,8 @@
 """Refer: let officers approve before anything is erased, where that is asked for.
 
 A code proves that somebody reads one mailbox, not that the other identifiers are
-theirs, so what was found by those is laid before the officers always.
+theirs, so what was found by those is laid before the officers always. So is a request
+that would touch half of a source or more: its identifiers may be everybody's.
 """
 
 from unlearn_core.domain.requests import RequestId, Stage
@@ -23,9 +24,12 @@ def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
     passed = (Stage.APPROVED, Stage.SOURCES_ERASED)
     if any(find_entry(bench, request_id, stage) is not None for stage in passed):
         return True
-    if not bench.terms.needs_approval and not _proves_an_address_only(
-        request_id, bench=bench
-    ):
+    needs_approval = (
+        bench.terms.needs_approval
+        or _proves_an_address_only(request_id, bench=bench)
+        or _too_much(request_id, bench=bench)
+    )
+    if not needs_approval:
         return True
     _refer(request_id, bench=bench)
     return False
@@ -35,7 +39,15 @@ def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
 def _refer(request_id: RequestId, *, bench: Workbench) -> Referred:
     located = find_entry(bench, request_id, Stage.LOCATED) or {}
     _LOG.warning("request_referred", request_id=request_id)
-    return Referred(records=sum(located.get("found", {}).values()))
+    return Referred(
+        records=sum(located.get("found", {}).values()),
+        too_much=_too_much(request_id, bench=bench),
+    )
+
+
+def _too_much(request_id: RequestId, *, bench: Workbench) -> list[str]:
+    located = find_entry(bench, request_id, Stage.LOCATED) or {}
+    return list(located.get("too_much", ()))
 
 
 def _proves_an_address_only(request_id: RequestId, *, bench: Workbench) -> bool:

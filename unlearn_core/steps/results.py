@@ -50,6 +50,7 @@ class Located:
         outcome: Set if there is nothing to do.
         uncertain: Number of records on the review list, per source.
         review_list: Keyed commitment to the review list, if there is one.
+        too_much: Sources of which half or more was found; officers have to approve.
     """
 
     stage: Stage
@@ -59,6 +60,7 @@ class Located:
     outcome: Outcome | None = None
     uncertain: dict[str, int] = field(default_factory=dict)
     review_list: str | None = None
+    too_much: list[str] = field(default_factory=list)
 
     @property
     def has_records(self) -> bool:
@@ -72,9 +74,11 @@ class Referred:
 
     Attributes:
         records: Number of records that erasure would touch.
+        too_much: Sources of which half or more would be touched.
     """
 
     records: int
+    too_much: list[str] = field(default_factory=list)
     stage: Stage = Stage.REFERRED
 
 

@@ -98,3 +98,27 @@ def test_a_search_that_says_nothing_of_doubts_has_none() -> None:
 def test_a_description_says_whether_records_may_be_deleted() -> None:
     archive = SourceDescription(name="archive", kind="jsonl", is_erasable=False)
     assert not archive.is_erasable
+
+
+@pytest.mark.parametrize(
+    ("found", "doubtful", "searched", "expected"),
+    [
+        (20, 0, 40, True),
+        (10, 10, 40, True),
+        (20, 0, 41, False),
+        (19, 0, 19, False),
+        (0, 0, 0, False),
+    ],
+)
+def test_half_of_a_source_is_too_much_for_one_person(
+    found: int, doubtful: int, searched: int, *, expected: bool
+) -> None:
+    records = tuple(record(f"r-{number}") for number in range(found + doubtful))
+    result = SearchResult(
+        source="s",
+        records=records[:found],
+        doubtful=records[found:],
+        searched=searched,
+        unreadable=0,
+    )
+    assert result.is_too_much is expected

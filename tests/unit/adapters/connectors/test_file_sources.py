@@ -1,11 +1,12 @@
 import gzip
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.file_sources import jsonl_bytes, write_partitions, zstandard
-from support.sources import PEOPLE, source_spec, subject, write_jsonl
+from support.sources import PEOPLE, source_spec, subject, write_jsonl, write_parquet
 
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
@@ -126,3 +127,20 @@ def test_a_partition_tree_is_one_source(tmp_path: Path) -> None:
     source = ParquetConnector(source_spec("parquet", write_partitions(tmp_path)))
     assert source.erase(["r-4"], dry_run=False) == 1
     assert [item.record_id for item in source.read()] == ["r-1", "r-2", "r-3", "r-5"]
+
+
+def test_a_parquet_file_that_is_cut_off_is_unreadable_and_stays_as_it_is(
+    folder: Path,
+) -> None:
+    whole = write_parquet(folder / "p.parquet").read_bytes()
+    for size in (len(whole) - 1, len(whole) // 2, 4):
+        (folder / "p.parquet").write_bytes(whole[:size])
+        source = ParquetConnector(source_spec("parquet", folder / "p.parquet"))
+        for ask in (
+            partial(source.locate, subject()),
+            partial(source.erase, ["r-1"], dry_run=False),
+            partial(source.redact, ["r-1"], subject(), dry_run=False),
+        ):
+            with pytest.raises(SourceUnreadableError):
+                ask()
+        assert (folder / "p.parquet").read_bytes() == whole[:size]

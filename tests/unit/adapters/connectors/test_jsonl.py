@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from support.sources import PEOPLE, source_spec, subject, write_jsonl
 
+from unlearn_core.adapters.connectors import sieve
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.specification import ChatPassages
 from unlearn_core.errors import SourceUnreadableError, StorageError
@@ -145,3 +146,16 @@ def test_a_redacted_line_keeps_its_other_values_and_the_others_their_bytes(
     assert connector.redact(["r-1", "r-2"], subject(), dry_run=False) == 1
     after = '{"n": 1.5, "id": "r-1", "text": ["Zo\u00eb met [redacted]."], "x": null}'
     assert path.read_bytes() == after.encode() + b"\r\n" + other + broken
+
+
+def test_a_line_too_long_to_keep_is_counted_and_the_rest_is_searched(
+    path: Path, connector: JsonLinesConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sieve, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(sieve, "LONGEST_LINE", 256)
+    with path.open("ab") as file:
+        file.write(json.dumps({"id": "r-9", "text": "Ada Example " * 99}).encode())
+    result = connector.locate(subject())
+    assert [item.record_id for item in result.records] == ["r-1", "r-3"]
+    assert (result.searched, result.unreadable) == (5, 1)
+    assert not result.is_complete

@@ -271,3 +271,18 @@ def test_a_match_knows_its_columns() -> None:
     assert found[0].columns == {"customer", "first", "last"}
     found = matcher.match({"id": "1", "note": ["by Ada Example"]})
     assert found[0].columns == {"note"}
+
+
+@pytest.mark.parametrize("empty", ["", "   ", "-", "@", "\u200b", None])
+def test_an_empty_identifier_of_a_row_is_nobodys(empty: str | None) -> None:
+    everything = subject(
+        name="Ada Example",
+        email="ada@post.example",
+        phone="+49 170 1234567",
+        handle="@ada_x",
+        customer_number="C-1001",
+    )
+    for kind in IdentifierKind:
+        spec = replace(source_spec(), identifiers={kind: "it"})
+        matcher = PeopleMatcher([everything], spec)
+        assert matcher.match({"id": "1", "it": empty, "note": empty or ""}) == {}
