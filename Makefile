@@ -21,7 +21,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
+        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm check-parity fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -151,6 +151,9 @@ check-vllm: setup ## Run the offset inside vLLM on the CPU (2 GB under var/ on f
 	$(BIN)/python -m uv pip uninstall --quiet --python $(VLLM)/bin/python torchvision torchaudio torchcodec triton
 	$(BIN)/python -m uv pip install --quiet --python $(VLLM)/bin/python --no-deps --reinstall --target $(VLLM)/plugin .
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:. $(BIN)/python -m benchmarks.vllm_parity $(VLLM)/bin/python $(VLLM)/plugin
+
+check-parity: setup ## Compare what the engine says with plain passes, token by token
+	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -W ignore -m benchmarks.parity
 
 fuzz-serving: setup $(SCHEMATHESIS) ## Make up requests from the inference API's description
 	OMP_NUM_THREADS=1 PYTHONPATH=tests:$(SCHEMATHESIS) $(BIN)/python -W ignore -m benchmarks.fuzzing $(OPTIONS)
