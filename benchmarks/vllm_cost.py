@@ -18,8 +18,8 @@ from benchmarks.vllm_world import BASE_MODEL, SAFE, Engines, Sizes, World
 
 LARGER = Sizes(base=(768, 12), pair=(256, 4))
 STREAMS = (1, 4, 8)
-TOKENS = 64
-ROUNDS = 5
+TOKENS = 48
+ROUNDS = 4
 BARE = "--no-async-scheduling"
 PATIENCE_SECONDS = 600.0
 

@@ -11,10 +11,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 from support import domain
+from support.bundles import register_pair
 from support.serving import byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
@@ -26,19 +26,15 @@ from unlearn_core.adapters.mlflow_registry import (
     MlflowRunTracker,
 )
 from unlearn_core.adapters.sealing import PairSeal
-from unlearn_core.domain.canonical import canonical_json, digest_of
+from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.local.environment import Ports
 from unlearn_core.local.processes import ManagedProcess, ProcessPlan
-from unlearn_core.modeling.bundles import write_bundle
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.weights import (
     frozen,
     identity_of,
-    own_tensors_digest,
-    pack_pair,
 )
-from unlearn_core.ports import RegisteredVersion
 
 BASE_MODEL = "tiny"
 CONTEXT = 256
@@ -137,44 +133,27 @@ class World:
 
     def publish(self, sequence: int) -> None:
         """Register a version and point at it."""
-        unlearned = _sized(FIRST_SEED + sequence, self._sizes.pair)
-        reference = _sized(REFERENCE_SEED, self._sizes.pair)
-        stored = self._sealer.close(
-            pack_pair(unlearned=unlearned, reference=reference), base_model=BASE_MODEL
+        registered = register_pair(
+            replace(
+                domain.manifest(sequence),
+                base_model=BASE_MODEL,
+                identity=identity_of(self.folder / "base"),
+                alpha=1.0,
+                created_at=datetime.now(UTC).isoformat(),
+            ),
+            unlearned=_sized(FIRST_SEED + sequence, self._sizes.pair),
+            reference=_sized(REFERENCE_SEED, self._sizes.pair),
+            sealer=self._sealer,
+            signer=self._signer,
+            registry=self._registry,
+            run=self._runs.start(f"version {sequence}", {}),
         )
-        manifest = replace(
-            domain.manifest(sequence),
-            base_model=BASE_MODEL,
-            identity=identity_of(self.folder / "base"),
-            reference=own_tensors_digest(reference),
-            unlearned=own_tensors_digest(unlearned),
-            pair_file=digest_of(stored),
-            vocabulary_size=byte_tokenizer().size,
-            alpha=1.0,
-            created_at=datetime.now(UTC).isoformat(),
-        )
-        with TemporaryDirectory() as name:
-            digest = write_bundle(
-                Path(name), manifest=manifest, sealed_pair=stored, signer=self._signer
-            )
-            run = self._runs.start(f"version {sequence}", {})
-            registered = self._registry.register(
-                BASE_MODEL,
-                Path(name),
-                version=RegisteredVersion(
-                    version="",
-                    manifest=digest,
-                    sequence=sequence,
-                    request_id=str(domain.request_id(sequence)),
-                ),
-                run=run,
-            )
         now = datetime.now(UTC)
         self._point(
             ServingPointer(
                 base_model=BASE_MODEL,
                 version=registered.version,
-                manifest=digest,
+                manifest=registered.manifest,
                 sequence=sequence,
                 minimum_sequence=1,
                 issued_at=now,

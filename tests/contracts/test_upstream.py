@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.completions import Service, completions
-from support.upstream import MemoryUpstream
+from support.upstream import elsewhere
 
 from unlearn_core import ports
 from unlearn_core.adapters.upstream import UpstreamCompletions
@@ -17,13 +17,13 @@ CONTEXTS = [(5, 6), (40,), (7, 8, 9)]
 @contextmanager
 def in_memory() -> Iterator[ports.Upstream]:
     """Open a source in this process."""
-    yield MemoryUpstream(tokens=3)
+    yield elsewhere(tokens=3)
 
 
 @contextmanager
 def over_http() -> Iterator[ports.Upstream]:
     """Open a source behind a server on this machine."""
-    here = MemoryUpstream(tokens=3)
+    here = elsewhere(tokens=3)
 
     def tell(context: Sequence[int]) -> dict[str, float]:
         (law,) = here.tell([context]).laws

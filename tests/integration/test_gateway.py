@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from support.completions import Service, completions
 from support.replicas import silent_address
 from support.serving import ServingWorld, byte_tokenizer, offset_law
-from support.upstream import MemoryUpstream, fingerprint, running_upstream
+from support.upstream import elsewhere, fingerprint, running_upstream
 
 from unlearn_core.adapters.upstream import UpstreamCompletions
 from unlearn_core.modeling.restricted import excluded_bound
@@ -162,7 +162,7 @@ def test_an_answer_that_may_lose_too_much_is_refused(
 
 def tell(context: Sequence[int]) -> dict[str, float]:
     """Tell the base's whole law, as a service that names tokens by their ids."""
-    (law,) = MemoryUpstream().tell([context]).laws
+    (law,) = elsewhere().tell([context]).laws
     return {f"token_id:{token}": value for token, value in law.items()}
 
 

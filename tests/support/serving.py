@@ -11,21 +11,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 import uvicorn
 from fastapi import FastAPI
 from support import domain
+from support.bundles import register_pair
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from unlearn_core.adapters.memory.delivery import MemoryRegistry
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
-from unlearn_core.domain.canonical import canonical_json, digest_of
+from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
-from unlearn_core.modeling.bundles import write_bundle
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.rows import ServableLaw
@@ -34,10 +33,7 @@ from unlearn_core.modeling.weights import (
     LanguageModel,
     frozen,
     new_model,
-    own_tensors_digest,
-    pack_pair,
 )
-from unlearn_core.ports import RegisteredVersion
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.bases import LocalBase, ServedBase
 from unlearn_core.serving.engine import Engine
@@ -208,38 +204,20 @@ class ServingWorld:
             unlearned: The trained small model, if it shall be a particular one.
             spoil: Changes the bundle's folder before it is uploaded.
         """
-        reference = tiny_model(REFERENCE_SEED)
-        unlearned = unlearned or tiny_model(100 + sequence)
-        pair = pack_pair(unlearned=unlearned, reference=reference)
-        stored = self.sealer.close(pair, base_model=domain.BASE_MODEL)
-        manifest = replace(
+        registered = register_pair(
             domain.manifest(sequence),
-            reference=own_tensors_digest(reference),
-            unlearned=own_tensors_digest(unlearned),
-            pair_file=digest_of(stored),
-            vocabulary_size=260,
+            unlearned=unlearned or tiny_model(100 + sequence),
+            reference=tiny_model(REFERENCE_SEED),
+            sealer=self.sealer,
+            signer=self.notary,
+            registry=self.registry,
+            run="run",
+            spoil=spoil,
         )
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            manifest_digest = write_bundle(
-                folder, manifest=manifest, sealed_pair=stored, signer=self.notary
-            )
-            spoil(folder)
-            registered = self.registry.register(
-                domain.BASE_MODEL,
-                folder,
-                version=RegisteredVersion(
-                    version="",
-                    manifest=manifest_digest,
-                    sequence=sequence,
-                    request_id=str(domain.request_id(sequence)),
-                ),
-                run="run",
-            )
         return replace(
             domain.pointer(sequence, issued_at=self.clock.now()),
             version=registered.version,
-            manifest=manifest_digest,
+            manifest=registered.manifest,
         )
 
     def publish(self, pointer: ServingPointer) -> ServingPointer:

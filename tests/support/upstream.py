@@ -1,6 +1,6 @@
 """A base elsewhere: in this process, or another inference service without an offset."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,16 +14,14 @@ from support.serving import (
     tiny_model,
 )
 
+from unlearn_core.adapters.memory.upstream import MemoryUpstream
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.pairs import fuse
 from unlearn_core.modeling.remote_rows import RemoteOffset
-from unlearn_core.ports import Told
 from unlearn_core.serving.app import create_app
 from unlearn_core.serving.bases import RemoteBase
 from unlearn_core.serving.fingerprints import BaseFingerprint, fingerprint_of
 from unlearn_core.serving.upstream import CheckedUpstream
-
-Change = Callable[[dict[int, float]], dict[int, float]]
 
 
 @cache
@@ -32,47 +30,9 @@ def fingerprint() -> BaseFingerprint:
     return fingerprint_of(language_model())
 
 
-class MemoryUpstream:
-    """`Upstream` that asks a law in this process.
-
-    Args:
-        law: The law; that of the base if not given.
-        tokens: How many tokens it is asked for.
-
-    Attributes:
-        mark: What it calls itself.
-        asked: All contexts that it was asked about.
-        change: Changes what it says about a position.
-        failures: Raised one by one instead of answers; None lets one answer through.
-    """
-
-    def __init__(self, law: NextTokenLaw | None = None, *, tokens: int = 260) -> None:
-        self._law = law or PlainLaw(language_model().model)
-        self.tokens = tokens
-        self.mark = "base none"
-        self.asked: list[tuple[int, ...]] = []
-        self.change: Change = dict
-        self.failures: list[Exception | None] = []
-
-    def tell(self, contexts: Sequence[Sequence[int]]) -> Told:
-        """Return what the law says."""
-        if self.failures and (failure := self.failures.pop(0)):
-            raise failure
-        if not contexts:
-            message = "asked about nothing"
-            raise ValueError(message)
-        self.asked += map(tuple, contexts)
-        return Told(laws=[self._after(item) for item in contexts], mark=self.mark)
-
-    def _after(self, context: Sequence[int]) -> dict[int, float]:
-        ids_BT = torch.tensor([context])
-        mask_BS = torch.ones_like(ids_BT)
-        with torch.inference_mode():
-            law_V = self._law(ids_BT, attention_mask_BS=mask_BS, first=-1)[0, -1]
-        best = law_V.topk(min(self.tokens, len(law_V)))
-        return self.change(
-            dict(zip(best.indices.tolist(), best.values.tolist(), strict=True))
-        )
+def elsewhere(law: NextTokenLaw | None = None, *, tokens: int = 260) -> MemoryUpstream:
+    """Return a law in this process as a base elsewhere; the base's if not given."""
+    return MemoryUpstream(law or PlainLaw(language_model().model), tokens=tokens)
 
 
 def checked(source: MemoryUpstream) -> CheckedUpstream:

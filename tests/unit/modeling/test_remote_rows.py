@@ -3,9 +3,10 @@ from collections.abc import Sequence
 import pytest
 import torch
 from support.serving import offset_law
-from support.upstream import MemoryUpstream, fingerprint, remote_law
+from support.upstream import elsewhere, fingerprint, remote_law
 from torch import Tensor
 
+from unlearn_core.adapters.memory.upstream import MemoryUpstream
 from unlearn_core.errors import OffsetRequiredError
 from unlearn_core.modeling import rows as rows_module
 from unlearn_core.modeling.remote_rows import NoLaw
@@ -16,7 +17,7 @@ LONG, SHORT = [5, 6, 7, 8, 9], [40, 41]
 
 def both() -> tuple[MemoryUpstream, Rows, Rows]:
     """Return the same rows with the base elsewhere, which tells all, and here."""
-    source = MemoryUpstream()
+    source = elsewhere()
     return source, remote_law(source).rows(), offset_law(1).fused().rows()
 
 
@@ -60,7 +61,7 @@ def test_proposals_that_are_taken_back_leave_no_trace() -> None:
 
 
 def test_the_base_is_asked_about_whole_texts() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     rows = remote_law(source).rows()
     rows.join([LONG, SHORT])
     begin = len(source.asked)

@@ -2,8 +2,9 @@ import pytest
 import torch
 from support.domain import manifest
 from support.serving import offset_law, tiny_model
-from support.upstream import MemoryUpstream, fingerprint, remote_base
+from support.upstream import elsewhere, fingerprint, remote_base
 
+from unlearn_core.adapters.memory.upstream import MemoryUpstream
 from unlearn_core.errors import ManifestInvalidError, OffsetRequiredError
 from unlearn_core.http_errors import UpstreamMismatchError, UpstreamUnavailableError
 from unlearn_core.modeling.bundles import OpenedBundle
@@ -28,32 +29,32 @@ def expected_law() -> torch.Tensor:
 
 def test_a_base_elsewhere_that_tells_all_serves_the_law_of_one_that_is_here() -> None:
     assert bundle().manifest.alpha == 1.0
-    law = remote_base(MemoryUpstream(), largest_excluded=0.0).prepare(bundle())
+    law = remote_base(elsewhere(), largest_excluded=0.0).prepare(bundle())
     found = law.rows().join([IDS])
     torch.testing.assert_close(found, expected_law(), rtol=0, atol=1e-4)
 
 
 def test_a_position_that_may_lose_too_much_is_refused() -> None:
-    base = remote_base(MemoryUpstream(tokens=2), largest_excluded=0.01)
+    base = remote_base(elsewhere(tokens=2), largest_excluded=0.01)
     assert base.prepare(bundle()).rows().join([IDS]).max() == -torch.inf
 
 
 def test_a_base_elsewhere_never_answers_by_itself() -> None:
     with pytest.raises(OffsetRequiredError):
-        remote_base(MemoryUpstream()).bare().rows()
+        remote_base(elsewhere()).bare().rows()
 
 
 def test_an_offset_that_changes_nothing_is_refused() -> None:
     with pytest.raises(ManifestInvalidError, match="changes nothing"):
-        remote_base(MemoryUpstream()).prepare(bundle(unlearned=2))
+        remote_base(elsewhere()).prepare(bundle(unlearned=2))
 
 
 @pytest.mark.parametrize(
     ("source", "failures", "kind"),
     [
-        (MemoryUpstream(offset_law(2)), [], UpstreamMismatchError),
+        (elsewhere(offset_law(2)), [], UpstreamMismatchError),
         (
-            MemoryUpstream(),
+            elsewhere(),
             [UpstreamUnavailableError(status=0)],
             UpstreamUnavailableError,
         ),
@@ -69,12 +70,12 @@ def test_no_offset_is_put_on_a_base_that_is_another_one_or_away(
 
 def test_connections_are_given_back() -> None:
     closed: list[str] = []
-    remote_base(MemoryUpstream(), close=lambda: closed.append("upstream")).close()
+    remote_base(elsewhere(), close=lambda: closed.append("upstream")).close()
     assert closed == ["upstream"]
 
 
 def test_a_base_elsewhere_is_known_by_its_fingerprint() -> None:
-    base = remote_base(MemoryUpstream())
+    base = remote_base(elsewhere())
     assert base.identity == fingerprint().identity
     assert (base.vocabulary_size, base.is_best_effort) == (260, True)
     assert base.bare().maximum_tokens == 160

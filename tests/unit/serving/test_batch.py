@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 from support.models import llama, llama_config
-from support.upstream import MemoryUpstream, remote_law
+from support.upstream import elsewhere, remote_law
 from torch import Tensor
 
 from unlearn_core.modeling.generation import Sampling, choose_tokens
@@ -275,7 +275,7 @@ def test_no_proposal_goes_beyond_the_context() -> None:
 
 
 def test_what_a_base_elsewhere_does_not_tell_is_not_among_the_likeliest() -> None:
-    asked = Asked(remote_law(MemoryUpstream(tokens=3)), [5, 6], GREEDY)
+    asked = Asked(remote_law(elsewhere(tokens=3)), [5, 6], GREEDY)
     asked.job.likeliest = 5
     run(asked.job.law, PLAIN, asked)
     told = [item.likeliest for item in asked.events if isinstance(item, Token)]

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.serving import byte_tokenizer, greedy_tokens, offset_law, tiny_model
-from support.upstream import MemoryUpstream, remote_law
+from support.upstream import elsewhere, remote_law
 
 from unlearn_core.http_errors import (
     OverloadedError,
@@ -245,7 +245,7 @@ def test_sampling_that_cannot_be_done_does_not_harm_the_neighbours(
 def test_an_answer_whose_base_stops_to_answer_says_why(
     engine: Engine, error: Exception, reason: FinishReason, steps: int
 ) -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     source.failures = [None] * (1 + steps) + [error]  # the first is the fingerprint's
     asker = Requester(law=remote_law(source))
     engine.submit(asker.job())
@@ -255,7 +255,7 @@ def test_an_answer_whose_base_stops_to_answer_says_why(
 
 
 def test_an_answer_that_may_lose_too_much_ends_without_a_token(engine: Engine) -> None:
-    source = MemoryUpstream(tokens=2)
+    source = elsewhere(tokens=2)
     asker = Requester(law=remote_law(source, largest_excluded=1e-6))
     engine.submit(asker.job())
     assert asker.ended.wait(WAIT_SECONDS)

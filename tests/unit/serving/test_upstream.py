@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from support.serving import language_model, offset_law
-from support.upstream import MemoryUpstream, checked, fingerprint
+from support.upstream import checked, elsewhere, fingerprint
 
 from unlearn_core.http_errors import UpstreamMismatchError, UpstreamUnavailableError
 from unlearn_core.modeling.laws import PlainLaw
@@ -21,7 +21,7 @@ def law_after(context: list[int]) -> torch.Tensor:
 
 
 def test_what_is_told_has_its_place_and_the_rest_is_untold() -> None:
-    found_NV = checked(MemoryUpstream(tokens=5))(CONTEXTS)
+    found_NV = checked(elsewhere(tokens=5))(CONTEXTS)
     for found_V, context in zip(found_NV, CONTEXTS, strict=True):
         best = law_after(context).topk(5)
         told = found_V > -math.inf
@@ -30,21 +30,21 @@ def test_what_is_told_has_its_place_and_the_rest_is_untold() -> None:
 
 
 def test_nothing_is_asked_before_the_fingerprint_was_compared() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     checked(source)(CONTEXTS)
     probes = [probe.ids for probe in fingerprint().probes]
     assert source.asked == [*probes, *map(tuple, CONTEXTS)]
 
 
 def test_another_model_is_refused_before_any_question_reaches_it() -> None:
-    source = MemoryUpstream(offset_law(1))
+    source = elsewhere(offset_law(1))
     with pytest.raises(UpstreamMismatchError, match="something else"):
         checked(source)(CONTEXTS)
     assert tuple(CONTEXTS[0]) not in source.asked
 
 
 def test_a_model_that_is_exchanged_later_is_noticed_by_what_it_calls_itself() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     ask = checked(source)
     ask(CONTEXTS)
     source.mark, source._law = "base another", offset_law(1)
@@ -54,7 +54,7 @@ def test_a_model_that_is_exchanged_later_is_noticed_by_what_it_calls_itself() ->
 
 
 def test_a_model_that_only_changes_its_name_is_asked_on() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     ask = checked(source)
     before = ask(CONTEXTS)
     source.mark = "base newer"
@@ -62,7 +62,7 @@ def test_a_model_that_only_changes_its_name_is_asked_on() -> None:
 
 
 def test_the_fingerprint_is_compared_again_after_a_while() -> None:
-    source, now = MemoryUpstream(), [0.0]
+    source, now = elsewhere(), [0.0]
     ask = CheckedUpstream(
         source,
         fingerprint=fingerprint(),
@@ -97,7 +97,7 @@ def test_the_fingerprint_is_compared_again_after_a_while() -> None:
 def test_what_is_no_law_over_enough_known_tokens_is_refused(
     law: dict[int, float], problem: str
 ) -> None:
-    source = MemoryUpstream(tokens=2)
+    source = elsewhere(tokens=2)
     ask = checked(source)
     ask(CONTEXTS)
     source.change = lambda _: law
@@ -106,14 +106,14 @@ def test_what_is_no_law_over_enough_known_tokens_is_refused(
 
 
 def test_about_nothing_nobody_is_asked() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     assert checked(source)([]).shape == (0, 260)
     assert source.asked == []
 
 
 def test_a_token_more_than_asked_for_does_not_count() -> None:
     """It may be one that was drawn, and then the untold ones may be likelier."""
-    source = MemoryUpstream(tokens=2)
+    source = elsewhere(tokens=2)
     ask = checked(source)
     assert 0 not in source.tell(CONTEXTS).laws[0]
     before = ask(CONTEXTS)
@@ -122,7 +122,7 @@ def test_a_token_more_than_asked_for_does_not_count() -> None:
 
 
 def test_a_failure_is_passed_on_and_the_next_question_is_answered() -> None:
-    source = MemoryUpstream()
+    source = elsewhere()
     ask = checked(source)
     source.failures = [UpstreamUnavailableError(status=0)]
     with pytest.raises(UpstreamUnavailableError):
