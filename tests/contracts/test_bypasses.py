@@ -257,6 +257,43 @@ def test_no_other_name_gives_the_bare_model(client: TestClient, model: str) -> N
     assert client.post(TEXT_PATH, json=TEXT | {"model": model}).status_code == 404
 
 
+@pytest.mark.parametrize(("path", "body"), BOTH)
+def test_no_header_and_no_query_chooses_another_law(
+    client: TestClient, path: str, body: dict[str, Any]
+) -> None:
+    headers = {
+        "X-Offset-Version": "none",
+        "X-Offset-Sequence": "0",
+        "X-Offset-Alpha": "0",
+        "X-Require-Offset-Version": "0",
+    }
+    answer = client.post(
+        path,
+        json=body | {"temperature": 0},
+        headers=headers,
+        params={"alpha": "0", "offset": "false", "version": "0", "raw": "true"},
+    )
+    assert text_of(answer.json()) == greedy_text(SERVED, prompt_ids(path))
+    assert answer.headers["X-Offset-Sequence"] == "1"
+
+
+def test_nothing_that_is_told_holds_the_parts_of_the_law(client: TestClient) -> None:
+    """No page and no answer tells alpha, logits, or a law of base or pair."""
+    asked = TEXT | {"logprobs": 5, "temperature": 0}
+    told = [client.post(TEXT_PATH, json=asked).text]
+    told += [client.get(page).text for page in ("/state", "/ready", "/metrics")]
+    parts = ("alpha", "logits", "raw", "reference", "unlearned", "difference")
+    assert [part for part in parts for text in told if part in text] == []
+    choice = json.loads(told[0])["choices"][0]
+    assert set(choice) == {"index", "text", "logprobs", "finish_reason"}
+    assert set(choice["logprobs"]) == {
+        "tokens",
+        "token_logprobs",
+        "top_logprobs",
+        "text_offset",
+    }
+
+
 # Prompts that the small models cannot read.
 
 

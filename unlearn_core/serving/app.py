@@ -103,6 +103,7 @@ class InferenceService:
             version=current.version,
             oldest_in_flight=self.slot.oldest_in_flight,
             in_flight=self.slot.in_flight,
+            in_flight_by_sequence=self.slot.in_flight_by_sequence,
             last_error=self.watcher.last_error,
             is_best_effort=self.base.is_best_effort,
             is_cut_off=self.slot.is_cut_off,

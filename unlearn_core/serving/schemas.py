@@ -136,6 +136,7 @@ class ReplicaStateAnswer(BaseModel):
     version: str
     oldest_in_flight: int | None
     in_flight: int
+    in_flight_by_sequence: dict[str, int]
     last_error: str
     is_best_effort: bool = False
     is_cut_off: bool = False

@@ -98,6 +98,12 @@ class Slot(Generic[Law]):
             return self._in_flight.total()
 
     @property
+    def in_flight_by_sequence(self) -> dict[str, int]:
+        """Return the number of running requests of each version, the oldest first."""
+        with self._lock:
+            return {str(key): self._in_flight[key] for key in sorted(self._in_flight)}
+
+    @property
     def is_cut_off(self) -> bool:
         """Tell whether this replica was taken out of service."""
         return self._is_cut_off

@@ -81,6 +81,7 @@ class Caretaker:
             "manifest": current.manifest,
             "oldest_in_flight": self.slot.oldest_in_flight,
             "in_flight": self.slot.in_flight,
+            "in_flight_by_sequence": dict(self.slot.in_flight_by_sequence),
             "last_error": self.watcher.last_error,
             "is_cut_off": self.slot.is_cut_off,
             "rows_blanked": self.offsets.blanked,

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +23,7 @@ from support.serving import (
     served,
     tiny_model,
 )
-from support.upstream import MemoryUpstream, remote_base
+from support.upstream import elsewhere, remote_base
 from torch import Tensor
 
 from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
@@ -81,6 +82,7 @@ def test_a_fresh_service_is_ready_with_the_bare_base(client: TestClient) -> None
         "version": "",
         "oldest_in_flight": None,
         "in_flight": 0,
+        "in_flight_by_sequence": {},
         "last_error": "",
         "is_best_effort": False,
         "is_cut_off": False,
@@ -110,6 +112,21 @@ def test_the_state_names_a_refusal_and_the_version_that_goes_on(
     state = client.get("/state").json()
     assert (state["sequence"], state["last_error"]) == (1, "registry_unavailable")
     assert state["is_ready"] is True
+
+
+def test_the_state_counts_running_answers_by_version(
+    world: ServingWorld, client: TestClient, service: InferenceService
+) -> None:
+    world.promote(1)
+    service.watcher.look()
+    with service.slot.lease(), service.slot.lease():
+        world.promote(2)
+        service.watcher.look()
+        with service.slot.lease():
+            state = client.get("/state").json()
+    assert state["in_flight_by_sequence"] == {"1": 2, "2": 1}
+    assert (state["oldest_in_flight"], state["in_flight"]) == (1, 3)
+    assert client.get("/state").json()["in_flight_by_sequence"] == {}
 
 
 def test_the_one_served_model_is_listed(client: TestClient) -> None:
@@ -376,6 +393,18 @@ def test_a_shorter_context_of_the_pair_limits_the_question(
     assert answer.json()["error"]["code"] == "context_length_exceeded"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_asked_and_answered_is_in_no_log(
+    client: TestClient, caplog: pytest.LogCaptureFixture, *, stream: bool
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    asked = {"prompt": CANARY, "user": CANARY, "stop": [CANARY], "stream": stream}
+    answer = client.post("/v1/completions", json=TEXT | asked)
+    assert answer.status_code == 200
+    told = expected_text(0, CANARY)
+    assert not [text for text in (CANARY, told) if text in caplog.text]
+
+
 # A real server, and the official client.
 
 
@@ -424,6 +453,35 @@ def test_a_client_that_does_not_wait_for_a_whole_answer_frees_its_version(
         with pytest.raises(httpx.ReadTimeout):
             client.post("/v1/completions", json=body, timeout=0.3)
         assert becomes_idle(service)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_running_answer_is_finished_when_the_service_is_told_to_stop(
+    service: InferenceService, *, stream: bool
+) -> None:
+    service.slot.swap(served(1, SlowLaw(tiny_model(1))))
+    body = TEXT | {"max_tokens": 40, "stream": stream, "temperature": 0}
+    answers: list[httpx.Response] = []
+    with running_server(create_app(service)) as address:
+        asking = threading.Thread(
+            target=lambda: answers.append(
+                httpx.post(f"{address}/v1/completions", json=body, timeout=30)
+            )
+        )
+        asking.start()
+        while not service.slot.in_flight:
+            time.sleep(0.01)
+    # The server has ended, the answer has been given.
+    asking.join()
+    (answer,) = answers
+    assert answer.status_code == 200
+    if stream:
+        assert answer.text.endswith("data: [DONE]\n\n")
+        assert '"finish_reason": "length"' in answer.text
+    else:
+        assert answer.json()["usage"]["completion_tokens"] == 40
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/health")
 
 
 def becomes_idle(service: InferenceService) -> bool:
@@ -733,7 +791,7 @@ def test_connections_to_a_base_elsewhere_end_with_the_replica(
     world: ServingWorld,
 ) -> None:
     closed: list[str] = []
-    base = remote_base(MemoryUpstream(), close=lambda: closed.append("upstream"))
+    base = remote_base(elsewhere(), close=lambda: closed.append("upstream"))
     with TestClient(create_app(world.replica(base=base))):
         assert not closed
     assert closed == ["upstream"]

@@ -101,6 +101,24 @@ def test_two_replicas_in_one_process_count_apart() -> None:
     assert "offset_rejected_requests_total" not in samples(other)
 
 
+def test_what_vllm_counts_too_has_the_name_that_it_has_there() -> None:
+    """Names of vLLM 0.32, ``v1/metrics/loggers.py``, but for the prefix."""
+    mirrored = {
+        "num_requests_running",
+        "num_requests_waiting",
+        "time_to_first_token_seconds",
+        "inter_token_latency_seconds",
+        "e2e_request_latency_seconds",
+        "prompt_tokens",
+        "generation_tokens",
+        "request_success",
+    }
+    told = text_string_to_metric_families(Meter().text().decode())
+    names = {family.name.removeprefix("unlearn:") for family in told}
+    ours = {name for name in names if name.startswith("offset_")}
+    assert {name for name in names - ours if not name.endswith("_created")} == mirrored
+
+
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:
     meter = Meter()
     meter.refused("x")

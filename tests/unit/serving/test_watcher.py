@@ -18,6 +18,7 @@ from unlearn_core.errors import OffsetRequiredError
 from unlearn_core.modeling.bundles import MANIFEST_FILE, MANIFEST_TYPE, PAIR_FILE
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
+from unlearn_core.modeling.weights import pack_pair
 from unlearn_core.serving.app import InferenceService
 from unlearn_core.serving.backoff import Backoff
 from unlearn_core.serving.watcher import (
@@ -502,6 +503,20 @@ def test_a_damaged_memory_of_what_was_served_forbids_the_base(
     spoil_weights(bundle)
     (world.cache / SERVED_POINTER).write_bytes(b"{}")
     assert answers(started(world)) is None
+
+
+def test_no_weights_of_a_pair_are_on_a_replica_s_disk_in_the_clear(
+    world: ServingWorld,
+) -> None:
+    replica = started(world)
+    world.promote(1)
+    replica.watcher.look()
+    unlearned, reference = tiny_model(101), tiny_model(2)
+    weights = unlearned.get_parameter("lm_head.weight").numpy().tobytes()[:64]
+    assert weights in pack_pair(unlearned=unlearned, reference=reference)
+    files = [path for path in world.cache.rglob("*") if path.is_file()]
+    assert {PAIR_FILE, MANIFEST_FILE} < {path.name for path in files}
+    assert [path.name for path in files if weights in path.read_bytes()] == []
 
 
 def test_a_damaged_copy_is_fetched_again(world: ServingWorld) -> None:

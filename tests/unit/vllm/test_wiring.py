@@ -62,6 +62,7 @@ def test_an_engine_without_its_registry_tells_that_it_may_not_answer(
         "manifest": "",
         "oldest_in_flight": None,
         "in_flight": 0,
+        "in_flight_by_sequence": {},
         "last_error": "registry_unavailable",
         "rows_blanked": 1,
         "is_cut_off": False,
