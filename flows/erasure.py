@@ -31,6 +31,7 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
         if tasks.cools_off(request_id):
             return None
         tasks.erase_source_records(request_id)
+        tasks.tell_recipients(request_id)
         tasks.build_datasets(request_id)
         with alone_on_base(request_id):
             tasks.catch_up(request_id)

@@ -64,6 +64,7 @@ from unlearn_core.steps.register_version import register_version as _register_ve
 from unlearn_core.steps.reverify_certificate import (
     reverify_certificate as _reverify_certificate,
 )
+from unlearn_core.steps.tell_recipients import tell_recipients as _tell_recipients
 from unlearn_core.steps.train_offset_pair import (
     train_offset_pair as _train_offset_pair,
 )
@@ -166,6 +167,12 @@ def cools_off(request_id: UUID) -> bool:
 def erase_source_records(request_id: UUID) -> results.SourcesErased:
     """Erase the records in their sources."""
     return _guarded(_erase_source_records, request_id)
+
+
+@task(name="tell recipients", **_options)
+def tell_recipients(request_id: UUID) -> results.RecipientsConcerned:
+    """Put notices to recipients on their way."""
+    return _guarded(_tell_recipients, request_id)
 
 
 @task(name="build datasets", **_options)

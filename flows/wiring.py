@@ -21,6 +21,7 @@ from unlearn_core.adapters.mlflow_registry import (
     MlflowArtifactRegistry,
     MlflowRunTracker,
 )
+from unlearn_core.adapters.recipients import check_sources
 from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
@@ -86,6 +87,7 @@ class Station:
     def _bench(self, base_model: str, lease: Lease) -> Workbench:
         office, settings = self.office, self.office.settings
         data_map = open_data_map(settings.data_map)
+        check_sources(office.register, data_map.sources)
         return Workbench(
             lease=lease,
             teacher=_teacher(settings.teacher),
@@ -116,6 +118,8 @@ class Station:
             sealer=PairSeal(_artifact_key(settings.keys)),
             fleet=HttpServingFleet(settings.replicas),
             notifier=office.notifier,
+            outbox=office.notifier,
+            register=office.register,
             identity=_identity(settings),
             clock=office.clock,
             trusted=frozenset(map(Channel, settings.identity.trusted)),

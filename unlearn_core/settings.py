@@ -284,6 +284,9 @@ class Settings(BaseSettings):
         default=PACKAGE_ROOT / "policies" / "acceptance-1.yaml",
         description="The acceptance policy file.",
     )
+    recipients: Path | None = Field(
+        default=None, description="The register of recipients; none if not set."
+    )
     recipe: Path | None = Field(
         default=None, description="A recipe ladder file; built-in if not set."
     )

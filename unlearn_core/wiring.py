@@ -24,19 +24,25 @@ from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.keepers import open_keeper
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.letters import SetLetters
-from unlearn_core.adapters.mail import EMAIL, MailServer, SmtpCarrier
+from unlearn_core.adapters.mail import EMAIL
 from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.adapters.objects import ObjectEvidence, open_objects
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
+from unlearn_core.adapters.recipients import FileRegister, open_register
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
-from unlearn_core.adapters.webhooks import WebhookCarrier, is_strong, route_to
+from unlearn_core.adapters.webhooks import route_to
 from unlearn_core.adapters.wrapping import KeyWrapping, KmsWrapping, RotatingWrapping
 from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.domain.dispatches import Route
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Terms, table
-from unlearn_core.errors import SchemaOutdatedError, SettingsError
+from unlearn_core.errors import SchemaOutdatedError
 from unlearn_core.ports import CheckpointKeeper
+from unlearn_core.post_wiring import (
+    mail_carriers,
+    notice_carriers,
+    webhook_carriers,
+)
 from unlearn_core.sender_wiring import callback_carriers, callback_routes
 from unlearn_core.settings import Settings
 from unlearn_core.steps.answer_senders import AnswerDesk
@@ -51,6 +57,7 @@ from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.receive_request import FrontDesk
 from unlearn_core.steps.resume_requests import WatchPost
 from unlearn_core.steps.review_records import ReviewDesk
+from unlearn_core.steps.settle_recipient import RecipientDesk
 from unlearn_core.steps.standing import CertificateDesk
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 
@@ -70,6 +77,7 @@ class Office:
         custody: Sealed personal data.
         evidence: Certificates.
         notifier: Messages to subjects.
+        register: Recipients of personal data.
     """
 
     settings: Settings
@@ -82,6 +90,7 @@ class Office:
     custody: SealedCustody
     evidence: ObjectEvidence
     notifier: StatusPageNotifier
+    register: FileRegister
 
     def desk(self) -> FrontDesk:
         """Return what receiving requests needs."""
@@ -247,14 +256,16 @@ class Office:
             link: Gives the address of a request's status page.
 
         Raises:
-            SettingsError: There are webhooks without a good secret.
+            SettingsError: There are webhooks without a good secret, or recipients by
+                e-mail without a mail server.
         """
         return PostRoom(
             holder=holder,
             carriers=(
-                *self._mail(link),
-                *self._webhooks(),
+                *mail_carriers(self.settings, link=link),
+                *webhook_carriers(self.settings, now=self.clock.now),
                 *callback_carriers(self.settings, self.answers(link=link)),
+                *notice_carriers(self.settings, self.register, now=self.clock.now),
             ),
             outbox=self.notifier,
             requests=self.store,
@@ -264,37 +275,13 @@ class Office:
             clock=self.clock,
         )
 
-    def _mail(self, link: Callable[[RequestId], str | None]) -> tuple[SmtpCarrier, ...]:
-        mail = self.settings.mail
-        if mail.host is None:
-            return ()
-        server = MailServer(
-            host=mail.host,
-            port=mail.port,
-            encrypts=mail.encrypts,
-            user=mail.user,
-            password=mail.password,
-        )
-        return (
-            SmtpCarrier(
-                server=server,
-                sender=mail.sender,
-                language=mail.language,
-                link=link,
-                authority=self.settings.legal.authority,
-                timezone=ZoneInfo(self.settings.legal.timezone),
-            ),
-        )
-
-    def _webhooks(self) -> tuple[WebhookCarrier, ...]:
-        hooks = self.settings.webhooks
-        if not hooks.urls:
-            return ()
-        if hooks.secret is None or not is_strong(hooks.secret):
-            raise SettingsError(variable="UNLEARN_WEBHOOKS__SECRET")
-        return tuple(
-            WebhookCarrier(url=url, secret=hooks.secret, now=self.clock.now)
-            for url in hooks.urls
+    def recipients(self) -> RecipientDesk:
+        """Return what looking after notices to recipients needs."""
+        return RecipientDesk(
+            officers=self.settings.legal.officers,
+            ledger=self.store,
+            outbox=self.notifier,
+            custody=self.custody,
         )
 
     def answers(self, *, link: Callable[[RequestId], str | None]) -> AnswerDesk:
@@ -352,6 +339,7 @@ def open_office(settings: Settings) -> Office:
         ),
         evidence=ObjectEvidence(objects),
         notifier=StatusPageNotifier(database, clock=clock, routes=_routes(settings)),
+        register=open_register(settings.recipients, officers=settings.legal.officers),
     )
 
 

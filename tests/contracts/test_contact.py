@@ -26,7 +26,7 @@ from unlearn_core.adapters.memory.contact import (
 )
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
-from unlearn_core.domain.dispatches import Route
+from unlearn_core.domain.dispatches import Dispatch, Route
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import OrchestratorUnavailableError
@@ -104,6 +104,24 @@ def test_a_message_is_on_its_way_over_every_route_once(post: Post) -> None:
         ("acknowledged", "webhook-1", "waiting", 0, begun),
     ]
     assert not post.outbox.dispatches(request_id(2))
+
+
+def test_messages_to_others_are_queued_beside_and_once(post: Post) -> None:
+    first, second = (
+        Dispatch(
+            request_id=request_id(1),
+            template="recipient_notice",
+            channel=channel,
+            queued_at=NOW,
+            due_at=NOW,
+        )
+        for channel in ("recipient-a", "recipient-b")
+    )
+    post.outbox.queue([first, second])
+    post.outbox.settle(first.sent())
+    post.outbox.queue([first, second])
+    assert set(post.outbox.dispatches(request_id(1))) == {first.sent(), second}
+    assert post.posted(request_id(1)) == ()
 
 
 def test_without_an_address_nothing_waits_for_one(post: Post) -> None:

@@ -23,6 +23,7 @@ BEGINNING = [
     "refer_to_controller",
     "cools_off",
     "erase_source_records",
+    "tell_recipients",
     "build_datasets",
     "take base",
     "catch_up",

@@ -40,6 +40,7 @@ NOT_OF_THE_FLOW = {
     "audit_ledger",
     "review_records",
     "cut_off_replica",
+    "settle_recipient",
     "export_bundle",
     "apply_retention",
     "pair_agent",

@@ -32,6 +32,7 @@ from unlearn_core.adapters.memory.records import (
 )
 from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
 from unlearn_core.adapters.memory.storage import MemoryCustody, MemoryEvidence
+from unlearn_core.adapters.recipients import FileRegister
 from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.certificates import (
     PAYLOAD_TYPE,
@@ -191,6 +192,7 @@ class Controller:
     runs: MemoryRunTracker = field(default_factory=MemoryRunTracker)
     sealer: MemoryPairSealer = field(default_factory=MemoryPairSealer)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    register: FileRegister = field(default_factory=FileRegister)
     identity: MemoryIdentityPolicy = field(default_factory=MemoryIdentityPolicy)
     trigger: MemoryTrigger = field(default_factory=MemoryTrigger)
     pseudonymiser: Pseudonymiser = field(
@@ -280,6 +282,8 @@ class Controller:
             sealer=self.sealer,
             fleet=FollowingFleet(self.registry, self.notary),
             notifier=self.notifier,
+            outbox=self.notifier,
+            register=self.register,
             identity=self.identity,
             clock=self.clock,
         )

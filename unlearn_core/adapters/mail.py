@@ -64,6 +64,23 @@ class MailServer:
     user: str = ""
     password: SecretStr | None = None
 
+    def take(self, mail: EmailMessage) -> None:
+        """Hand a message over.
+
+        Raises:
+            MessageRefusedError: It will never be taken; ``reason`` is a code.
+            CarrierUnavailableError: It may be taken later; ``reason`` is a code.
+        """
+        with (
+            _explained(),
+            smtplib.SMTP(self.host, self.port, timeout=TIMEOUT_SECONDS) as connection,
+        ):
+            if self.encrypts:
+                connection.starttls(context=ssl.create_default_context())
+            if self.password:
+                connection.login(self.user, self.password.get_secret_value())
+            connection.send_message(mail)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpCarrier:
@@ -92,20 +109,7 @@ class SmtpCarrier:
 
     def carry(self, message: Message, *, to: Personal[str] | None) -> None:
         """Hand a message over."""
-        mail = self.compose(message, to)
-        with (
-            _explained(),
-            smtplib.SMTP(
-                self.server.host, self.server.port, timeout=TIMEOUT_SECONDS
-            ) as connection,
-        ):
-            if self.server.encrypts:
-                connection.starttls(context=ssl.create_default_context())
-            if self.server.password:
-                connection.login(
-                    self.server.user, self.server.password.get_secret_value()
-                )
-            connection.send_message(mail)
+        self.server.take(self.compose(message, to))
 
     def compose(self, message: Message, to: Personal[str] | None) -> EmailMessage:
         """Return what is handed over.
@@ -114,24 +118,12 @@ class SmtpCarrier:
             MessageRefusedError: The address is none, or more than one.
         """
         template: Any = _TEMPLATES.get_template(f"{self.language}.txt").module
-        mail = EmailMessage()
-        try:
-            mail["To"] = to.reveal() if to else ""
-            (address,) = mail["To"].addresses
-        except (ValueError, IndexError):
-            raise MessageRefusedError(reason="not_an_address") from None
-        if not (address.username and "." in address.domain):
-            raise MessageRefusedError(reason="not_an_address")
-        mail["From"] = self.sender
+        mail = addressed(message, sender=self.sender, to=to.reveal() if to else "")
         mail["Subject"] = template.subject
-        mail["Date"] = format_datetime(message.at)
-        # The same for every try: mailboxes show a repeated message once.
-        mail["Message-ID"] = f"<{message.reference}@{self.sender.rpartition('@')[2]}>"
-        mail["Auto-Submitted"] = "auto-generated"
-        mail["Content-Language"] = self.language
         mail.set_content(
             template.text(message.template, self._facts(message, template))
         )
+        mail["Content-Language"] = self.language  # a new content takes it away
         return mail
 
     def _facts(self, message: Message, template: Any) -> dict[str, str | None]:  # noqa: ANN401 - a module of macros
@@ -149,6 +141,28 @@ class SmtpCarrier:
             "cancel_until": until,
             "code": message.code.reveal() if message.code else None,
         }
+
+
+def addressed(message: Message, *, sender: str, to: str) -> EmailMessage:
+    """Return an empty mail to one address.
+
+    Raises:
+        MessageRefusedError: The address is none, or more than one.
+    """
+    mail = EmailMessage()
+    try:
+        mail["To"] = to
+        (address,) = mail["To"].addresses
+    except (ValueError, IndexError):
+        raise MessageRefusedError(reason="not_an_address") from None
+    if not (address.username and "." in address.domain):
+        raise MessageRefusedError(reason="not_an_address")
+    mail["From"] = sender
+    mail["Date"] = format_datetime(message.at)
+    # The same for every try: mailboxes show a repeated message once.
+    mail["Message-ID"] = f"<{message.reference}@{sender.rpartition('@')[2]}>"
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
 
 
 @contextmanager

@@ -52,15 +52,21 @@ class WebhookCarrier:
     def carry(self, message: Message, *, to: Personal[str] | None) -> None:
         """Post a message; the subject's address is unused."""
         del to
-        body = _body(message)
+        self.post(message.reference, _body(message))
+
+    def post(self, reference: str, body: bytes) -> None:
+        """Post JSON, signed.
+
+        Raises:
+            MessageRefusedError: The address is given up; ``reason`` is a code.
+            CarrierUnavailableError: It may be taken later; ``reason`` is a code.
+        """
         seconds = str(int(self.now().timestamp()))
         headers = {
             "content-type": "application/json",
-            "webhook-id": message.reference,
+            "webhook-id": reference,
             "webhook-timestamp": seconds,
-            "webhook-signature": signature(
-                self.secret, message.reference, seconds, body
-            ),
+            "webhook-signature": signature(self.secret, reference, seconds, body),
         }
         try:
             answer = httpx.post(

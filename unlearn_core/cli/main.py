@@ -19,6 +19,7 @@ from unlearn_core.cli import (
     installation,
     ledger,
     mail,
+    recipients,
     records,
     replicas,
     requests,
@@ -50,6 +51,7 @@ app.add_typer(sources.app, name="sources")
 app.add_typer(replicas.app, name="replica")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(retention.app, name="retention")
+app.add_typer(recipients.app, name="recipients")
 app.add_typer(records.app, name="records")
 app.add_typer(access.app, name="access")
 app.add_typer(installation.keys, name="keys")

@@ -25,6 +25,11 @@ from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import issue_token
 from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.adapters.notes import TrustedNotes
+from unlearn_core.adapters.recipients import (
+    FileRegister,
+    check_sources,
+    open_register,
+)
 from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.cli.guards import Guarded, ask_guards
@@ -238,6 +243,18 @@ def screened_source(
     return connector, connector.screen(Screen(prints, len(people), spec))
 
 
+def checked_register() -> FileRegister:
+    """Return the register of recipients.
+
+    Raises:
+        InvalidRecipientsError: It is malformed, or names a source that there is not.
+    """
+    settings = load_settings()
+    register = open_register(settings.recipients, officers=settings.legal.officers)
+    check_sources(register, open_data_map(settings.data_map).sources)
+    return register
+
+
 def described_installation() -> Installation:
     """Describe what the settings and the data map make of this installation.
 
@@ -255,10 +272,30 @@ def described_installation() -> Installation:
         identifiers=sorted({kind.value for spec in specs for kind in spec.identifiers}),
         fields=sorted(opened.declared.fields),
         recipients=_recipients(settings),
+        received=_received(checked_register()),
         periods=table(
             Terms(**settings.retention.model_dump(exclude={"retired_bases"}))
         ),
     )
+
+
+def _received(register: FileRegister) -> dict[str, str]:
+    """Return who has what from us, and whether they are told of erasures."""
+    return {
+        item.name: "; ".join(
+            (
+                item.kind.value,
+                *sorted(item.sources),
+                *(f"weights of {name}" for name in sorted(item.base_models)),
+                f"since {item.since}",
+                "told of erasures"
+                if item.decided is None
+                else "not told of erasures: "
+                f"{item.decided.settlement} ({item.decided.officer})",
+            )
+        )
+        for item in register.recipients
+    }
 
 
 def _recipients(settings: Settings) -> dict[str, str]:

@@ -23,7 +23,7 @@ Expiry does not make a certificate false, only old: it is reported as a status.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -130,6 +130,8 @@ class ErasureCertificate:
         metrics: The measurements, as JSON.
         key_destruction: Evidence of the destruction of the working data's key.
         ledger_head: Hash of the last ledger entry before issue.
+        recipients: How many who had received the data had come how far in being told,
+            see `domain.recipients.Telling`; empty if nobody had.
     """
 
     request_id: str
@@ -147,6 +149,7 @@ class ErasureCertificate:
     metrics: tuple[Mapping[str, JsonValue], ...]
     key_destruction: Mapping[str, JsonValue]
     ledger_head: Digest
+    recipients: Mapping[str, int] = field(default_factory=dict)
 
     def to_statement(self) -> dict[str, JsonValue]:
         """Return the in-toto statement."""
@@ -172,6 +175,7 @@ class ErasureCertificate:
                 "key_destruction": dict(self.key_destruction),
                 "ledger_head": self.ledger_head,
                 "limits": list(LIMITS),
+                **({"recipients": dict(self.recipients)} if self.recipients else {}),
             },
         }
 
@@ -205,6 +209,7 @@ class ErasureCertificate:
                 metrics=tuple(body["metrics"]),
                 key_destruction=body["key_destruction"],
                 ledger_head=Digest(body["ledger_head"]),
+                recipients=body.get("recipients", {}),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CertificateInvalidError(check=3, problem="malformed") from None

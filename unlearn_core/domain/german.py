@@ -1,5 +1,6 @@
 """The words of letters in German."""
 
+from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
 from unlearn_core.domain.wording import Words
 
@@ -43,6 +44,19 @@ GERMAN = Words(
         "{redacted} ohne das, was Sie nennt, behalten"
     ),
     unsearched="Nicht vollständig durchsucht oder nicht zu löschen: {sources}",
+    recipients="Empfänger der Daten",
+    tellings={
+        Telling.WAITING: "Eine Mitteilung ist unterwegs an: {count}",
+        Telling.TOLD: "Über die Löschung unterrichtet: {count}",
+        Telling.BOUNCED: "Bisher nicht erreicht: {count}",
+        Telling.ABANDONED: "Bisher auch mehrfach nicht erreicht: {count}",
+        Telling.TOLD_OTHERWISE: "Auf anderem Weg unterrichtet: {count}",
+        Telling.IMPOSSIBLE: "Nicht zu unterrichten, weil unmöglich: {count}",
+        Telling.DISPROPORTIONATE: (
+            "Wegen unverhältnismäßigen Aufwands nicht unterrichtet: {count}"
+        ),
+    },
+    recipients_list="Auf Anfrage sagen wir Ihnen, wer sie sind.",
     checks="Prüfungen",
     checks_line="{passed} von {count} vorab festgelegten Bedingungen wurden erfüllt.",
     limits_title="Was damit nicht gesagt ist",

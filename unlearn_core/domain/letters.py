@@ -10,6 +10,7 @@ from datetime import date
 
 from unlearn_core.domain.certificates import ErasureCertificate
 from unlearn_core.domain.german import GERMAN
+from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.wording import ENGLISH, Words
 
 LANGUAGES: Mapping[str, Words] = {"en": ENGLISH, "de": GERMAN}
@@ -56,6 +57,7 @@ def letter_text(certificate: ErasureCertificate, language: str) -> LetterText:
         facts.append((words.valid_until, day(certificate.expires_at)))
     sections = [
         (words.records, _records(certificate, words)),
+        (words.recipients, _recipients(certificate, words)),
         (words.checks, _checks(certificate, words)),
         (words.limits_title, words.limits),
         (words.verify_title, (words.verify,)),
@@ -81,6 +83,17 @@ def _records(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
         names = ", ".join(certificate.unsearched_sources)
         lines.append(words.unsearched.format(sources=names))
     return tuple(lines)
+
+
+def _recipients(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
+    """Say how many were told, and that the list can be asked for (Art. 19)."""
+    if not certificate.recipients:
+        return ()
+    lines = [
+        words.tellings[Telling(name)].format(count=count)
+        for name, count in sorted(certificate.recipients.items())
+    ]
+    return (*lines, words.recipients_list)
 
 
 def _checks(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:

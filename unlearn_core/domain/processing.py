@@ -63,7 +63,8 @@ class Installation:
         sources: Name and kind of every training source.
         identifiers: Kinds of identifiers that requests may name.
         fields: Fields about people that the data map declares.
-        recipients: Who is told or given something, and what.
+        recipients: Who is told or given something by the service, and what.
+        received: Who has received data or weights from the controller, and what.
         periods: How long what is kept.
     """
 
@@ -74,6 +75,7 @@ class Installation:
     identifiers: Sequence[str]
     fields: Sequence[str]
     recipients: Mapping[str, str]
+    received: Mapping[str, str]
     periods: Table
 
 
@@ -90,6 +92,8 @@ def processing_record(place: Installation) -> dict[str, JsonValue]:
             "c_data": list(place.fields),
             "c_sources": dict(place.sources),
             "d_recipients": dict(place.recipients),
+            "d_recipients_of_the_sources_and_weights": dict(place.received)
+            or "none registered",
             "e_third_countries": "none by the software; say where its parts run",
             "f_time_limits": _limits(place.periods),
             "g_measures": dict(MEASURES),

@@ -34,6 +34,7 @@ class Kind(StrEnum):
     IDENTITY_EVIDENCE = "identity_evidence"
     WORKING_DATA = "working_data"
     CONTACT_ADDRESS = "contact_address"
+    NOTICES = "notices"
     EVALUATION_SET = "evaluation_set"
     FINGERPRINTS = "fingerprints"
     MESSAGES = "messages"
@@ -47,6 +48,7 @@ WHAT: Mapping[Kind, str] = {
     Kind.IDENTITY_EVIDENCE: "evidence of identity, sealed",
     Kind.WORKING_DATA: "identifiers, found records, sets and checkpoints, sealed",
     Kind.CONTACT_ADDRESS: "where the subject wants to be answered, sealed",
+    Kind.NOTICES: "notices to recipients that wait to be sent, sealed",
     Kind.EVALUATION_SET: "questions for re-verification, sealed",
     Kind.FINGERPRINTS: "keyed fingerprints of the subject's values, sealed",
     Kind.MESSAGES: "which messages were posted and how they were delivered",
@@ -86,7 +88,8 @@ class Terms:
     """The controller's times, in days from the answer.
 
     Attributes:
-        contact_days: For an address that a message still waited for.
+        contact_days: For an address that a message still waited for, and for notices
+            to recipients.
         material_days: Longest for what re-verification asks with, whatever its policy
             says.
         record_days: For the record of a request: its row, messages and commitments.
@@ -155,6 +158,7 @@ class End:
 Table = Mapping[tuple[Kind, Outcome], Period]
 
 AT_ONCE = "GDPR Art. 5(1)(e): its purpose ended with the answer"
+TOLD = "GDPR Art. 19: recipients have to be told"
 DELIVERY = "GDPR Art. 12(3): the answer has to reach the subject"
 RENEWAL = "GDPR Art. 5(2), 32(1)(d): the effect is tested again"
 RECORD = "GDPR Art. 5(2), 11 CCR 7101: records of requests, 24 months at least"
@@ -176,8 +180,9 @@ def _period(kind: Kind, outcome: Outcome, terms: Terms) -> Period:
     match kind:
         case Kind.IDENTITY_EVIDENCE | Kind.WORKING_DATA:
             return Period(days=0, reason=AT_ONCE)
-        case Kind.CONTACT_ADDRESS:
-            return Period(days=terms.contact_days, reason=DELIVERY)
+        case Kind.CONTACT_ADDRESS | Kind.NOTICES:
+            reason = DELIVERY if kind is Kind.CONTACT_ADDRESS else TOLD
+            return Period(days=terms.contact_days, reason=reason)
         case Kind.EVALUATION_SET | Kind.FINGERPRINTS:
             days = terms.material_days if is_served else 0
             return Period(days=days, reason=RENEWAL if is_served else AT_ONCE)

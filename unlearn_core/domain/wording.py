@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
 
 
@@ -13,6 +14,7 @@ class Words:
 
     Attributes:
         outcomes: What each outcome means to the person.
+        tellings: How far the telling of some recipients had come.
         limits: The limits of a certificate, in their order.
         day: Format of a date.
     """
@@ -29,6 +31,9 @@ class Words:
     record_line: str
     redacted_line: str
     unsearched: str
+    recipients: str
+    tellings: Mapping[Telling, str]
+    recipients_list: str
     checks: str
     checks_line: str
     limits_title: str
@@ -73,6 +78,17 @@ ENGLISH = Words(
         "{redacted} kept without what names you"
     ),
     unsearched="Not searched completely, or not to be erased: {sources}",
+    recipients="Recipients of the data",
+    tellings={
+        Telling.WAITING: "A notice is on its way to: {count}",
+        Telling.TOLD: "Told of the erasure: {count}",
+        Telling.BOUNCED: "Not reached so far: {count}",
+        Telling.ABANDONED: "Not reached so far, in repeated tries: {count}",
+        Telling.TOLD_OTHERWISE: "Told of the erasure in another way: {count}",
+        Telling.IMPOSSIBLE: "Impossible to tell: {count}",
+        Telling.DISPROPORTIONATE: "Not told, for disproportionate effort: {count}",
+    },
+    recipients_list="Ask us, and we tell you who they are.",
     checks="Checks",
     checks_line="{passed} of {count} conditions that were fixed beforehand were met.",
     limits_title="What this does not say",

@@ -13,6 +13,7 @@ from unlearn_core.ports.contact import (
     Message,
     Notifier,
     Outbox,
+    RecipientRegister,
     WorkflowTrigger,
 )
 from unlearn_core.ports.delivery import (
@@ -83,6 +84,7 @@ __all__ = [
     "Outbox",
     "PairSealer",
     "Prove",
+    "RecipientRegister",
     "Redacts",
     "RegisteredVersion",
     "ReplicaState",

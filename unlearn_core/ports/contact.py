@@ -7,6 +7,7 @@ from typing import Protocol
 
 from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.dispatches import Dispatch, Route
+from unlearn_core.domain.recipients import Notice, Recipient
 from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.privacy import Personal
@@ -39,6 +40,7 @@ class Message:
         senders_reference: The sender's own name of the request, if it is told again.
         cancel_until: Until when, at least, the subject can cancel the request, if it
             says so.
+        notice: What a recipient is told, if it is for one.
     """
 
     request: ErasureRequest
@@ -48,6 +50,7 @@ class Message:
     code: Personal[str] | None = None
     senders_reference: Personal[str] | None = None
     cancel_until: datetime | None = None
+    notice: Notice | None = None
 
 
 class Carrier(Protocol):
@@ -69,7 +72,11 @@ class Carrier(Protocol):
 
 
 class Outbox(Protocol):
-    """Messages on their way; the notifier puts them in."""
+    """Messages on their way; the notifier puts those to the subject in."""
+
+    def queue(self, dispatches: Sequence[Dispatch]) -> None:
+        """Put messages in, all or none; one that is in stays as it is."""
+        ...
 
     def dispatches(self, request_id: RequestId | None = None) -> Sequence[Dispatch]:
         """Return all dispatches, or those of a request, oldest first."""
@@ -81,6 +88,23 @@ class Outbox(Protocol):
 
     def settle(self, dispatch: Dispatch) -> None:
         """Keep how a try ended."""
+        ...
+
+
+class RecipientRegister(Protocol):
+    """The controller's register of who has received personal data."""
+
+    @property
+    def recipients(self) -> Sequence[Recipient]:
+        """Return all of them."""
+        ...
+
+    def seal(self, name: str, data: bytes) -> str:
+        """Seal data so that one recipient can open it, and nobody else.
+
+        Raises:
+            LookupError: There is no such recipient, or no key of theirs.
+        """
         ...
 
 

@@ -38,6 +38,7 @@ SEALED = {
     Kind.IDENTITY_EVIDENCE: scopes.evidence,
     Kind.WORKING_DATA: scopes.working,
     Kind.CONTACT_ADDRESS: scopes.contact,
+    Kind.NOTICES: scopes.notices,
     Kind.EVALUATION_SET: scopes.evaluation,
     Kind.FINGERPRINTS: scopes.fingerprints,
 }

@@ -21,12 +21,14 @@ from unlearn_core.domain.dispatches import (
     MessageRefusedError,
 )
 from unlearn_core.domain.leases import Lease
+from unlearn_core.domain.recipients import CHANNEL, NOTICE, Notice
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 from unlearn_core.steps.receive_request import senders_reference
+from unlearn_core.steps.settle_recipient import forget_notices
 
 RESOURCE = "post"
 LEASE_TIME = timedelta(minutes=5)
@@ -40,6 +42,7 @@ ENDED = {
 }
 ADDRESS_GONE = "address_gone"
 CARRIER_GONE = "no_such_channel"
+NOTICE_GONE = "notice_gone"
 
 _LOG = EventLog("post")
 
@@ -102,7 +105,7 @@ def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
     tried = _try(dispatch, room)
     if tried.state is not DispatchState.WAITING:
         # First the address, then the outbox: a crash in between leaves no address.
-        _forget_address(tried, room)
+        _forget(tried, room)
         room.ledger.note(
             ENDED[tried.state],
             {
@@ -142,7 +145,11 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
 
 
 def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
-    address = code = reference = None
+    address = code = notice = reference = None
+    if dispatch.template == NOTICE:
+        notice = _notice(dispatch, room.custody)
+        if notice is None:
+            return dispatch.abandoned(NOTICE_GONE)
     if carrier.route.needs_address:
         brings_code = dispatch.template.startswith(TEMPLATE)
         find = _code if brings_code else _address
@@ -159,6 +166,7 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
         code=code,
         senders_reference=reference,
         cancel_until=_cancel_until(dispatch, room),
+        notice=notice,
     )
     carrier.carry(message, to=address)
     return dispatch.sent()
@@ -197,6 +205,31 @@ def _code(dispatch: Dispatch, custody: ports.Custody) -> _Sealed:
         return None, None
     sealed = json.loads(custody.get(scope, scopes.CODE))
     return Personal(sealed["to"]), Personal(sealed["code"])
+
+
+def _notice(dispatch: Dispatch, custody: ports.Custody) -> Notice | None:
+    """Return what a recipient is told, as long as it is kept."""
+    name, scope = _recipient(dispatch), scopes.notices(dispatch.request_id)
+    if not custody.has(scope, name):
+        return None
+    return Notice.from_json(json.loads(custody.get(scope, name)))
+
+
+def _recipient(dispatch: Dispatch) -> str:
+    return dispatch.channel.removeprefix(CHANNEL)
+
+
+def _forget(ended: Dispatch, room: PostRoom) -> None:
+    """Destroy what was needed for a message only."""
+    if ended.template == NOTICE:
+        forget_notices(
+            ended.request_id,
+            _recipient(ended),
+            outbox=room.outbox,
+            custody=room.custody,
+        )
+    else:
+        _forget_address(ended, room)
 
 
 def _forget_address(ended: Dispatch, room: PostRoom) -> None:

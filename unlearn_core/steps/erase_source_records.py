@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.cooling import check_cooled_off
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.requests import RequestId, Stage
@@ -92,6 +92,7 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
         located.setdefault(record.source, []).append(record)
     erased: dict[str, int] = {}
     redacted: dict[str, int] = {}
+    gone: dict[str, list[str]] = {}
     held: dict[str, int] = {}
     kept: list[str] = []
     for name, records in located.items():
@@ -102,11 +103,13 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
         plan = plan_for(source, records, subject)
         _carry_out(plan, request_id, bench=bench)
         staying = _on_hold(plan)
+        gone[name] = sorted((plan.deleted | plan.redacted) - staying)
         erased[name] = plan.count(plan.deleted - staying)
         if plan.redacted:
             redacted[name] = plan.count(plan.redacted - staying)
         if left := len(records) - erased[name] - redacted.get(name, 0):
             held[name] = left
+    bench.custody.put(scopes.working(request_id), scopes.ERASED, canonical_json(gone))
     return SourcesErased(erased=erased, kept=kept, held=held, redacted=redacted)
 
 

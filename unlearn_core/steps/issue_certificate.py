@@ -11,6 +11,7 @@ from unlearn_core.domain.certificates import (
     certificate_name,
 )
 from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.recipients import counted, read_recipients
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps.journal import find_entry, read_result, recorded
 from unlearn_core.steps.outcome import outcome_of
@@ -82,7 +83,17 @@ def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertifica
             "destroyed_at": purged.destroyed_at.isoformat(),
         },
         ledger_head=last.entry_hash,
+        recipients=counted(read_recipients(_until(last, bench=bench))),
     )
+
+
+def _until(last: LedgerEntry, *, bench: Workbench) -> list[LedgerEntry]:
+    """Return what was known at an entry; a repeated certificate says the same."""
+    return [
+        entry
+        for entry in bench.ledger.entries(last.request_id)
+        if entry.sequence <= last.sequence
+    ]
 
 
 def _scope(request_id: RequestId, *, bench: Workbench) -> ServedScope | None:

@@ -111,6 +111,17 @@ class SourcesErased:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientsConcerned:
+    """Whoever has received what was erased has a notice coming; this is no stage.
+
+    Attributes:
+        tellings: How far the telling of each has come, by code name.
+    """
+
+    tellings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetsBuilt:
     """Forget, retain and holdout sets and the probes are sealed and committed to.
 

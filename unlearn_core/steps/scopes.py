@@ -11,6 +11,7 @@ POLICY = "policy"
 VALUES = "values"
 CODE = "code"
 REFERENCE = "reference"
+ERASED = "erased-records"
 
 
 def working(request_id: RequestId) -> str:
@@ -26,6 +27,11 @@ def evidence(request_id: RequestId) -> str:
 def contact(request_id: RequestId) -> str:
     """Where the subject wants to be answered; destroyed after the answer."""
     return f"{request_id}.contact"
+
+
+def notices(request_id: RequestId) -> str:
+    """What recipients are told; destroyed when no notice waits to be sent."""
+    return f"{request_id}.notices"
 
 
 def evaluation(request_id: RequestId) -> str:

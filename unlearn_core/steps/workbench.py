@@ -169,6 +169,8 @@ class Workbench:
     sealer: ports.PairSealer
     fleet: ports.ServingFleet
     notifier: ports.Notifier
+    outbox: ports.Outbox
+    register: ports.RecipientRegister
     identity: ports.IdentityPolicy
     clock: ports.Clock
     trusted: frozenset[Channel] = frozenset()

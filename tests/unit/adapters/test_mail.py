@@ -220,6 +220,15 @@ def test_mail_goes_to_the_subjects_own_address() -> None:
     assert EMAIL.needs_address
 
 
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_a_message_says_which_language_it_is_in(language: str) -> None:
+    plain = Message(
+        request=erasure_request(), template="acknowledged", at=NOW, reference="r"
+    )
+    mail = carrier(9, language=language).compose(plain, ADDRESS)
+    assert mail["Content-Language"] == language
+
+
 def composed(
     language: str,
     template: str,

@@ -17,6 +17,7 @@ PLACE = Installation(
     identifiers=("email", "name"),
     fields=("city",),
     recipients={"https://replica.example": "sealed offset pairs"},
+    received={"bolt": "tenant; customers"},
     periods=table(TERMS),
 )
 
@@ -28,6 +29,9 @@ def test_the_record_has_every_letter_of_article_30() -> None:
     assert record["a_controller"] == "Example GmbH, Berlin"
     assert record["a_data_protection_officer"] == "not configured"
     assert record["d_recipients"] == {"https://replica.example": "sealed offset pairs"}
+    assert record["d_recipients_of_the_sources_and_weights"] == {
+        "bolt": "tenant; customers"
+    }
 
 
 def test_every_kind_of_data_has_its_limits_outcome_by_outcome() -> None:

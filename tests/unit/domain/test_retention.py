@@ -46,7 +46,7 @@ def end(outcome: Outcome, *, is_retired: bool = False) -> End:
 
 def test_every_kind_has_a_time_and_a_reason_in_every_outcome() -> None:
     periods = table(TERMS)
-    assert len(periods) == len(Kind) * len(Outcome) == 80
+    assert len(periods) == len(Kind) * len(Outcome) == 88
     assert all(period.reason for period in periods.values())
     assert set(WHAT) == set(Kind)
 

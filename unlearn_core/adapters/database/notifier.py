@@ -63,6 +63,14 @@ class StatusPageNotifier:
         with self._database.reading() as session:
             return tuple(session.exec(query).all())
 
+    def queue(self, dispatches: Sequence[Dispatch]) -> None:
+        """Put messages in, all or none; one that is in stays as it is."""
+        with self._database.writing() as session:
+            for item in dispatches:
+                key = (str(item.request_id), item.template, item.channel)
+                if session.get(DispatchRow, key) is None:
+                    session.add(_row(item))
+
     def dispatches(self, request_id: RequestId | None = None) -> tuple[Dispatch, ...]:
         """Return all dispatches, or those of a request, oldest first."""
         query = _OLDEST_FIRST

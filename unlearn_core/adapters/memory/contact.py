@@ -51,6 +51,13 @@ class MemoryNotifier:
         """Return the templates of the messages posted so far, oldest first."""
         return tuple(self._posted.get(request_id, ()))
 
+    def queue(self, dispatches: Sequence[Dispatch]) -> None:
+        """Put messages in; one that is in stays as it is."""
+        for item in dispatches:
+            self._dispatches.setdefault(
+                (item.request_id, item.template, item.channel), item
+            )
+
     def dispatches(self, request_id: RequestId | None = None) -> tuple[Dispatch, ...]:
         """Return all dispatches, or those of a request, oldest first."""
         return tuple(

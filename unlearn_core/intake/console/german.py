@@ -199,6 +199,20 @@ GERMAN: Mapping[str, str] = {
     "channel_opendsr": "über OpenDSR",
     "channel_data_rights_protocol": "über das Data Rights Protocol",
     "channel_drop": "DROP (Kalifornien)",
+    "recipients": "Empfänger der Daten",
+    "recipients_hint": "Sie haben erhalten, was gelöscht wurde (Art. 19). Wer nicht "
+    "erreicht wurde, erfährt es auf anderem Weg, oder jemand entscheidet, warum nicht: "
+    "unlearn recipients settle.",
+    "recipient": "Empfänger",
+    "received_from": "Hat erhalten",
+    "telling": "Mitteilung",
+    "telling_waiting": "unterwegs",
+    "telling_told": "zugestellt",
+    "telling_bounced": "abgewiesen",
+    "telling_abandoned": "aufgegeben",
+    "telling_told_otherwise": "auf anderem Weg unterrichtet",
+    "telling_impossible": "unmöglich",
+    "telling_disproportionate": "unverhältnismäßiger Aufwand",
     "outcome_suppressed_at_output": (
         "In den Quellen gelöscht, in der Ausgabe unterdrückt"
     ),

@@ -20,6 +20,7 @@ from unlearn_core.domain.decisions import (
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Alarm
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_decisions
+from unlearn_core.domain.recipients import read_recipients
 from unlearn_core.domain.requests import WAITS, RequestId, Stage
 from unlearn_core.errors import UnlearnError
 from unlearn_core.http_errors import ForbiddenError
@@ -202,6 +203,7 @@ def _page(
         is_extended=docket.is_extended,
         timeline=timeline(entries, desk),
         searched=searched(entries),
+        recipients=read_recipients(entries),
         standing=desk.certificates.standing(key),
         has_certificate=desk.evidence.get(certificate_name(key)) is not None,
         can_export=may(caller, f"POST {PAGE}/bundle"),

@@ -7,6 +7,7 @@ from support.intake import IntakeWorld
 
 from unlearn_core.domain.access import Role
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.recipients import Told
 from unlearn_core.domain.requests import RequestId, Stage
 
 OLGA, OTTO = "Olga Officer", "Otto Officer"
@@ -208,3 +209,21 @@ def test_two_names_behind_one_sign_in_are_one_officer(
     world.store.note("decision_proposed", payload, request_id=key)
     assert decide(sign_in(Role.APPROVER, OLGA), key, "approve") == 409
     assert world.store.get(key).stage is Stage.REFERRED
+
+
+def test_the_page_tells_who_has_received_what_was_erased(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    told = Told(name="bolt", sources=("crm",), base_model="small-world")
+    note = {"recipients": [told.to_json()]}
+    world.store.note("recipients_concerned", note, request_id=key)
+    bounced: dict[str, JsonValue] = {
+        "template": "recipient_notice",
+        "channel": "recipient-bolt",
+        "reason": "http_410",
+    }
+    world.store.note("message_bounced", bounced, request_id=key)
+    shown = page(sign_in(Role.AUDITOR), key)
+    cells = re.findall(r'data-label="(?:Has received|Notice)">([^<]+)', shown)
+    assert cells == ["crm, small-world", "refused ("]
+    assert "<code>http_410</code>" in shown
