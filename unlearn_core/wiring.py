@@ -21,6 +21,7 @@ from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.notifier import StatusPageNotifier
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
+from unlearn_core.adapters.identity_policies import proof_of
 from unlearn_core.adapters.keepers import open_keeper
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.letters import SetLetters
@@ -36,7 +37,7 @@ from unlearn_core.domain.deadlines import IsHoliday, Rule
 from unlearn_core.domain.dispatches import Route
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Terms, table
-from unlearn_core.errors import SchemaOutdatedError
+from unlearn_core.errors import SchemaOutdatedError, SettingsError
 from unlearn_core.ports import CheckpointKeeper
 from unlearn_core.post_wiring import (
     mail_carriers,
@@ -49,7 +50,7 @@ from unlearn_core.steps.answer_senders import AnswerDesk
 from unlearn_core.steps.apply_retention import RetentionDesk
 from unlearn_core.steps.audit_ledger import AuditDesk
 from unlearn_core.steps.cut_off_replica import FleetDesk
-from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.decide_request import FEWEST_OFFICERS, DecisionDesk
 from unlearn_core.steps.deliver_messages import PostRoom
 from unlearn_core.steps.export_bundle import ExportDesk
 from unlearn_core.steps.prove_identity import ProofDesk
@@ -307,13 +308,25 @@ class Office:
         )
 
 
+def check_officers(settings: Settings) -> None:
+    """Refuse to start where requests would wait for officers who are not there.
+
+    Raises:
+        SettingsError: Fewer than two are named.
+    """
+    waits = settings.legal.approval or proof_of(settings.identity.policy).is_waited_for
+    if waits and len(set(settings.legal.officers)) < FEWEST_OFFICERS:
+        raise SettingsError(variable="UNLEARN_LEGAL__OFFICERS")
+
+
 def open_office(settings: Settings) -> Office:
     """Open database, keys and stores.
 
     Raises:
-        UnlearnError: A key is missing, or the database does not answer or lacks its
-            schema.
+        UnlearnError: A key is missing, two officers are needed and not named, or the
+            database does not answer or lacks its schema.
     """
+    check_officers(settings)
     clock = SystemClock()
     database = Database(settings.database_url.get_secret_value())
     if not database.is_current():

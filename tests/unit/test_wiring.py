@@ -1,5 +1,6 @@
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from unlearn_core.errors import (
     SettingsError,
 )
 from unlearn_core.settings import (
+    IdentitySettings,
     KeySettings,
     LegalSettings,
     MailSettings,
@@ -148,3 +150,37 @@ def test_webhooks_without_a_good_secret_are_refused(
     with pytest.raises(SettingsError, match="UNLEARN_WEBHOOKS__SECRET"):
         office.post_room(holder="h", link=lambda _request_id: None)
     office.database.close()
+
+
+@pytest.mark.parametrize(
+    ("policy", "approval", "officers", "starts"),
+    [
+        ("signed_token", False, (), True),
+        ("authenticated_channel", False, (), True),
+        ("signed_token", True, ("anna",), False),
+        ("signed_token", True, ("anna", "bela"), True),
+        ("email_code", False, ("anna", "anna"), False),
+        ("email_code", False, ("anna", "bela"), True),
+        ("manual", False, ("anna",), False),
+        ("manual", False, ("anna", "bela"), True),
+    ],
+)
+def test_where_requests_wait_for_officers_there_have_to_be_two(
+    settings: Settings,
+    policy: Literal["signed_token", "authenticated_channel", "email_code", "manual"],
+    officers: tuple[str, ...],
+    *,
+    approval: bool,
+    starts: bool,
+) -> None:
+    changed = settings.model_copy(
+        update={
+            "identity": IdentitySettings(policy=policy),
+            "legal": LegalSettings(approval=approval, officers=officers),
+        }
+    )
+    if starts:
+        open_office(changed).database.close()
+    else:
+        with pytest.raises(SettingsError, match="UNLEARN_LEGAL__OFFICERS"):
+            open_office(changed)

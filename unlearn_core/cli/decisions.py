@@ -37,6 +37,7 @@ By = Annotated[str, typer.Option("--by", help="The officer who decides.")]
 def add_to(app: typer.Typer) -> None:
     """Add the commands to those about requests."""
     for command in (
+        ask_for_proof,
         confirm_identity,
         approve,
         refuse,
@@ -49,10 +50,23 @@ def add_to(app: typer.Typer) -> None:
         app.command()(command)
 
 
+def ask_for_proof(
+    request_id: RequestArgument, *, by: By, as_json: AsJson = False
+) -> None:
+    """Ask the subject to prove who they are; takes effect at once.
+
+    They have two weeks. Until somebody asks, they lose nothing by waiting.
+    """
+    _decide(Verb.ASK_FOR_PROOF, request_id, by, reason=None, as_json=as_json)
+
+
 def confirm_identity(
     request_id: RequestArgument, *, by: By, as_json: AsJson = False
 ) -> None:
-    """Confirm that the requester is the subject; takes effect at once."""
+    """Confirm that the requester is the subject; takes effect at once.
+
+    Whoever has entered the request cannot do it.
+    """
     _decide(Verb.CONFIRM_IDENTITY, request_id, by, reason=None, as_json=as_json)
 
 

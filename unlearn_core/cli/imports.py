@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from unlearn_core.cli.output import AsJson, show_rows
+from unlearn_core.cli.who import EnteredBy, account
 from unlearn_core.cli.wiring import office
 from unlearn_core.steps.import_requests import (
     ImportRefusedError,
@@ -26,6 +27,7 @@ def import_(
     apply: Annotated[
         bool, typer.Option("--apply", help="Take them in; without it, only look.")
     ] = False,
+    by: EnteredBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Import requests from a table, all of them or none.
@@ -40,7 +42,7 @@ def import_(
     except OSError as error:
         raise ImportRefusedError(problem="unreadable", errno=error.errno) from None
     desk = office().desk()
-    lines = read_lines(table, now=desk.clock.now())
+    lines = read_lines(table, now=desk.clock.now(), entered_by=by or account())
     run = import_requests if apply else preview_import
     show_rows([item.to_json() for item in run(lines, desk=desk)], as_json=as_json)
     if not apply:

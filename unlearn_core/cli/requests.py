@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ import typer
 from unlearn_core.cli import decisions, imports
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.submitted import STANDARD_INPUT, read_submitted
+from unlearn_core.cli.who import EnteredBy, account
 from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
@@ -45,6 +47,7 @@ def submit(
         Path, typer.Option(help="File with the request; - is standard input.")
     ] = STANDARD_INPUT,
     *,
+    by: EnteredBy = None,
     as_json: AsJson = False,
 ) -> None:
     """Submit a request; personal data comes from a file or standard input only.
@@ -53,7 +56,8 @@ def submit(
     {"identifiers": {"name": ..., "email": ...},
     "identity_token": ..., "contact": ...}
     """
-    request = receive_request(_read(file), desk=office().desk())
+    submission = replace(_read(file), entered_by=by or account())
+    request = receive_request(submission, desk=office().desk())
     show(_row(request), as_json=as_json)
 
 

@@ -3,10 +3,10 @@
 - A decision has a coded reason; the text that the subject reads belongs to the code.
 - What takes something from the subject, or destroys records, needs two officers: one
   proposes, another one who decides the same carries it out. Only a hold, which can be
-  undone, and the confirmation of an identity need one.
+  undone, and what concerns the proof of identity need one.
 - Officers are told apart by name, and by the key or sign-in that they came with where
   there is one: two names behind one key are one officer. Whoever has entered a request
-  does not approve it.
+  lets nothing of it go on: they neither confirm who asks, nor approve, nor release.
 - A proposal is open until the request moves on or something else is decided.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from unlearn_core.domain.codes import asked_at
 from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.docket import DEADLINE_EXTENDED
@@ -26,6 +27,8 @@ DECISION_PROPOSED = "decision_proposed"
 ERASURE_ANNOUNCED = "source_erasure_announced"
 SUBMITTED_BY = "submitted_by"
 """Fact of the first entry: pseudonym of whoever has entered the request."""
+ENTERED_BY = "entered_by"
+"""Fact of the first entry: their name, as officers have one, if it is known."""
 
 
 class DecisionRefusedError(PolicyError):
@@ -42,6 +45,7 @@ class DecisionRefusedError(PolicyError):
 class Verb(StrEnum):
     """What can be decided."""
 
+    ASK_FOR_PROOF = "ask_for_proof"
     CONFIRM_IDENTITY = "confirm_identity"
     APPROVE = "approve"
     REFUSE = "refuse"
@@ -182,6 +186,7 @@ class Effect:
 
 
 EFFECTS: Mapping[Verb, Effect] = {
+    Verb.ASK_FOR_PROOF: Effect(stage=None, needs_two=False),
     Verb.CONFIRM_IDENTITY: Effect(stage=Stage.PROOF_GIVEN, needs_two=False),
     Verb.APPROVE: Effect(stage=Stage.APPROVED),
     Verb.REFUSE: Effect(stage=Stage.DECLINED, outcome=Outcome.REFUSED),
@@ -192,6 +197,7 @@ EFFECTS: Mapping[Verb, Effect] = {
 }
 
 _MOVES_ON = frozenset({*Stage, DEADLINE_EXTENDED})
+_LETS_GO_ON = frozenset({Verb.CONFIRM_IDENTITY, Verb.APPROVE, Verb.RELEASE})
 _BEFORE_ERASURE = frozenset({Stage.DECLINED, Stage.ON_HOLD, Stage.WITHDRAWN})
 
 
@@ -242,15 +248,40 @@ def proposal_of(entries: Iterable[LedgerEntry], decision: Decision) -> Waiting |
 
 
 def check_not_own(entries: Iterable[LedgerEntry], decision: Decision) -> None:
-    """Refuse an approval by whoever has entered the request.
+    """Refuse that whoever has entered a request lets it go on.
 
     Raises:
-        DecisionRefusedError: They came with the same key or sign-in.
+        DecisionRefusedError: It is the same name, key or sign-in.
     """
-    if decision.verb is not Verb.APPROVE or not decision.who:
-        return
-    if any(entry.payload.get(SUBMITTED_BY) == decision.who for entry in entries):
+    if decision.verb in _LETS_GO_ON and has_entered(
+        entries, officer=decision.officer, who=decision.who
+    ):
         raise DecisionRefusedError(problem="who entered a request does not approve it")
+
+
+def has_entered(entries: Iterable[LedgerEntry], *, officer: str, who: str) -> bool:
+    """Tell whether somebody has entered the request themselves.
+
+    Args:
+        entries: The request's ledger entries.
+        officer: Their name.
+        who: Pseudonym of the key or sign-in that they came with; empty if unknown.
+    """
+    return any(
+        entry.payload.get(ENTERED_BY) == officer
+        or (who != "" and entry.payload.get(SUBMITTED_BY) == who)
+        for entry in entries
+    )
+
+
+def check_can_be_asked(entries: Sequence[LedgerEntry], stage: Stage) -> None:
+    """Refuse to ask the subject for a proof that is asked for already, or not awaited.
+
+    Raises:
+        DecisionRefusedError: It is not an officer's turn.
+    """
+    if stage is not Stage.PROOF_AWAITED or asked_at(entries) is not None:
+        raise DecisionRefusedError(problem="no proof is to be asked for")
 
 
 def check_not_too_late(

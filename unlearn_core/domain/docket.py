@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
+from unlearn_core.domain.codes import PROOF_ASKED
 from unlearn_core.domain.deadlines import (
     CLOCKS,
     Deadline,
@@ -96,7 +97,9 @@ def read_docket(
             sounded.add((entry.event, str(said["due_on"])))
         elif entry.event == DEADLINE_EXTENDED:
             is_extended = True
-        elif entry.event == Stage.ON_HOLD and said["reason"] in ASKS_THE_SUBJECT:
+        elif entry.event == PROOF_ASKED or (
+            entry.event == Stage.ON_HOLD and said["reason"] in ASKS_THE_SUBJECT
+        ):
             pauses.append(Pause(asked_on=date.fromisoformat(str(said["on"]))))
         elif entry.event in _ENDS_A_HOLD and pauses and not pauses[-1].answered_on:
             answered_on = date.fromisoformat(str(said["on"]))
@@ -114,4 +117,6 @@ def read_docket(
     )
 
 
-_ENDS_A_HOLD = frozenset({Stage.RELEASED, Stage.DECLINED, Stage.WITHDRAWN})
+_ENDS_A_HOLD = frozenset(
+    {Stage.RELEASED, Stage.DECLINED, Stage.WITHDRAWN, Stage.PROOF_GIVEN}
+)

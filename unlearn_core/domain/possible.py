@@ -16,6 +16,7 @@ from unlearn_core.domain.decisions import (
     HoldReason,
     RefusalReason,
     Verb,
+    check_can_be_asked,
     check_not_too_late,
 )
 from unlearn_core.domain.docket import Docket
@@ -66,11 +67,21 @@ def _is_possible(
     stage = EFFECTS[verb].stage
     if stage is not None:
         return _may_move(stage, request, entries, now=now)
+    if verb is Verb.ASK_FOR_PROOF:
+        return _can_be_asked(request, entries)
     try:
         check_extension(docket.deadline, on=today, is_extended=docket.is_extended)
     except ExtensionRefusedError:
         return False
     return not request.is_closed
+
+
+def _can_be_asked(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
+    try:
+        check_can_be_asked(entries, request.stage)
+    except DecisionRefusedError:
+        return False
+    return True
 
 
 def _may_move(

@@ -69,12 +69,14 @@ class RecordDecision:
         ruling: What becomes of them.
         reason: Why.
         officer: Who decided.
+        who: Pseudonym of the key or sign-in they came with; empty if unknown.
     """
 
     numbers: tuple[int, ...]
     ruling: Ruling
     reason: ReviewReason
     officer: str
+    who: str = ""
 
 
 def check_decision(decision: RecordDecision, *, size: int) -> None:

@@ -124,7 +124,9 @@ def _add_requests(app: FastAPI, service: IntakeService) -> None:
         The same key of the same caller gets the same request again.
         """
         submission = replace(
-            _submission(body, who=submitter(asked)),
+            _submission(body),
+            submitted_by=submitter(asked),
+            entered_by=asked.state.caller.name,
             reference=Personal(idempotency_key) if idempotency_key else None,
         )
         request = receive_request(submission, desk=service.desk)
@@ -194,12 +196,11 @@ def submitter(request: Request) -> str:
     return "" if caller.who == ANYBODY.who else caller.who
 
 
-def _submission(body: ErasureRequestIn, *, who: str) -> Submission:
+def _submission(body: ErasureRequestIn) -> Submission:
     token, contact = body.identity_token, body.contact
     return Submission(
         subject=parse_subject(body.plain_identifiers()),
         evidence=Personal(token.get_secret_value()) if token else None,
         contact=Personal(contact.get_secret_value()) if contact else None,
         channel=Channel.HTTP,
-        submitted_by=who,
     )

@@ -105,6 +105,12 @@ EXPLANATIONS: Mapping[str, str] = {
     ),
 }
 
+ASKED = (
+    "We wrote to you and asked how we can know that the request is yours. Please "
+    "answer within two weeks of that message; otherwise we have to refuse. Nothing "
+    "happens to your data before."
+)
+
 FORM_PROBLEMS: Mapping[str, str] = {
     "wrong": "That is not the code that we sent last. Look at the newest message.",
     "too late": "The code is too old, or was tried too often. Ask for a new one.",

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain import cooling
-from unlearn_core.domain.codes import CodeRefusedError, Proof
+from unlearn_core.domain.codes import PROOF_ASKED, CodeRefusedError, Proof
 from unlearn_core.domain.decisions import (
     DecisionRefusedError,
     RefusalReason,
@@ -43,6 +43,7 @@ from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
+    ASKED,
     CANCELLING,
     CERTIFICATES,
     EXPLANATIONS,
@@ -260,7 +261,7 @@ def _shown(
         "cancelling": _cancelling(request, entries, web),
         "status": request.status.value,
         "headline": HEADLINES[word],
-        "explanation": EXPLANATIONS[word],
+        "explanation": ASKED if _was_asked(request, entries) else EXPLANATIONS[word],
         "received_on": request.deadline.received_on.isoformat(),
         "due_on": docket.due_on.isoformat(),
         "extension": (
@@ -271,6 +272,13 @@ def _shown(
         "heading": "Why, and what you can do" if declined else "What you can do",
         "paragraphs": paragraphs,
     }
+
+
+def _was_asked(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
+    """Tell whether an officer has asked for a proof and waits for it."""
+    return request.stage is Stage.PROOF_AWAITED and any(
+        entry.event == PROOF_ASKED for entry in entries
+    )
 
 
 def _cancelling(

@@ -6,12 +6,14 @@ that the watchdog asks for.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.codes import PROOF_ASKED
 from unlearn_core.domain.deadlines import IsHoliday, check_extension
 from unlearn_core.domain.decisions import (
     DECISION_PROPOSED,
@@ -19,6 +21,7 @@ from unlearn_core.domain.decisions import (
     Decision,
     DecisionRefusedError,
     Verb,
+    check_can_be_asked,
     check_not_own,
     check_not_too_late,
     proposal_of,
@@ -38,6 +41,12 @@ from unlearn_core.steps import scopes
 
 LEASE_TIME = timedelta(seconds=30)
 FEWEST_OFFICERS = 2
+TOLD: Mapping[Verb, str] = {
+    Verb.ASK_FOR_PROOF: PROOF_ASKED,
+    Verb.EXTEND: "extended",
+    Verb.HOLD: "on_hold",
+}
+"""Messages that subjects get before a decision takes effect."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +186,9 @@ def _check(request: ErasureRequest, decision: Decision, desk: DecisionDesk) -> N
         return
     if request.is_closed:
         raise DecisionRefusedError(problem="the request is closed")
+    if decision.verb is Verb.ASK_FOR_PROOF:
+        check_can_be_asked(entries, request.stage)
+        return
     docket = desk.docket(request)
     check_extension(docket.deadline, on=desk.today(), is_extended=docket.is_extended)
 
@@ -190,25 +202,28 @@ def _carry_out(
     lease: Lease,
 ) -> None:
     """Tell the subject where the law asks for it, then record."""
-    effect = EFFECTS[decision.verb]
-    if decision.verb in (Verb.EXTEND, Verb.HOLD):
+    effect, request_id = EFFECTS[decision.verb], request.request_id
+    if decision.verb in TOLD:
         desk.leases.check(lease)
         desk.notifier.notify(
             request,
-            template="extended" if decision.verb is Verb.EXTEND else "on_hold",
-            contact=_contact(request.request_id, desk.custody),
+            template=TOLD[decision.verb],
+            contact=_contact(request_id, desk.custody),
         )
+    if decision.verb is Verb.ASK_FOR_PROOF:
+        desk.ledger.note(PROOF_ASKED, facts, request_id=request_id, lease=lease)
+        return
     if effect.stage is None:
         extended = desk.docket(request).deadline.extended_due_on
         desk.ledger.note(
             DEADLINE_EXTENDED,
             facts | {"due_on": extended.isoformat()},
-            request_id=request.request_id,
+            request_id=request_id,
             lease=lease,
         )
         return
     desk.ledger.advance(
-        request.request_id, effect.stage, facts, lease=lease, outcome=effect.outcome
+        request_id, effect.stage, facts, lease=lease, outcome=effect.outcome
     )
 
 

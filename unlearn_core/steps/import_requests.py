@@ -10,7 +10,7 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from unlearn_core.domain.canonical import JsonValue
@@ -87,7 +87,7 @@ class Imported:
 
 
 def read_lines(
-    table: bytes, *, now: datetime, submitted_by: str = ""
+    table: bytes, *, now: datetime, submitted_by: str = "", entered_by: str = ""
 ) -> tuple[ImportLine, ...]:
     """Return the requests of a table in CSV (RFC 4180, UTF-8), all of them or none.
 
@@ -95,6 +95,7 @@ def read_lines(
         table: The table, with a line of column names.
         now: The present moment; nothing is received later.
         submitted_by: Pseudonym of whoever imports it.
+        entered_by: Their name, if it is known.
 
     Raises:
         ImportRefusedError: It is no such table, or lines of it are wrong; their numbers
@@ -107,7 +108,11 @@ def read_lines(
     seen: set[str] = set()
     for number, row in _rows(table):
         try:
-            submission = _submission(row, now=now, submitted_by=submitted_by)
+            submission = replace(
+                _submission(row, now=now),
+                submitted_by=submitted_by,
+                entered_by=entered_by,
+            )
             _check_new(row[REFERENCE], seen)
         except InvalidIdentifierError as error:
             what = "; ".join(f"{name} {fact}" for name, fact in error.facts.items())
@@ -203,9 +208,7 @@ def _named(
     return {name: field.strip() for name, field in zip(columns, fields, strict=True)}
 
 
-def _submission(
-    row: Mapping[str, str], *, now: datetime, submitted_by: str
-) -> Submission:
+def _submission(row: Mapping[str, str], *, now: datetime) -> Submission:
     """Read one line; an error names a column and never what was in it."""
     reference, contact, token = row[REFERENCE], row.get(CONTACT), row.get(TOKEN)
     if not 0 < len(reference) <= MAXIMUM_REFERENCE_CHARACTERS:
@@ -220,7 +223,6 @@ def _submission(
         evidence=Personal(token) if token else None,
         contact=Personal(contact) if contact else None,
         channel=Channel.IMPORT,
-        submitted_by=submitted_by,
         reference=Personal(reference),
         received_at=_moment(row.get(RECEIVED), now=now),
     )

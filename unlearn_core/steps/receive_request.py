@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from unlearn_core import ports
 from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.deadlines import CLOCKS, IsHoliday, Rule
-from unlearn_core.domain.decisions import SUBMITTED_BY
+from unlearn_core.domain.decisions import ENTERED_BY, SUBMITTED_BY
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
@@ -70,6 +70,7 @@ class Submission:
         channel: How it came in.
         submitted_by: Pseudonym of the key or sign-in that entered it; empty if nobody
             had to sign in.
+        entered_by: Their name, if it is known.
         reference: The sender's own name of the request, where it has one.
         received_at: When the controller received it, in UTC, if not just now.
         rule: Legal rule that it is made under, if not that of the desk.
@@ -82,6 +83,7 @@ class Submission:
     contact: Personal[str] | None
     channel: Channel
     submitted_by: str = ""
+    entered_by: str = ""
     reference: Personal[str] | None = None
     received_at: datetime | None = None
     rule: Rule | None = None
@@ -95,6 +97,8 @@ class Submission:
         }
         if self.submitted_by:
             facts[SUBMITTED_BY] = self.submitted_by
+        if self.entered_by:
+            facts[ENTERED_BY] = self.entered_by
         return facts
 
 

@@ -1,14 +1,15 @@
 """Refer: let officers approve before anything is erased, where that is asked for.
 
 A code proves that somebody reads one mailbox, not that the other identifiers are
-theirs, so what was found by those is laid before the officers always. So is a request
-that would touch half of a source or more: its identifiers may be everybody's.
+theirs, so what was found by those is laid before the officers always; also where one
+of them has confirmed the identity because no code came back. So is a request that would
+touch half of a source or more: its identifiers may be everybody's.
 """
 
+from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.observability import EventLog
 from unlearn_core.steps.journal import find_entry, recorded
-from unlearn_core.steps.prove_identity import METHOD
 from unlearn_core.steps.results import Referred
 from unlearn_core.steps.workbench import Workbench
 
@@ -26,7 +27,7 @@ def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
         return True
     needs_approval = (
         bench.terms.needs_approval
-        or _proves_an_address_only(request_id, bench=bench)
+        or _was_to_prove_an_address(request_id, bench=bench)
         or _too_much(request_id, bench=bench)
     )
     if not needs_approval:
@@ -50,6 +51,6 @@ def _too_much(request_id: RequestId, *, bench: Workbench) -> list[str]:
     return list(located.get("too_much", ()))
 
 
-def _proves_an_address_only(request_id: RequestId, *, bench: Workbench) -> bool:
-    verified = find_entry(bench, request_id, Stage.IDENTITY_VERIFIED) or {}
-    return verified.get("method") == METHOD
+def _was_to_prove_an_address(request_id: RequestId, *, bench: Workbench) -> bool:
+    awaited = find_entry(bench, request_id, Stage.PROOF_AWAITED) or {}
+    return awaited.get("proof") == Proof.CODE

@@ -10,12 +10,14 @@ from datetime import timedelta
 
 from unlearn_core import ports
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.decisions import has_entered
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.reviews import (
     RECORD_REVIEWED,
     RecordDecision,
     ReviewReason,
     ReviewRefusedError,
+    Ruling,
     check_decision,
     read_rulings,
     undecided,
@@ -146,6 +148,7 @@ def review_records(
     """
     if not {decision.officer for decision in decisions} <= set(desk.officers):
         raise ReviewRefusedError(problem="not an officer of the configuration")
+    _check_not_own(request_id, decisions, desk)
     lease = desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
     try:
         listed = open_review(request_id, desk=desk)
@@ -165,6 +168,18 @@ def review_records(
         return listed
     finally:
         desk.leases.release(lease)
+
+
+def _check_not_own(
+    request_id: RequestId, decisions: Sequence[RecordDecision], desk: ReviewDesk
+) -> None:
+    """Refuse that whoever has entered a request says what is erased for it."""
+    entries = tuple(desk.ledger.entries(request_id))
+    for decision in decisions:
+        if decision.ruling is Ruling.ERASE and has_entered(
+            entries, officer=decision.officer, who=decision.who
+        ):
+            raise ReviewRefusedError(problem="who entered a request erases nothing")
 
 
 def _by_record(

@@ -31,6 +31,7 @@ TEMPLATES = (
     "acknowledged",
     "identity_code_1",
     "cooling_off_1",
+    "proof_asked",
     "extended",
     "on_hold",
     *Outcome,

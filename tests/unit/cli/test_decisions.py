@@ -78,3 +78,25 @@ def test_an_officer_withdraws_because_the_subject_wants_it(key: UUID) -> None:
     assert unlearn(*command, "--by", "anna").json()["stage"] == "withdrawn"
     again = unlearn(*command, "--by", "anna")
     assert (again.code, again.err.split(":")[0]) == (1, "illegal_transition")
+
+
+@pytest.mark.parametrize("by", [("--by", "anna"), ()])
+def test_who_enters_a_request_on_the_command_line_does_not_let_it_go_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch, by: tuple[str, ...]
+) -> None:
+    del home
+    monkeypatch.setenv("UNLEARN_LEGAL__OFFICERS", '["anna", "bela"]')
+    monkeypatch.setattr("getpass.getuser", lambda: "anna")
+    document = json.dumps(DOCUMENT).encode()
+    ran = unlearn("request", "submit", *by, "--json", stdin=document)
+    own = ("request", "approve", ran.json()["request_id"], "--by", "anna")
+    refused = unlearn(*own)
+    assert (refused.code, refused.err.split(":")[0]) == (1, "decision_refused")
+    # Whoever else tries is told that it is too early.
+    other = unlearn(*own[:-1], "bela")
+    assert (other.code, other.err.split(":")[0]) == (1, "illegal_transition")
+
+
+def test_nobody_is_asked_for_a_proof_that_is_not_awaited(key: UUID) -> None:
+    ran = unlearn("request", "ask-for-proof", str(key), "--by", "anna")
+    assert (ran.code, ran.err.split(":")[0]) == (1, "decision_refused")

@@ -30,6 +30,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "request watch",
         "request list",
         "request retry",
+        "request ask-for-proof",
         "request confirm-identity",
         "request approve",
         "request refuse",

@@ -11,8 +11,10 @@ from unlearn_core.domain.decisions import (
     RefusalReason,
     Verb,
     Waiting,
+    check_can_be_asked,
     check_not_own,
     check_not_too_late,
+    has_entered,
     proposal_of,
     protocol_reason,
     refusal_text,
@@ -57,8 +59,9 @@ def test_a_second_officer_finds_the_same_proposal_until_the_request_moves_on(
     assert (waiting.officer if waiting else None) == first
 
 
-def test_only_a_hold_and_a_confirmed_identity_need_one_officer() -> None:
+def test_only_a_hold_and_what_concerns_the_identity_need_one_officer() -> None:
     assert [verb for verb, effect in EFFECTS.items() if not effect.needs_two] == [
+        Verb.ASK_FOR_PROOF,
         Verb.CONFIRM_IDENTITY,
         Verb.HOLD,
     ]
@@ -141,21 +144,53 @@ def test_officers_of_whom_only_names_are_known_are_told_apart_by_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("verb", "who", "is_refused"),
+    ("officer", "who", "is_own"),
     [
-        (Verb.APPROVE, "key:1", True),
-        (Verb.APPROVE, "key:2", False),
-        (Verb.APPROVE, "", False),
-        (Verb.HOLD, "key:1", False),
+        ("bela", "key:1", True),
+        ("anna", "key:2", True),  # another key of the same person
+        ("anna", "", True),
+        ("bela", "key:2", False),
+        ("bela", "", False),
     ],
 )
-def test_who_has_entered_a_request_does_not_approve_it(
-    verb: Verb, who: str, *, is_refused: bool
+@pytest.mark.parametrize("verb", Verb)
+def test_who_has_entered_a_request_lets_nothing_of_it_go_on(
+    verb: Verb, officer: str, who: str, *, is_own: bool
 ) -> None:
-    entries = [entry(Stage.RECEIVED, submitted_by="key:1")]
-    decision = Decision(verb=verb, officer="anna", who=who)
+    entries = [entry(Stage.RECEIVED, submitted_by="key:1", entered_by="anna")]
+    decision = Decision(verb=verb, officer=officer, who=who)
+    goes_on = {Verb.APPROVE, Verb.CONFIRM_IDENTITY, Verb.RELEASE}
+    is_refused = is_own and verb in goes_on
     if is_refused:
         with pytest.raises(DecisionRefusedError, match="does not approve"):
             check_not_own(entries, decision)
     else:
         check_not_own(entries, decision)
+
+
+def test_who_is_not_known_has_entered_nothing() -> None:
+    assert not has_entered([entry(Stage.RECEIVED)], officer="anna", who="")
+
+
+@pytest.mark.parametrize(
+    ("stage", "entries", "may_ask"),
+    [
+        (Stage.PROOF_AWAITED, [entry("proof_awaited", proof="officer")], True),
+        (Stage.PROOF_AWAITED, [entry("proof_awaited", proof="code")], False),
+        (
+            Stage.PROOF_AWAITED,
+            [entry("proof_awaited", proof="officer"), entry("proof_asked")],
+            False,
+        ),
+        (Stage.ACKNOWLEDGED, [], False),
+        (Stage.LOCATED, [], False),
+    ],
+)
+def test_the_subject_is_asked_for_a_proof_once(
+    stage: Stage, entries: list[LedgerEntry], *, may_ask: bool
+) -> None:
+    if may_ask:
+        check_can_be_asked(entries, stage)
+    else:
+        with pytest.raises(DecisionRefusedError):
+            check_can_be_asked(entries, stage)

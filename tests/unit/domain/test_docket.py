@@ -16,6 +16,7 @@ Event = tuple[str, dict[str, JsonValue]]
 
 ASKED: Event = ("on_hold", {"reason": "clarification", "on": "2026-03-04"})
 ANSWERED: Event = ("released", {"on": "2026-03-09"})
+PROOF: Event = ("proof_asked", {"reason": None, "on": "2026-03-04"})
 LEGAL_HOLD: Event = ("on_hold", {"reason": "legal_claims", "on": "2026-03-04"})
 LONGER: Event = ("deadline_extended", {"due_on": "2026-06-02", "on": "2026-03-20"})
 
@@ -52,6 +53,9 @@ UK = uk_deadline(RECEIVED, is_holiday=never)
         ),
         # Declined while the answer was awaited: the clock runs again.
         (UK, [ASKED, ("declined", {"on": "2026-03-09"})], date(2026, 4, 7)),
+        # An officer asks for a proof of identity and gets it.
+        (UK, [PROOF, ("proof_given", {"on": "2026-03-09"})], date(2026, 4, 7)),
+        (deadline(), [PROOF, ("proof_given", {"on": "2026-03-09"})], DUE),
         # Unanswered for eight days: Friday, 10 April.
         (UK, [ASKED], date(2026, 4, 10)),
         # Both: 2 June and five days is a Sunday.

@@ -45,7 +45,10 @@ def possible(stage: Stage, *events: str, today: date = DUE_ON) -> set[str]:
     ("stage", "verbs"),
     [
         (Stage.RECEIVED, {"refuse", "extend"}),
-        (Stage.PROOF_AWAITED, {"confirm_identity", "refuse", "extend"}),
+        (
+            Stage.PROOF_AWAITED,
+            {"ask_for_proof", "confirm_identity", "refuse", "extend"},
+        ),
         (Stage.LOCATED, {"refuse", "extend", "hold"}),
         (Stage.REFERRED, {"approve", "refuse", "extend", "hold"}),
         (Stage.ON_HOLD, {"release", "refuse", "extend"}),
@@ -93,6 +96,7 @@ def test_time_is_extended_once_and_not_after_the_first_period() -> None:
 
 def test_decisions_that_take_something_need_a_reason() -> None:
     assert set(Verb) - set(REASONS) == {
+        Verb.ASK_FOR_PROOF,
         Verb.CONFIRM_IDENTITY,
         Verb.APPROVE,
         Verb.RELEASE,

@@ -407,7 +407,7 @@ def test_with_the_key_one_may_ask(world: IntakeWorld) -> None:
         assert client.post(PAGE, json=DOCUMENT, headers=headers).status_code == 202
 
 
-def test_whoever_has_entered_a_request_is_recorded_by_pseudonym(
+def test_whoever_has_entered_a_request_is_recorded_by_pseudonym_and_name(
     world: IntakeWorld, client: TestClient
 ) -> None:
     key = give_key(world.access, Role.OPERATOR)
@@ -415,6 +415,9 @@ def test_whoever_has_entered_a_request_is_recorded_by_pseudonym(
     assert client.post(PAGE, json=DOCUMENT, headers=shown).status_code == 202
     (entry,) = world.store.entries(event="received")
     assert entry.payload["submitted_by"] == f"key:{read_key_id(key)}"
+    known = world.access.key(str(read_key_id(key)))
+    assert known is not None
+    assert entry.payload["entered_by"] == known.name
 
 
 def test_the_same_key_of_the_same_caller_gets_the_same_request_again(

@@ -141,7 +141,7 @@ def test_it_also_has_waiting_messages_delivered(world: IntakeWorld) -> None:
     outbox = MemoryNotifier(
         clock=world.clock, routes=(Route(channel="gone", needs_address=False),)
     )
-    outbox.notify(world.store.get(key), template="acknowledged", contact=None)
+    outbox.notify(world.store.get(key), template="extended", contact=None)
     room = PostRoom(
         holder="intake-1",
         carriers=(),

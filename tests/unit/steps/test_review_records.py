@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ from support.steps import Controller
 from support.story import work_until
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.domain.reviews import ReviewRefusedError
@@ -305,3 +307,19 @@ def test_what_was_held_meanwhile_is_searched_and_decided_anew(
     bench = controller.bench(request_id, lease=lease)
     assert locate_personal_data(request_id, bench=bench).stage is Stage.UNDER_REVIEW
     assert open_review(request_id, desk=desk).undecided == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"entered_by": ANNA}, {"submitted_by": "key:1"}], ids=str
+)
+def test_who_has_entered_a_request_does_not_say_what_is_erased_for_it(
+    controller: Controller, waiting: Waiting, facts: dict[str, JsonValue]
+) -> None:
+    request_id, _ = waiting()
+    controller.store.note("received", facts, request_id=request_id)
+    own = replace(decision(1, 2, ruling="erase", reason="same_person"), who="key:1")
+    with pytest.raises(ReviewRefusedError, match="erases nothing"):
+        review_records(request_id, own, desk=review_desk(controller))
+    keeps = replace(decision(1, 2), who="key:1")
+    listed = review_records(request_id, keeps, desk=review_desk(controller))
+    assert listed.undecided == ()

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from support.officers import ANNA, BELA
+from support.officers import desk_of as officers_desk
 from support.steps import Controller
 
 from unlearn_core.adapters.identity_policies import (
@@ -13,11 +15,13 @@ from unlearn_core.adapters.identity_policies import (
 )
 from unlearn_core.adapters.memory.contact import MemoryTrigger
 from unlearn_core.domain.codes import ANSWER_WITHIN
+from unlearn_core.domain.decisions import Decision, DecisionRefusedError, Verb
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.ports import IdentityPolicy
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 from unlearn_core.steps.acknowledge_request import acknowledge_request
+from unlearn_core.steps.decide_request import decide_request
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.prove_identity import ProofDesk, prove_identity
 from unlearn_core.steps.receive_request import receive_request
@@ -109,6 +113,74 @@ def test_as_long_as_it_is_an_officers_turn_the_subject_loses_nothing(
     assert resume_requests(post_of(controller)) == ()
     bench = replace(controller.bench(request_id), identity=ManualPolicy())
     assert waits_for_proof(request_id, bench=bench)
+
+
+def test_who_is_asked_by_an_officer_has_two_weeks_from_then(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, ManualPolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    controller.clock.move(10 * ANSWER_WITHIN)
+    ask = Decision(verb=Verb.ASK_FOR_PROOF, officer=ANNA)
+    assert decide_request(request_id, ask, desk=officers_desk(controller))
+    assert controller.notifier.posted(request_id)[-1] == "proof_asked"
+    assert controller.store.get(request_id).stage is Stage.PROOF_AWAITED
+    with pytest.raises(DecisionRefusedError, match="no proof"):
+        decide_request(request_id, ask, desk=officers_desk(controller))
+
+    controller.clock.move(ANSWER_WITHIN - timedelta(seconds=1))
+    assert resume_requests(post_of(controller)) == ()
+    controller.clock.move(timedelta(seconds=1))
+    assert resume_requests(post_of(controller)) == (request_id,)
+    bench = replace(controller.bench(request_id), identity=ManualPolicy())
+    assert not waits_for_proof(request_id, bench=bench)
+    checked = verify_identity(request_id, bench=bench)
+    assert (checked.stage, checked.reason) == (Stage.REFUSED, "no_evidence")
+
+
+def test_an_officers_word_instead_of_a_code_still_lets_two_approve(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, EmailCodePolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    word = Decision(verb=Verb.CONFIRM_IDENTITY, officer=ANNA)
+    assert decide_request(request_id, word, desk=officers_desk(controller))
+
+    bench = replace(controller.bench(request_id), identity=EmailCodePolicy())
+    assert verify_identity(request_id, bench=bench).method == "manual"
+    locate_personal_data(request_id, bench=bench)
+    assert not bench.terms.needs_approval
+    assert not refer_to_controller(request_id, bench=bench)
+    assert controller.store.get(request_id).stage is Stage.REFERRED
+
+
+@pytest.mark.parametrize(
+    ("entered", "officer", "who"),
+    [
+        ({"entered_by": ANNA}, ANNA, ""),
+        ({"entered_by": ANNA, "submitted_by": "key:1"}, ANNA, "key:2"),
+        ({"submitted_by": "key:1"}, ANNA, "key:1"),
+    ],
+)
+def test_who_has_entered_a_request_does_not_confirm_who_asks(
+    controller: Controller, entered: dict[str, str], officer: str, who: str
+) -> None:
+    submission = replace(
+        controller.submission(controller.population.trained[0]), **entered
+    )
+    request_id = receive_request(submission, desk=controller.desk()).request_id
+    bench = bench_with(controller, ManualPolicy(), request_id)
+    assert waits_for_proof(request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    own = Decision(verb=Verb.CONFIRM_IDENTITY, officer=officer, who=who)
+    with pytest.raises(DecisionRefusedError, match="does not approve"):
+        decide_request(request_id, own, desk=officers_desk(controller))
+    other = Decision(verb=Verb.CONFIRM_IDENTITY, officer=BELA, who="key:3")
+    assert decide_request(request_id, other, desk=officers_desk(controller))
 
 
 def test_who_was_asked_and_proves_nothing_for_two_weeks_is_refused(

@@ -101,6 +101,7 @@ ENGLISH: Mapping[str, str] = {
     "stage_certified": "Certificate issued",
     "stage_notified": "Subject told; closed",
     # Decisions.
+    "verb_ask_for_proof": "Ask for a proof of identity",
     "verb_confirm_identity": "Confirm the identity",
     "verb_approve": "Approve the erasure",
     "verb_refuse": "Refuse",
@@ -156,6 +157,10 @@ ENGLISH: Mapping[str, str] = {
     "report": "Verification report",
     "said_done": "Carried out and recorded.",
     "said_proposed": "Proposed. A second officer has to agree.",
+    "effect_ask_for_proof": (
+        "The subject is told, and has two weeks; without an answer the request is "
+        "refused."
+    ),
     "effect_approve": "The located records will be erased at the sources.",
     "effect_refuse": (
         "Working data is destroyed. The subject reads the reason and how to "
@@ -175,6 +180,7 @@ ENGLISH: Mapping[str, str] = {
         "officer is needed, or it is too late."
     ),
     "error_forbidden": "The form was not complete. Nothing was done.",
+    "event_proof_asked": "Subject asked for a proof",
     "event_decision_proposed": "Proposed",
     "event_deadline_extended": "Deadline extended",
     "event_deadline_near": "The deadline comes near",

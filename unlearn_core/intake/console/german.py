@@ -108,6 +108,7 @@ GERMAN: Mapping[str, str] = {
     "stage_certified": "Bescheinigung ausgestellt",
     "stage_notified": "Mitgeteilt; abgeschlossen",
     # Entscheidungen.
+    "verb_ask_for_proof": "Um einen Nachweis bitten",
     "verb_confirm_identity": "Identität bestätigen",
     "verb_approve": "Löschung freigeben",
     "verb_refuse": "Ablehnen",
@@ -163,6 +164,10 @@ GERMAN: Mapping[str, str] = {
     "report": "Prüfbericht",
     "said_done": "Ausgeführt und festgehalten.",
     "said_proposed": "Vorgeschlagen. Eine zweite Person muss zustimmen.",
+    "effect_ask_for_proof": (
+        "Die Person wird benachrichtigt und hat zwei Wochen Zeit; ohne Antwort wird "
+        "der Antrag abgelehnt."
+    ),
     "effect_approve": "Die gefundenen Datensätze werden in den Quellen gelöscht.",
     "effect_refuse": (
         "Arbeitsdaten werden vernichtet. Die betroffene Person liest Grund und "
@@ -187,6 +192,7 @@ GERMAN: Mapping[str, str] = {
         "braucht eine zweite Person, oder es ist zu spät."
     ),
     "error_forbidden": "Das Formular war unvollständig. Nichts ist geschehen.",
+    "event_proof_asked": "Person um Nachweis gebeten",
     "event_decision_proposed": "Vorgeschlagen",
     "event_deadline_extended": "Frist verlängert",
     "event_deadline_near": "Die Frist rückt näher",

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain.certificates import certificate_name
+from unlearn_core.domain.codes import PROOF_ASKED
 from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.decisions import (
     DECISION_PROPOSED,
@@ -46,7 +47,7 @@ POLICY = (
 )
 """A report in a frame, and the script that follows the progress; both are ours."""
 
-_TOLD = frozenset({*Stage, *Alarm, DECISION_PROPOSED, DEADLINE_EXTENDED})
+_TOLD = frozenset({*Stage, *Alarm, DECISION_PROPOSED, DEADLINE_EXTENDED, PROOF_ASKED})
 _REPORTED = frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED})
 
 

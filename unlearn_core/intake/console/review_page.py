@@ -13,6 +13,7 @@ from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 
+from unlearn_core.domain.access import Caller
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.reviews import (
     REASONS,
@@ -73,7 +74,7 @@ def add_review_page(app: FastAPI, desk: ConsoleDesk) -> None:
             said = open_review(key, desk=desk.review).rulings
             review_records(
                 key,
-                *_decisions(form, said, officer=caller_of(request).name),
+                *_decisions(form, said, caller=caller_of(request)),
                 desk=desk.review,
                 expected=form["list"],
             )
@@ -101,7 +102,7 @@ def sheets(listed: ReviewList) -> tuple[Sheet, ...]:
 
 
 def _decisions(
-    form: Mapping[str, str], said: Mapping[int, ReviewReason], *, officer: str
+    form: Mapping[str, str], said: Mapping[int, ReviewReason], *, caller: Caller
 ) -> tuple[RecordDecision, ...]:
     """Read the form: records that were decided about in one way belong together.
 
@@ -127,7 +128,8 @@ def _decisions(
             numbers=tuple(numbers),
             ruling=ruling_of(reason),
             reason=reason,
-            officer=officer,
+            officer=caller.name,
+            who=caller.who,
         )
         for reason, numbers in chosen.items()
     )
