@@ -87,6 +87,8 @@ class SourceRecord:
             decide about it; cut off after `LONGEST_TEXT` signs.
         is_held: Whether it must stay where it is: legal hold, or an exemption.
         is_redacted: Whether only what identifies the subject goes, not the record.
+        is_former: Whether only an earlier version of its file has it. What has its
+            identifier now may be somebody else's.
     """
 
     source: str
@@ -99,6 +101,7 @@ class SourceRecord:
     texts: Mapping[str, Personal[str]] = field(default_factory=dict)
     is_held: bool = False
     is_redacted: bool = False
+    is_former: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +199,7 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                 **({"texts": _revealed(record.texts)} if record.texts else {}),
                 **({"is_held": True} if record.is_held else {}),
                 **({"is_redacted": True} if record.is_redacted else {}),
+                **({"is_former": True} if record.is_former else {}),
                 "name": record.name.reveal() if record.name else None,
                 "fields": _revealed(record.fields),
                 "passages": [
@@ -225,6 +229,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
             texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
             is_held=raw.get("is_held", False),
             is_redacted=raw.get("is_redacted", False),
+            is_former=raw.get("is_former", False),
             name=Personal(raw["name"]) if raw["name"] else None,
             fields={key: Personal(value) for key, value in raw["fields"].items()},
             passages=tuple(

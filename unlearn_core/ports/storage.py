@@ -207,7 +207,8 @@ class TellsApart(Protocol):
         would be erased.
 
         Args:
-            found: Identifier to the number of records that were found with it.
+            found: Identifier to the number of present records that were found with
+                it, 0 for what only earlier versions have.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

@@ -118,15 +118,20 @@ def plan_for(
 ) -> Plan:
     """Return what is to become of records; what is held, or shared, stays.
 
+    Who has the identifier of a record that only an earlier version has was not found.
     An identifier that stands for several located records is redacted only if all of
     them may be.
     """
     wanted = {item.record_id for item in records}
     wanted -= {item.record_id for item in records if item.is_held}
     if isinstance(source, TellsApart):
-        wanted -= source.shared(
-            Counter(item.record_id for item in records if item.record_id in wanted)
+        found = Counter(dict.fromkeys(wanted, 0))
+        found.update(
+            item.record_id
+            for item in records
+            if item.record_id in wanted and not item.is_former
         )
+        wanted -= source.shared(found)
     whole = {item.record_id for item in records if not item.is_redacted}
     return Plan(
         name=source.describe().name,

@@ -39,6 +39,7 @@ def test_records_are_the_same_after_writing_and_reading() -> None:
         texts={"text": Personal("We met Ada Example.")},
         is_held=True,
         is_redacted=True,
+        is_former=True,
     )
     records = (full_record(), record("r-2", name=None), matched)
     assert records_from_bytes(records_to_bytes(records)) == records

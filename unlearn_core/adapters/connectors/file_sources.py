@@ -14,6 +14,11 @@ from unlearn_core.adapters.connectors.matching import (
     search_each,
 )
 from unlearn_core.adapters.connectors.needles import Needles
+from unlearn_core.adapters.connectors.partitions import (
+    Columns,
+    partition_columns,
+    with_columns,
+)
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
@@ -107,11 +112,13 @@ class FilesConnector:
         self._check_held(names)
         matcher = PeopleMatcher(subjects, self._spec)
         sieve = Sieve(Needles(subjects))
-        present = search_each(self._sifted(names, sieve), matcher, self._spec)
+        rows = self._sifted(names, sieve, matcher)
+        present = search_each(rows, matcher, self._spec)
         former = self._files.former()
         if not former:
             return present
-        earlier = search_each(self._sifted(former, sieve), matcher, self._spec)
+        rows = self._sifted(former, sieve, matcher)
+        earlier = search_each(rows, matcher, self._spec)
         return tuple(map(_with_former, present, earlier))
 
     def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
@@ -176,13 +183,17 @@ class FilesConnector:
         return frozenset(item for item in present if present[item] > found[item])
 
     def _check_held(self, names: list[str]) -> None:
-        """Make sure that some record, if there is any, says whether it must stay."""
+        """Make sure that some record of each file says whether it must stay.
+
+        A file without records, or without any that can be read, says nothing wrong.
+        """
         column = self._spec.held
-        if column is None:
-            return
-        says = (column in row for row in self._rows(names) if row is not None)
-        if not (next(says, True) or any(says)):
-            raise SourceUnreadableError(source=self._spec.name, missing_column=column)
+        for name in names if column is not None else ():
+            says = (column in row for row in self._rows_of(name) if row is not None)
+            if not (next(says, True) or any(says)):
+                raise SourceUnreadableError(
+                    source=self._spec.name, missing_column=column
+                )
 
     def _removable(self) -> list[str]:
         """Return former versions, but none that alone has a record on hold."""
@@ -226,21 +237,40 @@ class FilesConnector:
         if form is None or (form.is_one_record and edit.redactor is None):
             self._files.remove(name)
             return
-        self._files.rewrite(name, lambda file, target: form.copy(file, target, edit))
+        columns = self._columns(name, form)
+        whole = replace(
+            edit, concerns=lambda row: edit.concerns(with_columns(row, columns))
+        )
+        self._files.rewrite(name, lambda file, target: form.copy(file, target, whole))
+
+    def _columns(self, name: str, form: FileFormat) -> Columns:
+        """Return the columns that a file has by its name."""
+        if not form.is_partitioned:
+            return {}
+        return partition_columns(name, self._spec.location)
 
     def _count(self, names: list[str], edit: Edit) -> Counter[str]:
         return Counter(
             name for name in names for row in self._rows_of(name) if edit.changes(row)
         )
 
-    def _sifted(self, names: list[str], sieve: Sieve) -> Iterator[Sifted]:
+    def _sifted(
+        self, names: list[str], sieve: Sieve, matcher: PeopleMatcher | None = None
+    ) -> Iterator[Sifted]:
+        """Yield what may pass a sieve, and all of a file whose own name matches."""
         for name in names:
             form = self._form_of(name)
             if form is None:
                 yield None
                 continue
+            columns = self._columns(name, form)
+            is_named = matcher is not None and columns and matcher.match(columns)
             with self._files.open(name) as file:
-                yield from form.sifted(file, sieve)
+                for row in form.rows(file) if is_named else form.sifted(file, sieve):
+                    if row is None or isinstance(row, int):
+                        yield row
+                    else:
+                        yield with_columns(row, columns)
 
     def _rows(self, names: list[str]) -> Iterator[Row | None]:
         for name in names:
@@ -251,8 +281,10 @@ class FilesConnector:
         if form is None:
             yield None
             return
+        columns = self._columns(name, form)
         with self._files.open(name) as file:
-            yield from form.rows(file)
+            for row in form.rows(file):
+                yield row if row is None else with_columns(row, columns)
 
 
 def _with_former(present: SearchResult, earlier: SearchResult) -> SearchResult:
@@ -271,4 +303,4 @@ def _unknown(
 ) -> tuple[SourceRecord, ...]:
     """Return records that the present files do not have, each once."""
     found = {item.record_id: item for item in records if item.record_id not in known}
-    return tuple(found.values())
+    return tuple(replace(item, is_former=True) for item in found.values())

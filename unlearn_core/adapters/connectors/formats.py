@@ -56,10 +56,12 @@ class FileFormat(Protocol):
     Attributes:
         suffixes: Endings of file names, for folders that hold several kinds.
         is_one_record: Whether a file is one record, and goes with it.
+        is_partitioned: Whether names of folders may be columns.
     """
 
     suffixes: tuple[str, ...]
     is_one_record: bool
+    is_partitioned: bool
 
     def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
         """Yield every record; None for one that cannot be read.
@@ -108,6 +110,7 @@ class PieceFormat(ABC):
 
     suffixes: tuple[str, ...] = ()
     is_one_record: bool = False
+    is_partitioned: bool = False
 
     def __init__(self, spec: SourceSpec) -> None:
         self._spec = spec
@@ -167,6 +170,7 @@ class TableFormat(ABC):
 
     suffixes: tuple[str, ...] = ()
     is_one_record: bool = False
+    is_partitioned: bool = False
 
     def __init__(self, spec: SourceSpec) -> None:
         self._spec = spec

@@ -21,6 +21,7 @@ class Parquet(TableFormat):
     """A Parquet file."""
 
     suffixes: tuple[str, ...] = (".parquet", ".pq")
+    is_partitioned: bool = True
 
     def tables(self, file: IO[bytes]) -> Iterator[pa.Table]:
         """Yield an empty table with the schema, then every row group."""

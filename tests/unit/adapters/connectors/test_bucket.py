@@ -22,6 +22,7 @@ from unlearn_core.errors import (
     SourceUnreadableError,
     StorageError,
 )
+from unlearn_core.steps.erase_source_records import plan_for
 
 pytestmark = pytest.mark.integration
 KEY = "corpus/1.jsonl"
@@ -274,3 +275,19 @@ def test_an_upload_that_fails_is_reported_and_changes_nothing(
 def test_an_address_that_is_none_is_refused(location: str) -> None:
     with pytest.raises(InvalidDataMapError, match="problem=url"):
         BucketConnector(source_spec("s3", location))
+
+
+def test_an_identifier_that_somebody_else_has_now_is_not_erased(
+    versioned: Bucket,
+) -> None:
+    """The earlier version has a record of Ada's that is nowhere else."""
+    versioned.put(KEY, jsonl_bytes(PEOPLE[:1]))
+    versioned.put(KEY, jsonl_bytes([{**PEOPLE[1], "id": "r-1"}]))
+    source = versioned.source()
+    found = source.locate(subject())
+    assert [(item.record_id, item.is_former) for item in found.records] == [
+        ("r-1", True),
+        ("r-3", True),
+    ]
+    plan = plan_for(source, found.records, subject())
+    assert (plan.deleted, plan.redacted) == ({"r-3"}, frozenset())

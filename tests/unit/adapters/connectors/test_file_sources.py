@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from support.file_sources import jsonl_bytes, write_partitions, zstandard
@@ -144,3 +145,49 @@ def test_a_parquet_file_that_is_cut_off_is_unreadable_and_stays_as_it_is(
             with pytest.raises(SourceUnreadableError):
                 ask()
         assert (folder / "p.parquet").read_bytes() == whole[:size]
+
+
+@pytest.mark.parametrize("missing", ["first", "second"])
+def test_every_file_has_to_say_what_stays(tmp_path: Path, missing: str) -> None:
+    says = [{**row, "hold": None} for row in PEOPLE[:2]]
+    write_jsonl(tmp_path / "a.jsonl", PEOPLE[:2] if missing == "first" else says)
+    write_jsonl(tmp_path / "b.jsonl", PEOPLE[2:] if missing == "second" else says)
+    spec = replace(source_spec("jsonl", tmp_path), held="hold")
+    with pytest.raises(SourceUnreadableError, match="missing_column=hold"):
+        JsonLinesConnector(spec).locate(subject())
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return Parquet files whose folders name a person, a city and a hold."""
+    columns = ("id", "question", "answer")
+    for number, row in enumerate(PEOPLE):
+        hold = "yes" if row["id"] == "r-3" else "__HIVE_DEFAULT_PARTITION__"
+        folder = tmp_path / f"name={quote(row['name'])}/city={row['city']}/hold={hold}"
+        folder.mkdir(parents=True)
+        rest = {name: row[name] for name in columns} | {"customer": row["customer"]}
+        write_parquet(folder / f"part-{number}.parquet", [rest])
+    return tmp_path
+
+
+def test_names_of_folders_are_columns_of_their_rows(tree: Path) -> None:
+    spec = source_spec("parquet", tree)
+    source = ParquetConnector(spec)
+    found = source.locate(subject(name="Ada Example", email="x@y.example"))
+    # No file has her name, but for the question of r-5.
+    assert sorted(item.record_id for item in found.records) == ["r-1", "r-3", "r-4"]
+    assert [item.record_id for item in found.doubtful] == ["r-5"]
+
+
+def test_what_a_folder_holds_is_not_erased(tree: Path) -> None:
+    source = ParquetConnector(replace(source_spec("parquet", tree), held="hold"))
+    found = {item.record_id: item for item in source.locate(subject()).records}
+    assert {name: item.is_held for name, item in found.items()} == {
+        "r-1": False,
+        "r-3": True,
+    }
+    assert found["r-1"].fields["city"].reveal() == "Ulm"
+    assert source.erase(["r-1", "r-3"], dry_run=False) == 1
+    assert source.held(["r-1", "r-3"]) == {"r-3"}
+    ids = sorted(record.record_id for record in source.read())
+    assert ids == ["r-2", "r-3", "r-4", "r-5"]
