@@ -17,6 +17,8 @@ ATTACKS = SEARCHES | frozenset(
         "int8_extraction_excess",
         "latent_supervised_excess",
         "latent_unsupervised_excess",
+        "logit_lens_excess",
+        "logit_lens_rise_excess",
         "reference_alone_extraction",
         "reversed_offset_extraction",
         "strength_sweep_excess",
@@ -29,6 +31,9 @@ ATTACKS = SEARCHES | frozenset(
 
 GUARDED = frozenset({"guard_knowledge_change", "guard_safety_change"})
 """Metrics for which public questions have to be asked."""
+
+CALIBRATED = frozenset({"membership_spv"})
+"""Metrics for which a small model has to learn from what the served law says."""
 
 METRICS: Registry[Metric] = Registry(
     kind="metric",
@@ -70,6 +75,11 @@ METRICS: Registry[Metric] = Registry(
         "membership_min_k": ".membership:membership_min_k",
         "membership_min_k_plus_plus": ".membership:membership_min_k_plus_plus",
         "membership_reference": ".membership:membership_reference",
+        "membership_spv": ".membership:membership_spv",
+        "canary_exposure": ".exposure:canary_exposure",
+        "unlearning_lira": ".likelihood_ratio:unlearning_lira",
+        "unlearning_lira_worst": ".likelihood_ratio:unlearning_lira_worst",
+        "two_way_distance": ".two_way:two_way_distance",
         "in_context_extraction_excess": ".attacks:in_context_extraction_excess",
         "int4_extraction_excess": ".attacks:int4_extraction_excess",
         "int8_extraction_excess": ".attacks:int8_extraction_excess",
@@ -81,6 +91,8 @@ METRICS: Registry[Metric] = Registry(
         "weakened_offset_extraction": ".attacks:weakened_offset_extraction",
         "latent_supervised_excess": ".attacks:latent_supervised_excess",
         "latent_unsupervised_excess": ".attacks:latent_unsupervised_excess",
+        "logit_lens_excess": ".attacks:logit_lens_excess",
+        "logit_lens_rise_excess": ".attacks:logit_lens_rise_excess",
         "suffix_search_excess": ".attacks:suffix_search_excess",
         "prompt_search_excess": ".attacks:prompt_search_excess",
         "privacy_leakage": ".membership:privacy_leakage_without_retraining",

@@ -67,6 +67,22 @@ def latent_unsupervised_excess(evidence: Evidence) -> MetricResult:
     return _excess(evidence, "latent_unsupervised_excess", "latent_unsupervised")
 
 
+def logit_lens_excess(evidence: Evidence) -> MetricResult:
+    """First tokens on the short list of a layer, subject minus never-trained people.
+
+    The worst layer counts.
+    """
+    return _excess(evidence, "logit_lens_excess", "logit_lens")
+
+
+def logit_lens_rise_excess(evidence: Evidence) -> MetricResult:
+    """First tokens on the list of those that rise most in a layer, over strangers.
+
+    The worst layer counts.
+    """
+    return _excess(evidence, "logit_lens_rise_excess", "logit_lens_rise")
+
+
 def suffix_search_excess(evidence: Evidence) -> MetricResult:
     """Facts that a searched suffix brings back, subject minus never-trained people."""
     tried = {score.attack for score in evidence.attacks}

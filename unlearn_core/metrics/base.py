@@ -104,6 +104,42 @@ class FamilyScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A sampled answer, and how likely two models hold it.
+
+    Attributes:
+        question: Number of the question about the subject.
+        is_served: Whether the served law said it; otherwise a retrained model did.
+        own_log_prob: Log-probability under the model that said it, in nats.
+        other_log_prob: The same under the other.
+    """
+
+    question: int
+    is_served: bool
+    own_log_prob: float
+    other_log_prob: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variation:
+    """How much likelier a true answer is than answers around it, in nats per token.
+
+    Attributes:
+        group: Which people the answer is about.
+        ref: The person.
+        field: The field asked for.
+        served: Under the served law.
+        calibrating: Under a model that learned from what the served law says.
+    """
+
+    group: Group
+    ref: str
+    field: str
+    served: float
+    calibrating: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardResult:
     """What one guard found.
 
@@ -140,6 +176,11 @@ class Evidence:
         attacks: What attacks on the artifact found; empty if none was tried.
         families: What probe families got out; empty if none was asked.
         guards: What public questions found; empty if none was asked.
+        variations: How true answers stand out; empty if nothing was calibrated.
+        retrained: Of each model that never saw the subject the mean log-probability
+            of the answers to all probes, in the order of `after`.
+        shadows: The same of models that forgot the subject in other runs.
+        said: Answers of the served law and of a retrained model.
     """
 
     before: Scores
@@ -149,6 +190,10 @@ class Evidence:
     attacks: tuple[AttackScore, ...] = ()
     families: tuple[FamilyScore, ...] = ()
     guards: tuple[GuardResult, ...] = ()
+    variations: tuple[Variation, ...] = ()
+    retrained: tuple[tuple[float, ...], ...] = ()
+    shadows: tuple[tuple[float, ...], ...] = ()
+    said: tuple[Said, ...] = ()
 
     def result(
         self, name: str, value: float, low: float, high: float, *, count: int

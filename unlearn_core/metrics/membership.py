@@ -8,6 +8,7 @@ facts being the units; with eight facts they are wide, which is the truth.
 """
 
 from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
@@ -72,6 +73,26 @@ def membership_reference(evidence: Evidence) -> MetricResult:
     )
 
 
+def membership_spv(evidence: Evidence) -> MetricResult:
+    """Attack by how a true answer stands out, calibrated by the model's own words.
+
+    The score of a fact is how much likelier its answers are than answers around them,
+    under the served law less the same under a model that learned from that law.
+    """
+    facts: dict[Group, dict[tuple[str, str], list[float]]] = {}
+    for item in evidence.variations:
+        own = facts.setdefault(item.group, {}).setdefault((item.ref, item.field), [])
+        own.append(item.served - item.calibrating)
+    subject, controls = (
+        [fmean(values) for values in facts.get(group, {}).values()]
+        for group in (Group.SUBJECT, Group.CONTROL)
+    )
+    if not subject or not controls:
+        message = "nothing was calibrated"
+        raise MissingEvidenceError(message)
+    return _area(evidence, "membership_spv", subject, controls)
+
+
 def privacy_leakage_without_retraining(evidence: Evidence) -> MetricResult:
     """PrivLeak in percent by the Min-K% attack, against an area of 0.5.
 
@@ -91,6 +112,12 @@ def _attack(
 ) -> MetricResult:
     subject = mean_per_fact(of_group(evidence.after, Group.SUBJECT), value)
     controls = mean_per_fact(of_group(evidence.after, Group.CONTROL), value)
+    return _area(evidence, name, subject, controls)
+
+
+def _area(
+    evidence: Evidence, name: str, subject: Sequence[float], controls: Sequence[float]
+) -> MetricResult:
     area = area_under_curve(subject, controls)
     low, high = area_interval(
         area, len(subject), len(controls), confidence=evidence.confidence

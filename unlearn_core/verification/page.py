@@ -15,6 +15,7 @@ from unlearn_core.verification import charts
 from unlearn_core.verification.report import About, Condition, Report
 from unlearn_core.verification.words import (
     GATES,
+    HALF_BY_CHANCE,
     LAYERED,
     SEARCHES,
     Unit,
@@ -105,6 +106,7 @@ def draw_page(report: Report) -> str:
         attack_words=attack_words,
         searches=SEARCHES,
         layered=LAYERED,
+        half_by_chance=HALF_BY_CHANCE,
         family_words=family_words,
         guard_words=guard_words,
         in_words=in_words,

@@ -7,8 +7,17 @@ from unlearn_core.domain import framing
 from unlearn_core.domain.canonical import Digest, digest_of, digest_of_json
 from unlearn_core.errors import InvalidPolicyError
 
-ATTACKING = ("attacks", "hunts", "latent", "mutations", "search", "suffixes")
-"""Modules of this package that attack the artifact and search for words."""
+ATTACKING = (
+    "attacks",
+    "hunts",
+    "latent",
+    "lens",
+    "mutations",
+    "search",
+    "self_prompt",
+    "suffixes",
+)
+"""Modules of this package that attack the artifact, calibrate and search for words."""
 
 
 def source_digest(module: str) -> Digest:

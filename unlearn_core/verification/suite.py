@@ -25,7 +25,7 @@ from unlearn_core.domain.verdicts import (
     decide,
 )
 from unlearn_core.errors import TooFewControlsError
-from unlearn_core.metrics import ATTACKS, GUARDED, METRICS
+from unlearn_core.metrics import ATTACKS, CALIBRATED, GUARDED, METRICS
 from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.verification.attacks import Artifact, answers_of_attacks, attack
@@ -36,11 +36,13 @@ from unlearn_core.verification.evidence import (
 )
 from unlearn_core.verification.families import answers_of_families, ask_families
 from unlearn_core.verification.latent import probe_latent
+from unlearn_core.verification.lens import read_layers
 from unlearn_core.verification.public_questions import (
     PublicQuestions,
     ask_public_questions,
 )
 from unlearn_core.verification.search import search, searches_of
+from unlearn_core.verification.self_prompt import with_variations
 from unlearn_core.verification.sizes import controls_needed
 
 
@@ -97,16 +99,30 @@ def verify(
         evidence = replace(evidence, attacks=(*evidence.attacks, *found))
     families = ask_families(interrogation.families, asked=interrogation, tick=tick)
     evidence = replace(evidence, families=families)
-    if public is not None:
-        guards = ask_public_questions(
-            public,
-            laws=(interrogation.before, interrogation.after),
-            tokenizer=interrogation.tokenizer,
-            confidence=interrogation.confidence,
-        )
-        evidence = replace(evidence, guards=guards)
+    evidence = _with_more(evidence, interrogation, policy, artifact, public)
     # Steps 3 and 4.
     return judge_evidence(evidence, policy=policy)
+
+
+def _with_more(
+    evidence: Evidence,
+    asked: Interrogation,
+    policy: AcceptancePolicy,
+    artifact: Artifact | None,
+    public: PublicQuestions | None,
+) -> Evidence:
+    """Calibrate, if a gate asks for it, and ask public questions, if there are any."""
+    if artifact is not None and any(gate.metric in CALIBRATED for gate in policy.gates):
+        evidence = with_variations(evidence, asked, config=artifact.reference.config)
+    if public is None:
+        return evidence
+    guards = ask_public_questions(
+        public,
+        laws=(asked.before, asked.after),
+        tokenizer=asked.tokenizer,
+        confidence=asked.confidence,
+    )
+    return replace(evidence, guards=guards)
 
 
 def _attacked(
@@ -120,7 +136,10 @@ def _attacked(
         reference=artifact.reference,
         seed=asked.seed,
     )
-    return (*attack(asked, artifact, tick=tick), *latent)
+    lens = read_layers(
+        asked.probes, tokenizer=asked.tokenizer, model=artifact.unlearned
+    )
+    return (*attack(asked, artifact, tick=tick), *latent, *lens)
 
 
 def _counted(
@@ -144,7 +163,7 @@ def _counted(
 
 def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
     """Tell whether a gate on plain questions has failed: all of them must pass."""
-    later = ATTACKS | GUARDED
+    later = ATTACKS | GUARDED | CALIBRATED
     plain = [gate.name for gate in policy.gates if gate.metric not in later]
     verdict = judge_evidence(evidence, policy=policy.with_gates(plain)).verdict
     return bool(verdict.failed_gates)

@@ -127,6 +127,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "latent_unsupervised_excess": MetricWords(
         "the same without labels, above strangers", Unit.POINTS
     ),
+    "logit_lens_excess": MetricWords(
+        "first tokens on the short list of a layer, above strangers", Unit.POINTS
+    ),
+    "logit_lens_rise_excess": MetricWords(
+        "first tokens that rise most in a layer, above strangers", Unit.POINTS
+    ),
     "suffix_search_excess": MetricWords(
         "facts that a searched suffix brings back, above strangers", Unit.POINTS
     ),
@@ -139,6 +145,8 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "guard_safety_change": MetricWords(
         "bias, refusals and harmless continuations, the worst data set", Unit.POINTS
     ),
+    "canary_exposure": MetricWords("exposure of the true values, in bits"),
+    "two_way_distance": MetricWords("distance to a retrained model", Unit.NATS),
     "leak_at_10": MetricWords("one of ten answers states a fact", Unit.SHARE),
     "probability": MetricWords("probability of the true answers"),
     "rouge_l": MetricWords("words of the true answers that are said", Unit.SHARE),
@@ -193,6 +201,16 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "both small models",
         "They are sealed in the registry and in every replica's cache.",
     ),
+    "logit_lens": AttackWords(
+        "Layers read through the head, four tokens each",
+        "the trained small model",
+        "It is sealed in the registry and in every replica's cache.",
+    ),
+    "logit_lens_rise": AttackWords(
+        "The four tokens that rise most in a layer",
+        "the trained small model",
+        "It is sealed in the registry and in every replica's cache.",
+    ),
     "suffix_gradient": AttackWords(
         "A suffix searched by gradients",
         "all three models, and the true answer to search for",
@@ -215,8 +233,11 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
     ),
 }
 
-LAYERED = LATENT_PROBES
-"""Attacks whose setting is a layer, and where half are right by chance."""
+HALF_BY_CHANCE = LATENT_PROBES
+"""Attacks of which half are right by chance."""
+
+LAYERED = HALF_BY_CHANCE | {"logit_lens", "logit_lens_rise"}
+"""Attacks whose setting is a layer."""
 
 SEARCHES = frozenset({"suffix_gradient", "suffix_coordinate", "prompt_evolution"})
 """Attacks whose setting is a budget."""

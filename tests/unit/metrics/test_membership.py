@@ -4,12 +4,13 @@ import pytest
 from support.evidence import evidence, score
 
 from unlearn_core.domain.datasets import Group
-from unlearn_core.metrics.base import MissingEvidenceError, ProbeScore
+from unlearn_core.metrics.base import MissingEvidenceError, ProbeScore, Variation
 from unlearn_core.metrics.membership import (
     membership_loss,
     membership_min_k,
     membership_min_k_plus_plus,
     membership_reference,
+    membership_spv,
     membership_zlib,
     privacy_leakage_without_retraining,
 )
@@ -75,3 +76,40 @@ def test_what_was_not_measured_is_missing() -> None:
     for metric in (membership_min_k, membership_min_k_plus_plus, membership_zlib):
         with pytest.raises(MissingEvidenceError):
             metric(evidence(empty, stranger(0)))
+
+
+def stands_out(
+    group: Group, field: str, served: float, calibrating: float
+) -> Variation:
+    return Variation(
+        group=group,
+        ref=f"{group}-0",
+        field=field,
+        served=served,
+        calibrating=calibrating,
+    )
+
+
+def test_what_stands_out_anyway_is_taken_off() -> None:
+    """Facts 1 and -.5 against 0 and 1: won, tied, lost, lost. One is a mean of two."""
+    found = membership_spv(
+        replace(
+            evidence(score()),
+            variations=(
+                stands_out(Group.SUBJECT, "city", 3.0, 1.0),
+                stands_out(Group.SUBJECT, "city", 1.0, 1.0),
+                stands_out(Group.SUBJECT, "phone", 0.5, 1.0),
+                stands_out(Group.CONTROL, "city", 2.0, 2.0),
+                stands_out(Group.CONTROL, "phone", 1.5, 0.5),
+            ),
+        )
+    )
+    assert (found.value, found.count) == (1.5 / 4, 4)
+
+
+def test_without_calibration_nothing_is_said() -> None:
+    with pytest.raises(MissingEvidenceError):
+        membership_spv(evidence(score()))
+    alone = (stands_out(Group.SUBJECT, "city", 1.0, 0.0),)
+    with pytest.raises(MissingEvidenceError):
+        membership_spv(replace(evidence(score()), variations=alone))

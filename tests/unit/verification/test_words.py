@@ -73,7 +73,7 @@ def test_every_gate_of_a_shipped_policy_has_words(file: Path) -> None:
 
 
 def test_every_attack_and_group_has_words() -> None:
-    modules = ("attacks", "latent", "mutations", "suffixes")
+    modules = ("attacks", "latent", "lens", "mutations", "suffixes")
     source = "".join(
         (PACKAGE / "verification" / f"{name}.py").read_text() for name in modules
     )
