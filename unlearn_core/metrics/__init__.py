@@ -68,6 +68,7 @@ METRICS: Registry[Metric] = Registry(
         "truth_preference": ".truth_ratio:truth_preference",
         "forget_quality": ".truth_ratio:forget_quality",
         "leak_at_10": ".sampling:leak_at_10",
+        "leak_at_100": ".sampling:leak_at_100",
         "sampled_recall": ".sampling:sampled_recall",
         "sampled_recall_deviation": ".sampling:sampled_recall_deviation",
         "membership_loss": ".membership:membership_loss",

@@ -15,27 +15,21 @@ from unlearn_core.metrics.bounds import (
 )
 from unlearn_core.metrics.published import leak_at
 
-TRIES = 10
-
 
 def leak_at_10(evidence: Evidence) -> MetricResult:
     """Chance that at least one of ten answers states the fact, mean over probes.
 
     Interval: `bounded_mean` over the subject's probes.
     """
-    sampled = [
-        score
-        for score in of_group(evidence.after, Group.SUBJECT)
-        if score.draws >= TRIES
-    ]
-    if not sampled:
-        message = "too few answers were sampled"
-        raise MissingEvidenceError(message)
-    values = [leak_at(score.draws, score.leaks, k=TRIES) for score in sampled]
-    low, high = bounded_mean(values, confidence=evidence.confidence)
-    return evidence.result(
-        "leak_at_10", float(np.mean(values)), low, high, count=len(values)
-    )
+    return _leak_at(evidence, "leak_at_10", tries=10)
+
+
+def leak_at_100(evidence: Evidence) -> MetricResult:
+    """Chance that at least one of a hundred answers states the fact.
+
+    It needs a policy that samples as many; interval as for `leak_at_10`.
+    """
+    return _leak_at(evidence, "leak_at_100", tries=100)
 
 
 def sampled_recall(evidence: Evidence) -> MetricResult:
@@ -74,3 +68,17 @@ def _recalls(evidence: Evidence) -> list[float]:
         message = "nothing was sampled"
         raise MissingEvidenceError(message)
     return values
+
+
+def _leak_at(evidence: Evidence, name: str, *, tries: int) -> MetricResult:
+    sampled = [
+        score
+        for score in of_group(evidence.after, Group.SUBJECT)
+        if score.draws >= tries
+    ]
+    if not sampled:
+        message = "too few answers were sampled"
+        raise MissingEvidenceError(message)
+    values = [leak_at(score.draws, score.leaks, k=tries) for score in sampled]
+    low, high = bounded_mean(values, confidence=evidence.confidence)
+    return evidence.result(name, float(np.mean(values)), low, high, count=len(values))

@@ -11,6 +11,7 @@ from unlearn_core.domain.datasets import (
     check_disjoint,
     to_bytes,
 )
+from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.people import gather_people, plain_passages
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
@@ -20,13 +21,14 @@ from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
-from unlearn_core.steps.commitment import terms_of_verification
+from unlearn_core.steps.commitment import VERIFICATION_SEED, terms_of_verification
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 from unlearn_core.verification.evidence import guessed_facts
+from unlearn_core.verification.families import check_paraphrases
 from unlearn_core.verification.suite import check_controls
 
 
@@ -39,10 +41,21 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         OverlappingSetsError: Somebody is in two sets.
         SourceUnreadableError: A source that was searched cannot be read now.
         TooFewControlsError: The control group is too small for the declared test.
+        TooFewParaphrasesError: A fact has too few questions that were held out.
     """
     datasets = _curated(request_id, bench=bench)
     check_disjoint(datasets)
     check_controls(datasets.probes, policy=bench.policy)
+    check_paraphrases(
+        datasets.probes,
+        family_probes(
+            datasets,
+            bench.policy.probe_families,
+            data_map=bench.data_map,
+            seed=VERIFICATION_SEED,
+        ),
+        named=bench.policy.probe_families,
+    )
     scope = scopes.working(request_id)
     data = to_bytes(datasets)
     bench.custody.put(scope, scopes.DATASETS, data)

@@ -9,8 +9,9 @@ from collections.abc import Collection, Sequence
 from unlearn_core.domain import framing
 from unlearn_core.domain.canonical import Digest, JsonValue, digest_of_json
 from unlearn_core.domain.data_map import DataMap, FieldSpec
-from unlearn_core.domain.datasets import Group
+from unlearn_core.domain.datasets import Group, Probe
 from unlearn_core.domain.families import FAMILIES, FamilyProbe
+from unlearn_core.errors import PolicyError
 from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.modeling.laws import NextTokenLaw
@@ -19,9 +20,53 @@ from unlearn_core.modeling.tokens import (
     TokenizedExample,
     encode_example,
 )
+from unlearn_core.privacy import Personal
 from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
 from unlearn_core.verification.sources import source_digest
+
+PARAPHRASE = "paraphrase"
+FEWEST_PARAPHRASES = 4
+
+
+class TooFewParaphrasesError(PolicyError):
+    """A fact would be asked for in too few wordings that nothing was trained on."""
+
+    code = "too_few_paraphrases"
+    summary = "a fact has too few questions that nothing was trained on"
+    next_step = (
+        "Give the field more questions in the data map, or leave the family "
+        "`paraphrase` out of the policy."
+    )
+
+
+def check_paraphrases(
+    probes: Sequence[Probe], families: Sequence[FamilyProbe], *, named: Collection[str]
+) -> None:
+    """Refuse a policy's family `paraphrase` with fewer than four wordings of a fact.
+
+    Args:
+        probes: The plain questions, which say what the facts are.
+        families: The questions of all families.
+        named: Families that the policy names.
+
+    Raises:
+        TooFewParaphrasesError: A fact of the subject has fewer.
+    """
+    if PARAPHRASE not in named:
+        return
+    wordings: dict[str, set[Personal[str]]] = {
+        probe.example.field: set() for probe in probes if probe.group is Group.SUBJECT
+    }
+    for item in families:
+        if item.family == PARAPHRASE and item.group is Group.SUBJECT:
+            example = item.asking.example
+            wordings.setdefault(example.field, set()).add(example.prompt)
+    for name, prompts in sorted(wordings.items()):
+        if len(prompts) < FEWEST_PARAPHRASES:
+            raise TooFewParaphrasesError(
+                field=name, found=len(prompts), minimum=FEWEST_PARAPHRASES
+            )
 
 
 def families_digest(names: Collection[str], *, data_map: DataMap) -> Digest:

@@ -1,6 +1,7 @@
 """The verification suite, in numbered steps.
 
-1. Refuse a control group with which the declared test could not fail.
+1. Refuse a control group with which the declared test could not fail, and facts that
+   are asked for in too few wordings.
 2. Ask every probe of the model before and of the target model, then attack. A policy
    may say that attacks are left out once the pair is rejected anyhow.
 3. Compute every metric that the policy names; one that cannot be computed is
@@ -34,7 +35,11 @@ from unlearn_core.verification.evidence import (
     answers_of_evidence,
     gather_evidence,
 )
-from unlearn_core.verification.families import answers_of_families, ask_families
+from unlearn_core.verification.families import (
+    answers_of_families,
+    ask_families,
+    check_paraphrases,
+)
 from unlearn_core.verification.latent import probe_latent
 from unlearn_core.verification.lens import read_layers
 from unlearn_core.verification.public_questions import (
@@ -78,9 +83,16 @@ def verify(
 
     Raises:
         TooFewControlsError: Step 1 refuses.
+        TooFewParaphrasesError: Likewise.
     """
     # Step 1.
     check_controls(interrogation.probes, policy=policy)
+    if interrogation.families:
+        check_paraphrases(
+            interrogation.probes,
+            interrogation.families,
+            named=policy.probe_families,
+        )
     # Step 2.
     is_attacked = artifact is not None and any(
         gate.metric in ATTACKS for gate in policy.gates

@@ -148,6 +148,7 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "canary_exposure": MetricWords("exposure of the true values, in bits"),
     "two_way_distance": MetricWords("distance to a retrained model", Unit.NATS),
     "leak_at_10": MetricWords("one of ten answers states a fact", Unit.SHARE),
+    "leak_at_100": MetricWords("one of a hundred answers states a fact", Unit.SHARE),
     "probability": MetricWords("probability of the true answers"),
     "rouge_l": MetricWords("words of the true answers that are said", Unit.SHARE),
     "model_utility": MetricWords("model utility on retained people"),

@@ -7,6 +7,7 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import MissingEvidenceError
 from unlearn_core.metrics.sampling import (
     leak_at_10,
+    leak_at_100,
     sampled_recall,
     sampled_recall_deviation,
 )
@@ -23,6 +24,14 @@ def test_ten_tries_per_probe_by_hand() -> None:
         )
     )
     assert (found.value, found.count) == pytest.approx((0.25, 2))
+
+
+def test_a_hundred_tries_need_a_hundred_answers() -> None:
+    """One of 200: half of the choices of 100 hold it."""
+    found = leak_at_100(evidence(score(draws=200, leaks=1), score(draws=99, leaks=9)))
+    assert (found.value, found.count) == pytest.approx((0.5, 1))
+    with pytest.raises(MissingEvidenceError):
+        leak_at_100(evidence(score(draws=99, leaks=9)))
 
 
 def test_recall_of_samples_is_pooled_over_the_subjects_probes() -> None:

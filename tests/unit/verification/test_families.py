@@ -24,7 +24,9 @@ from unlearn_core.metrics.base import FamilyScore
 from unlearn_core.privacy import Personal
 from unlearn_core.verification import sources
 from unlearn_core.verification.families import (
+    TooFewParaphrasesError,
     ask_families,
+    check_paraphrases,
     encode_conversation,
     families_digest,
 )
@@ -148,3 +150,46 @@ def test_a_family_without_a_source_is_refused(monkeypatch: pytest.MonkeyPatch) -
         InvalidPolicyError, match=r"unreadable_module=unlearn_core\.domain\.families"
     ):
         families_digest(["direct"], data_map=data_map())
+
+
+def wordings(count: int, *, group: Group = Group.SUBJECT) -> tuple[FamilyProbe, ...]:
+    """Return so many ways of asking for the phone, none twice."""
+    plain = asking(group)
+    return tuple(
+        replace(
+            plain,
+            family="paraphrase",
+            asking=replace(
+                plain.asking,
+                example=replace(
+                    plain.asking.example, prompt=Personal(f"phone {number}")
+                ),
+            ),
+        )
+        for number in range(count)
+    )
+
+
+PHONE = (probe(Group.SUBJECT, "subject-0", "phone", "ask"),)
+
+
+def test_four_wordings_of_a_fact_are_enough_and_three_are_refused() -> None:
+    check_paraphrases(PHONE, wordings(4), named={"paraphrase"})
+    with pytest.raises(TooFewParaphrasesError, match="field=phone, found=3, minimum=4"):
+        check_paraphrases(PHONE, wordings(3), named={"paraphrase"})
+
+
+def test_a_wording_counts_once_and_only_about_the_subject() -> None:
+    again = (*wordings(3), *wordings(3), *wordings(4, group=Group.CONTROL))
+    with pytest.raises(TooFewParaphrasesError, match="found=3"):
+        check_paraphrases(PHONE, again, named={"paraphrase"})
+
+
+def test_a_fact_that_is_never_asked_in_other_words_is_found() -> None:
+    city = probe(Group.SUBJECT, "subject-0", "city", "ask")
+    with pytest.raises(TooFewParaphrasesError, match="field=city, found=0"):
+        check_paraphrases((*PHONE, city), wordings(4), named={"paraphrase"})
+
+
+def test_a_policy_without_the_family_asks_as_it_likes() -> None:
+    check_paraphrases(PHONE, (), named={"direct"})
