@@ -18,7 +18,7 @@ export HF_HUB_OFFLINE := 1
 export MPLBACKEND := Agg
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage lint format \
+.PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage coverage-domain lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
         bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm check-parity fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
@@ -68,8 +68,11 @@ integration: setup ## Tests with real servers, and the whole story with every pr
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m integration --durations=10
 	$(BIN)/pytest -q -n 2 --dist loadfile -m e2e --durations=10
 
-coverage: setup ## Branch coverage of unit and integration tests
+coverage: setup coverage-domain ## Branch coverage of unit and integration tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m "not e2e" --cov --cov-report=term:skip-covered --cov-fail-under=95
+
+coverage-domain: setup ## Branch coverage of the rules by their own tests, 95% at least
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit/domain --cov=unlearn_core/domain --cov-report=term:skip-covered --cov-fail-under=95
 
 lint: setup ## Style, types, import contracts, docstrings, spelling
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from importlib.metadata import distribution, entry_points
 from pathlib import Path
@@ -60,6 +61,8 @@ WITHOUT_A_PLACE = ("bar", "code_unlearn", "lunar", "moextend")
 
 _FENCE = re.compile(r"^```(.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+_TEST = re.compile(r"`(test_[a-z0-9_]+)`")
+_SHOWN = re.compile(r"`(test_[a-z0-9_]+|make [a-z-]+)`[^|]*\|$")
 _PATH = re.compile(r"`((?:unlearn_core|flows|tests)/[\w./-]+)`")
 
 
@@ -105,6 +108,37 @@ def test_every_path_that_is_named_exists(page: Path) -> None:
         name for name in _PATH.findall(prose(page)) if not (ROOT / name).exists()
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_test_that_is_named_exists(page: Path) -> None:
+    named = set(_TEST.findall(prose(page)))
+    assert named <= _tests()
+
+
+@pytest.mark.parametrize(("page", "least"), [("abuse.md", 25), ("evidence.md", 15)])
+def test_a_table_of_what_is_caught_names_a_test_in_every_row(
+    page: str, least: int
+) -> None:
+    tables = re.split(r"\n\n", prose(DOCS / page))
+    rows = [
+        row
+        for table in tables
+        if table.startswith("|") and table.splitlines()[0].endswith("| Shown by |")
+        for row in table.splitlines()[2:]
+    ]
+    assert len(rows) >= least
+    assert [row for row in rows if not _SHOWN.search(row)] == []
+
+
+@cache
+def _tests() -> frozenset[str]:
+    """Return the names of all tests."""
+    return frozenset(
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -105,6 +105,22 @@ def send_new_code(request_id: RequestId, *, desk: ProofDesk) -> None:
         desk.leases.release(lease)
 
 
+def send_first_code(request_id: RequestId, *, lease: Lease, desk: ProofDesk) -> bool:
+    """Send a code, unless an attempt that was cut off has done so.
+
+    What that attempt sealed is put on its way, which changes nothing if it was already.
+
+    Returns:
+        Whether there is an address.
+    """
+    sent = read_codes(desk.ledger.entries(request_id)).sent
+    if not sent:
+        return send_code(request_id, lease=lease, desk=desk)
+    sealed = json.loads(desk.custody.get(scopes.evidence(request_id), scopes.CODE))
+    _post(request_id, number=sent, to=sealed["to"], desk=desk)
+    return True
+
+
 def send_code(request_id: RequestId, *, lease: Lease, desk: ProofDesk) -> bool:
     """Make a code, seal it and put it on its way to the subject's first address.
 
@@ -129,9 +145,13 @@ def send_code(request_id: RequestId, *, lease: Lease, desk: ProofDesk) -> bool:
         request_id=request_id,
         lease=lease,
     )
+    _post(request_id, number=number, to=addresses[0], desk=desk)
+    return True
+
+
+def _post(request_id: RequestId, *, number: int, to: str, desk: ProofDesk) -> None:
     desk.notifier.notify(
         desk.requests.get(request_id),
         template=template_of(number),
-        contact=Personal(addresses[0]),
+        contact=Personal(to),
     )
-    return True

@@ -3,7 +3,7 @@
 from unlearn_core.domain.codes import ANSWER_WITHIN, Proof, asked_at
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.observability import EventLog
-from unlearn_core.steps.prove_identity import ProofDesk, send_code
+from unlearn_core.steps.prove_identity import ProofDesk, send_first_code
 from unlearn_core.steps.workbench import Workbench
 
 _LOG = EventLog("worker")
@@ -25,7 +25,7 @@ def waits_for_proof(request_id: RequestId, *, bench: Workbench) -> bool:
     is_needed = proof.is_waited_for and not bench.trusts(request)
     if stage is not Stage.ACKNOWLEDGED or not is_needed:
         return False
-    if proof is Proof.CODE and not send_code(
+    if proof is Proof.CODE and not send_first_code(
         request_id, lease=bench.lease, desk=_desk(bench)
     ):
         return False

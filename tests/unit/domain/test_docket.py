@@ -1,13 +1,28 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 from support.domain import deadline, ledger_entry
 
 from unlearn_core.domain.canonical import JsonValue
-from unlearn_core.domain.deadlines import Deadline, uk_deadline
+from unlearn_core.domain.deadlines import (
+    CLOCKS,
+    Deadline,
+    ExtensionRefusedError,
+    Rule,
+    check_extension,
+    uk_deadline,
+)
 from unlearn_core.domain.docket import Alarm, Docket, read_docket
+from unlearn_core.domain.ledger import LedgerEntry
 
 RECEIVED = date(2026, 3, 2)
 DUE, EXTENDED = date(2026, 4, 2), date(2026, 6, 2)
@@ -23,6 +38,13 @@ LONGER: Event = ("deadline_extended", {"due_on": "2026-06-02", "on": "2026-03-20
 
 def never(_day: date) -> bool:
     return False
+
+
+def is_new_year(day: date) -> bool:
+    return (day.month, day.day) == (1, 1)
+
+
+LAWS = st.sampled_from(list(Rule))
 
 
 def read(
@@ -109,3 +131,112 @@ def test_however_often_one_looks_each_alarm_sounds_at_most_once_and_none_is_lost
     assert len(sounded) == len(set(sounded))
     # 2 April is 31 days after receipt.
     assert ("deadline_missed" in sounded) == any(day > 31 for day in days)
+
+
+class Days(RuleBasedStateMachine):
+    """Any number of days on which a request is asked about, held, extended, alarmed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.received = self.today = RECEIVED
+        self.clock = deadline()
+        self.entries: list[LedgerEntry] = []
+        self.is_asked = self.is_held = self.is_extended = False
+        self.waited: set[date] = set()
+        self.seen: list[date] = []
+
+    @initialize(received=st.dates(date(2025, 1, 1), date(2027, 12, 31)), law=LAWS)
+    def receive(self, received: date, law: Rule) -> None:
+        """Set the clock under one of the laws."""
+        self.received = self.today = received
+        self.clock = CLOCKS[law](received, is_holiday=is_new_year)
+
+    def tell(self, event: str, payload: dict[str, JsonValue]) -> None:
+        """Write an entry."""
+        self.entries.append(ledger_entry(event, payload=payload))
+
+    @property
+    def docket(self) -> Docket:
+        """Return what counts today."""
+        return read_docket(
+            self.clock, self.entries, today=self.today, is_holiday=is_new_year
+        )
+
+    @rule(days=st.integers(1, 20))
+    def wait(self, days: int) -> None:
+        """Let days pass; the open question stands for each of them."""
+        for _ in range(days):
+            if self.is_asked:
+                self.waited.add(self.today)
+            self.today += timedelta(days=1)
+
+    @precondition(lambda self: not self.is_held)
+    @rule(reason=st.sampled_from(["clarification", "identity_doubt", "legal_claims"]))
+    def hold(self, reason: str) -> None:
+        """Put the request on hold; two of the reasons ask the subject."""
+        self.tell("on_hold", {"reason": reason, "on": self.today.isoformat()})
+        self.is_held, self.is_asked = True, reason != "legal_claims"
+
+    @precondition(lambda self: self.is_held)
+    @rule()
+    def release(self) -> None:
+        """End the hold."""
+        self.tell("released", {"on": self.today.isoformat()})
+        self.is_held = self.is_asked = False
+
+    @rule()
+    def extend(self) -> None:
+        """Ask for more time: granted once, and in the first period only."""
+        first = self.docket.deadline.due_on
+        try:
+            check_extension(
+                self.docket.deadline, on=self.today, is_extended=self.docket.is_extended
+            )
+        except ExtensionRefusedError:
+            assert self.is_extended or self.today > first
+        else:
+            assert not self.is_extended
+            assert self.today <= first
+            self.tell("deadline_extended", {"on": self.today.isoformat()})
+            self.is_extended = True
+            self.seen.clear()
+
+    @rule()
+    def sound(self) -> None:
+        """Sound the alarm that is due, if one is; then it is not due any more."""
+        docket = self.docket
+        alarm = docket.alarm(self.today)
+        if alarm is not None:
+            self.tell(alarm.value, {"due_on": docket.due_on.isoformat()})
+            assert (alarm is Alarm.MISSED) == (self.today > docket.due_on)
+        assert self.docket.alarm(self.today) is None
+
+    @invariant()
+    def only_waiting_for_the_subject_moves_the_british_clock(self) -> None:
+        """Every day of it counts once, and nothing stops the other clocks."""
+        set_clock = CLOCKS[Rule(self.clock.rule)]
+        days = len(self.waited) if self.clock.rule == Rule.UK else 0
+        expected = set_clock(self.received, is_holiday=is_new_year, paused_days=days)
+        assert self.docket.deadline == expected
+
+    @invariant()
+    def no_date_comes_nearer_than_it_was(self) -> None:
+        """Whoever was told a date has at least until then."""
+        due = self.docket.due_on
+        assert not self.seen or due >= self.seen[-1]
+        assert self.docket.is_extended == self.is_extended
+        self.seen.append(due)
+
+    @invariant()
+    def months_end_on_a_working_day(self) -> None:
+        """Weekends and holidays move the end, except in California."""
+        due = self.docket.due_on
+        if self.clock.rule == Rule.CCPA:
+            assert (due - self.received).days == (90 if self.is_extended else 45)
+        else:
+            assert due.weekday() < 5
+            assert not is_new_year(due)
+
+
+TestDays = Days.TestCase
+TestDays.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

@@ -47,3 +47,15 @@ def test_entries_and_leaves_are_matched_in_order() -> None:
 def test_one_without_the_other_is_reported(leaves: list[LogLeaf], problem: str) -> None:
     with pytest.raises(LedgerBrokenError, match=f"problem={problem}"):
         list(matched(ENTRIES, leaves))
+
+
+def test_the_leaf_of_an_emptied_entry_has_lost_its_salt_and_keeps_its_place() -> None:
+    entry = ledger_entry()
+    leaf = leaf_of(entry)
+    emptied, bare = replace(entry, payload={}, is_erased=True), replace(leaf, salt=b"")
+    assert bare.commits_to(emptied)
+    assert bare.hash == leaf.hash
+    # One without the other is no erasure, and neither is another place.
+    assert not leaf.commits_to(emptied)
+    assert not bare.commits_to(entry)
+    assert not replace(bare, sequence=2).commits_to(emptied)

@@ -13,21 +13,43 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from securesystemslib.signer import CryptoSigner
 from support.databases import open_sqlite
-from support.log import ORIGIN, STRANGER, Register, checkpoint
+from support.domain import request_id
+from support.log import ORIGIN, STRANGER, Register, checkpoint, memory_register
 
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.moments import to_text
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
 from unlearn_core.adapters.keepers import FolderKeeper
-from unlearn_core.adapters.memory.records import MemoryClock
+from unlearn_core.adapters.memory.records import (
+    MemoryClock,
+    MemoryLeaseStore,
+    MemoryRequestStore,
+)
 from unlearn_core.adapters.memory.storage import MemoryEvidence
-from unlearn_core.adapters.notes import Ed25519NoteSigner
+from unlearn_core.adapters.memory.transparency import MemoryKeeper
+from unlearn_core.adapters.notes import Ed25519NoteSigner, TrustedNotes
 from unlearn_core.domain.canonical import canonical_json
-from unlearn_core.domain.ledger import GENESIS, LedgerEntry
-from unlearn_core.domain.transparency import leaf_of
-from unlearn_core.steps.audit_ledger import audit_ledger
+from unlearn_core.domain.ledger import (
+    GENESIS,
+    LEDGER_CONTENT,
+    RETENTION_ANNOUNCED,
+    LedgerEntry,
+)
+from unlearn_core.domain.transparency import LogLeaf, leaf_of
+from unlearn_core.steps.audit_ledger import AuditDesk, audit_ledger
 from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 
 ANSWERED = 7
@@ -314,3 +336,211 @@ def test_what_is_younger_than_every_checkpoint_can_be_rewritten_unnoticed(
 
     scene.rewrite(younger)
     assert scene.caught() == set()
+
+
+# Any history, and any manipulation of it.
+
+EVENTS = ("sealed_data_read", "work_started", "personal_data_accessed")
+KEYS = tuple(
+    CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
+    for number in range(1, 4)
+)
+
+Rows = tuple[list[LedgerEntry], list[LogLeaf]]
+
+
+def edit_entry(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Change what an entry says."""
+    changed = replace(entries[at], payload={**entries[at].payload, "changed": True})
+    return [*entries[:at], changed, *entries[at + 1 :]], leaves
+
+
+def drop_entry(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Delete an entry with its leaf."""
+    return entries[:at] + entries[at + 1 :], leaves[:at] + leaves[at + 1 :]
+
+
+def swap_entries(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Exchange an entry with the last one."""
+    swapped = list(entries)
+    swapped[at], swapped[-1] = swapped[-1], swapped[at]
+    return swapped, leaves
+
+
+def double_entry(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Insert an entry that is there already."""
+    return entries[: at + 1] + entries[at:], leaves[: at + 1] + leaves[at:]
+
+
+def swap_payloads(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Exchange what two entries say, and leave everything else."""
+    one, other = entries[at], entries[-1]
+    swapped = list(entries)
+    swapped[at] = replace(one, payload=other.payload)
+    swapped[-1] = replace(other, payload=one.payload)
+    return swapped, leaves
+
+
+def swap_salts(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Exchange the salts of two leaves."""
+    swapped = list(leaves)
+    swapped[at] = replace(leaves[at], salt=leaves[-1].salt)
+    swapped[-1] = replace(leaves[-1], salt=leaves[at].salt)
+    return entries, swapped
+
+
+def empty_entry(entries: list[LedgerEntry], leaves: list[LogLeaf], at: int) -> Rows:
+    """Empty an entry that belongs to no request, so that nothing can announce it."""
+    bare = replace(entries[at], payload={}, is_erased=True, request_id=None)
+    emptied = [*entries[:at], bare, *entries[at + 1 :]]
+    return emptied, [*leaves[:at], replace(leaves[at], salt=b""), *leaves[at + 1 :]]
+
+
+def sealed_anew(entries: list[LedgerEntry]) -> Rows:
+    """Return entries with numbers, links, hashes and leaves that fit together."""
+    written: list[LedgerEntry] = []
+    for number, old in enumerate(entries, start=1):
+        previous = written[-1].entry_hash if written else GENESIS
+        fitting = replace(
+            old, sequence=number, previous_hash=previous, entry_hash=GENESIS
+        )
+        written.append(fitting.sealed())
+    return written, [leaf_of(entry) for entry in written]
+
+
+MANIPULATIONS = (
+    edit_entry,
+    drop_entry,
+    swap_entries,
+    double_entry,
+    swap_payloads,
+    swap_salts,
+    empty_entry,
+)
+
+
+class Log(RuleBasedStateMachine):
+    """A ledger that grows, is emptied and checkpointed, under one key after another.
+
+    Whatever happened, an audit finds nothing; whatever is manipulated, it does.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keeper = MemoryKeeper()
+        self.register = memory_register(self.keeper)
+        self.keys = 1
+        self.covered = 0
+
+    @property
+    def store(self) -> MemoryRequestStore:
+        """Return the ledger with its leaves."""
+        assert isinstance(self.register.ledger, MemoryRequestStore)
+        return self.register.ledger
+
+    @rule(event=st.sampled_from(EVENTS), number=st.integers(1, 3), count=st.integers())
+    def note(self, event: str, number: int, count: int) -> None:
+        """Write an entry of a request."""
+        self.register.move(timedelta(minutes=1))
+        self.store.note(event, {"count": count}, request_id=request_id(number))
+
+    @rule(number=st.integers(1, 3))
+    def empty(self, number: int) -> None:
+        """Announce that the time of a request's evidence is over, and empty it."""
+        key = request_id(number)
+        due = [entry.sequence for entry in self.store.entries(key)]
+        kinds = {LEDGER_CONTENT: len(due)}
+        self.store.note(RETENTION_ANNOUNCED, {"kinds": kinds}, request_id=key)
+        for sequence in due:
+            self.store.empty(sequence)
+
+    @rule()
+    def checkpoint(self) -> None:
+        """Publish what the ledger is now, under the present key."""
+        signer = Ed25519NoteSigner(ORIGIN, KEYS[self.keys - 1])
+        published = publish_checkpoint(
+            replace(self.register.checkpoints(), signer=signer)
+        )
+        if published is not None:
+            self.covered = published.size
+
+    @precondition(lambda self: self.keys < len(KEYS))
+    @rule()
+    def rotate(self) -> None:
+        """Sign with another key from now on; the earlier ones stay trusted."""
+        self.keys += 1
+
+    @precondition(lambda self: self.covered)
+    @rule(change=st.sampled_from(MANIPULATIONS), data=st.data())
+    def manipulate(self, change: Callable[..., Rows], data: st.DataObject) -> None:
+        """Change rows, as they are or with everything computed anew."""
+        entries, leaves = list(self.store.entries()), list(self.store.leaves())
+        filled = [at for at, entry in enumerate(entries) if not entry.is_erased]
+        below = [at for at in filled if at < self.covered]
+        if not below:
+            return
+        at = data.draw(st.sampled_from(below))
+        changed, with_leaves = change(entries, leaves, at)
+        if (changed, with_leaves) == (entries, leaves):
+            return
+        assert self.caught(changed, with_leaves)
+        if all(not entry.is_erased for entry in changed):
+            fitting = sealed_anew(changed)
+            found = self.caught(*fitting)
+            # Fresh salts alone make it another log than the one that was witnessed.
+            assert {check for check, _ in found} == {"checkpoints"}
+
+    @precondition(lambda self: self.covered)
+    @rule(data=st.data())
+    def roll_back(self, data: st.DataObject) -> None:
+        """Put an older ledger back."""
+        size = data.draw(st.integers(0, self.covered - 1))
+        entries, leaves = list(self.store.entries()), list(self.store.leaves())
+        # An emptied entry may have lost its announcement, which is told as well.
+        assert ("checkpoints", "shorter") in self.caught(entries[:size], leaves[:size])
+
+    @precondition(lambda self: self.covered)
+    @rule()
+    def forge(self) -> None:
+        """Put a checkpoint outside that none of our keys has signed."""
+        size = self.covered
+        forged = Ed25519NoteSigner(ORIGIN, STRANGER).sign(checkpoint(size))
+        found = audit_ledger(self.desk(), brought=[forged]).findings
+        assert ("checkpoints", "signature") in {
+            (item.check, item.problem) for item in found
+        }
+
+    @invariant()
+    def nothing_is_found_in_what_nobody_manipulated(self) -> None:
+        """Neither growth, nor erasure, nor another key is a contradiction."""
+        found = audit_ledger(self.desk())
+        assert found.findings == ()
+        assert found.covered == self.covered
+
+    def desk(self) -> AuditDesk:
+        """Return what an audit needs, with every key there has been."""
+        trusted = TrustedNotes([key.public_key for key in KEYS[: self.keys]])
+        return replace(self.register.audit(), notes=trusted)
+
+    def caught(
+        self, entries: list[LedgerEntry], leaves: list[LogLeaf]
+    ) -> set[tuple[str, str]]:
+        """Return what an audit finds when these are the rows."""
+        rows = Rowed(entries, leaves)
+        found = audit_ledger(replace(self.desk(), ledger=rows, leaves=rows))
+        return {(item.check, item.problem) for item in found.findings}
+
+
+class Rowed(MemoryRequestStore):
+    """A ledger whose rows somebody has written."""
+
+    def __init__(self, entries: list[LedgerEntry], leaves: list[LogLeaf]) -> None:
+        clock = MemoryClock()
+        super().__init__(leases=MemoryLeaseStore(clock=clock), clock=clock)
+        self._entries, self._leaves = list(entries), list(leaves)
+
+
+def test_every_manipulation_of_any_history_is_noticed() -> None:
+    run_state_machine_as_test(
+        Log, settings=settings(max_examples=25, stateful_step_count=25, deadline=None)
+    )

@@ -14,7 +14,7 @@ from unlearn_core.adapters.identity_policies import (
     ManualPolicy,
 )
 from unlearn_core.adapters.memory.contact import MemoryTrigger
-from unlearn_core.domain.codes import ANSWER_WITHIN
+from unlearn_core.domain.codes import ANSWER_WITHIN, CODE_SENT
 from unlearn_core.domain.decisions import Decision, DecisionRefusedError, Verb
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.ports import IdentityPolicy
@@ -89,6 +89,33 @@ def test_a_code_is_sent_once_and_lets_an_officer_approve_what_it_does_not_prove(
 def json_code(controller: Controller, request_id: RequestId) -> Personal[str]:
     sealed = controller.custody.get(scopes.evidence(request_id), scopes.CODE)
     return Personal(sealed.decode().partition('"code":"')[2][:8])
+
+
+class Crash(BaseException):
+    """The end of a process, which nothing can handle."""
+
+
+@pytest.mark.parametrize("place", ["notifier.notify", "store.advance"])
+def test_a_code_is_sent_once_although_the_attempt_died_before_it_was_recorded(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    request_id = controller.receive()
+    bench = bench_with(controller, EmailCodePolicy(), request_id)
+
+    def die(*_arguments: object, **_named: object) -> None:
+        raise Crash
+
+    owner, method = place.split(".")
+    with monkeypatch.context() as patched:
+        patched.setattr(getattr(controller, owner), method, die)
+        with pytest.raises(Crash):
+            waits_for_proof(request_id, bench=bench)
+    first = json_code(controller, request_id)
+
+    assert waits_for_proof(request_id, bench=bench)
+    assert json_code(controller, request_id) == first
+    assert controller.notifier.posted(request_id)[1:] == ("identity_code_1",)
+    assert len(list(controller.store.entries(request_id, event=CODE_SENT))) == 1
 
 
 def post_of(controller: Controller) -> WatchPost:
