@@ -90,3 +90,31 @@ class OpenDsrSettings(BaseModel):
         description="Controller to the file of its `certificate`, if it signs, and the "
         "addresses below which it may be called, `callbacks`, as a JSON object.",
     )
+
+
+class DropSettings(BaseModel):
+    """Fields of the data map that lists of California's DROP are compared with."""
+
+    model_config = _STRICT
+
+    first_name: str = Field(
+        default="",
+        description="Field with the given name; the whole name is divided if none.",
+    )
+    last_name: str = Field(
+        default="",
+        description="Field with the family name; the whole name is divided if none.",
+    )
+    birth_date: str = Field(
+        default="", description="Field with the date of birth, as in ISO 8601."
+    )
+    postal_code: str = Field(default="", description="Field with the ZIP code.")
+    vin: str = Field(
+        default="", description="Field with the vehicle identification number."
+    )
+    maid: str = Field(
+        default="", description="Field with the mobile advertising identifier."
+    )
+    ctvid: str = Field(
+        default="", description="Field with the identifier of a connected television."
+    )

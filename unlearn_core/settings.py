@@ -15,7 +15,12 @@ from pydantic_settings import SettingsError as UnreadableVariableError
 
 from unlearn_core.errors import SettingsError
 from unlearn_core.evidence_settings import AuditSettings, GuardSettings
-from unlearn_core.intake_settings import DrpSettings, IdentitySettings, OpenDsrSettings
+from unlearn_core.intake_settings import (
+    DropSettings,
+    DrpSettings,
+    IdentitySettings,
+    OpenDsrSettings,
+)
 from unlearn_core.legal_settings import LegalSettings
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
 from unlearn_core.retention_settings import RetentionSettings
@@ -310,6 +315,7 @@ class Settings(BaseSettings):
     mail: MailSettings = MailSettings()
     webhooks: WebhookSettings = WebhookSettings()
     drp: DrpSettings = DrpSettings()
+    drop: DropSettings = DropSettings()
     opendsr: OpenDsrSettings = OpenDsrSettings()
     work: WorkSettings = WorkSettings()
     audit: AuditSettings = AuditSettings()

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from uuid import UUID
@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from support.access import give_key
 from support.cli import unlearn
+from support.drop import People, item, write_list
 from support.intake import IntakeWorld
 from support.senders import (
     AGENT,
@@ -28,7 +29,10 @@ from support.senders import (
 )
 from support.steps import Controller, open_controller
 
+from unlearn_core.adapters.drop_files import Download
+from unlearn_core.cli.drop_wiring import DropAccess
 from unlearn_core.domain.access import Role
+from unlearn_core.domain.drop import FieldNames, standard_email
 from unlearn_core.domain.requests import Channel, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.intake.app import create_app
@@ -36,6 +40,7 @@ from unlearn_core.intake.links import StatusLinks
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 from unlearn_core.steps.acknowledge_request import acknowledge_request
+from unlearn_core.steps.import_drop import find_request
 from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.verify_identity import verify_identity
 
@@ -51,11 +56,13 @@ class Office:
         world: Its stores.
         client: Asks over HTTP.
         folder: Where files are written.
+        sources: Sources that lists of DROP are compared with.
     """
 
     world: IntakeWorld
     client: TestClient
     folder: Path
+    sources: list[People] = field(default_factory=list)
 
     def bearer(self, role: Role, name: str) -> dict[str, str]:
         """Return the header with a key of a role."""
@@ -169,13 +176,26 @@ def by_controller(office: Office, name: str, email: str) -> Sent:
     return Sent(key=key, said=json.dumps(told))
 
 
+def by_platform(office: Office, name: str, email: str) -> Sent:
+    """Import a list of DROP whose digest a record of ours has."""
+    record = {"name": name, "email": email}
+    office.sources.append(People(record))
+    lists = office.folder / "lists"
+    lists.mkdir(exist_ok=True)
+    write_list(lists, [item(1, standard_email(email) or "")])
+    ran = unlearn("drop", "import", lists, "--apply", "--json")
+    found = find_request("000000000001", desk=office.world.desk())
+    return Sent(key=found.request_id if found else None, said=ran.out + ran.err)
+
+
 WAYS = (
-    Way(channel=Channel.CLI, send=by_command, has_reference=False, says_who=False),
-    Way(channel=Channel.IMPORT, send=by_table, says_who=False),
+    Way(channel=Channel.CLI, send=by_command, has_reference=False),
+    Way(channel=Channel.IMPORT, send=by_table),
     Way(channel=Channel.HTTP, send=by_api),
     Way(channel=Channel.WEB_PAGE, send=by_form, has_reference=False, says_who=False),
     Way(channel=Channel.DRP, send=by_agent, clock=CCPA),
     Way(channel=Channel.OPENDSR, send=by_controller),
+    Way(channel=Channel.DROP, send=by_platform, clock=CCPA),
 )
 
 
@@ -195,14 +215,26 @@ def office(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Office]:
         opendsr=opendsr_desk(world, tmp_path),
     )
     with TestClient(create_app(service), follow_redirects=False) as client:
-        yield Office(world=world, client=client, folder=tmp_path)
+        office = Office(world=world, client=client, folder=tmp_path)
+
+        def drop_access(lists: Path) -> DropAccess:
+            return DropAccess(
+                download=Download(lists),
+                sources=tuple(office.sources[-1:]),
+                names=FieldNames(),
+                desk=desk,
+                decisions=world.console().decisions,
+            )
+
+        monkeypatch.setattr("unlearn_core.cli.drop.drop_access", drop_access)
+        yield office
 
 
 each_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.channel.value)
 
 
 def test_every_channel_is_a_way_in_of_this_test() -> None:
-    assert {way.channel for way in WAYS} == set(Channel) - {Channel.DROP}
+    assert {way.channel for way in WAYS} == set(Channel)
 
 
 @each_way
@@ -223,7 +255,8 @@ def test_the_same_request_arrives_as_the_same_sealed_request(
     (entry,) = world.store.entries(key, event=Stage.RECEIVED)
     assert entry.payload["channel"] == way.channel.value
     assert entry.payload["identifiers"] == 2
-    assert ("submitted_by" in entry.payload) is way.says_who
+    said = {"submitted_by", "entered_by"} & set(entry.payload)
+    assert bool(said) is way.says_who
     assert world.trigger.runs == [(key, 1)]
 
 
@@ -248,7 +281,9 @@ def test_bad_input_is_named_and_leaves_no_row(
     assert office.world.store.all() == ()
     assert list(office.world.store.entries(event=Stage.RECEIVED)) == []
     assert "Ottilie" not in sent.said
-    if way.channel is not Channel.WEB_PAGE:  # people read a sentence, not a code
+    if way.channel is Channel.DROP:  # our own record is at fault, not what was sent
+        assert "incomplete" in sent.said
+    elif way.channel is not Channel.WEB_PAGE:  # people read a sentence, not a code
         assert "invalid_identifier" in sent.said or "import_refused" in sent.said
 
 

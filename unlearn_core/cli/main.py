@@ -16,6 +16,7 @@ from unlearn_core.cli import (
     audit,
     certificates,
     corpus,
+    drop,
     installation,
     ledger,
     mail,
@@ -50,6 +51,7 @@ app.add_typer(reviews.app, name="review")
 app.add_typer(sources.app, name="sources")
 app.add_typer(replicas.app, name="replica")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(drop.app, name="drop")
 app.add_typer(retention.app, name="retention")
 app.add_typer(recipients.app, name="recipients")
 app.add_typer(records.app, name="records")

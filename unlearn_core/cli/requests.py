@@ -26,8 +26,12 @@ from unlearn_core.domain.requests import (
     RequestId,
     Stage,
 )
-from unlearn_core.privacy import Personal
-from unlearn_core.steps.receive_request import Submission, receive_request
+from unlearn_core.steps.receive_request import (
+    Submission,
+    checked_contact,
+    checked_evidence,
+    receive_request,
+)
 from unlearn_core.steps.resume_requests import grant_attempts
 from unlearn_core.wiring import Office
 
@@ -120,14 +124,14 @@ def _read(file: Path) -> Submission:
     subject, document = read_submitted(file)
     return Submission(
         subject=subject,
-        evidence=_personal(document.get("identity_token")),
-        contact=_personal(document.get("contact")),
+        evidence=checked_evidence(_text(document.get("identity_token"))),
+        contact=checked_contact(_text(document.get("contact"))),
         channel=Channel.CLI,
     )
 
 
-def _personal(value: object) -> Personal[str] | None:
-    return Personal(value) if isinstance(value, str) and value else None
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _show(key: RequestId, *, as_json: bool) -> None:

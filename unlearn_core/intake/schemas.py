@@ -10,8 +10,10 @@ from unlearn_core.domain.certificates import CertificateStatus
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason, Standing
 from unlearn_core.domain.subjects import IdentifierKind
-
-MAXIMUM_TOKEN_CHARACTERS = 4000
+from unlearn_core.steps.receive_request import (
+    MAXIMUM_CONTACT_CHARACTERS,
+    MAXIMUM_TOKEN_CHARACTERS,
+)
 
 _Identifiers = Annotated[list[SecretStr], Field(min_length=1, max_length=20)]
 
@@ -42,7 +44,10 @@ class ErasureRequestIn(BaseModel):
     ] = None
     contact: Annotated[
         SecretStr | None,
-        Field(max_length=200, description="Where the answer shall go."),
+        Field(
+            max_length=MAXIMUM_CONTACT_CHARACTERS,
+            description="Where the answer shall go.",
+        ),
     ] = None
 
     def plain_identifiers(self) -> dict[str, object]:

@@ -41,7 +41,6 @@ from unlearn_core.errors import (
 from unlearn_core.http_problems import status_of
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
-from unlearn_core.intake.schemas import MAXIMUM_TOKEN_CHARACTERS
 from unlearn_core.intake.texts import (
     ASKED,
     CANCELLING,
@@ -61,7 +60,12 @@ from unlearn_core.steps.prove_identity import (
     prove_identity,
     send_new_code,
 )
-from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+from unlearn_core.steps.receive_request import (
+    FrontDesk,
+    Submission,
+    checked_evidence,
+    receive_request,
+)
 
 BY_LINK = "subject"
 """Who cancels a request by its link, in the ledger."""
@@ -211,12 +215,10 @@ _LESS_THAN_ASKED = frozenset(
 def _submission(form: Mapping[str, str]) -> Submission:
     """Read the form; an error names a field and never what was in it."""
     filled = {name: value.strip() for name, value in form.items() if value.strip()}
-    token = filled.pop("identity_token", None)
-    if token and len(token) > MAXIMUM_TOKEN_CHARACTERS:
-        raise InvalidIdentifierError(kind="identity_token", problem="too long")
+    evidence = checked_evidence(filled.pop("identity_token", None))
     return Submission(
         subject=parse_subject(filled),
-        evidence=Personal(token) if token else None,
+        evidence=evidence,
         contact=None,
         channel=Channel.WEB_PAGE,
     )

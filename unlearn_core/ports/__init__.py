@@ -44,6 +44,7 @@ from unlearn_core.ports.storage import (
     Redacts,
     SourceConnector,
     TellsApart,
+    TellsIdentities,
 )
 from unlearn_core.ports.teaching import LogprobSource
 from unlearn_core.ports.transparency import (
@@ -94,6 +95,7 @@ __all__ = [
     "Signer",
     "SourceConnector",
     "TellsApart",
+    "TellsIdentities",
     "Told",
     "Upstream",
     "WorkflowTrigger",

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from unlearn_core.domain.canonical import Digest
+from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 
@@ -186,6 +187,23 @@ class Redacts(Protocol):
         self, record_ids: Collection[str], subject: DataSubject
     ) -> bool:
         """Read back and tell whether no record that may be erased names the subject.
+
+        Raises:
+            SourceUnreadableError: The source cannot be read at all.
+        """
+        ...
+
+
+@runtime_checkable
+class TellsIdentities(Protocol):
+    """A source whose records can be compared with digests of identifiers."""
+
+    def describe(self) -> SourceDescription:
+        """Say what the source is."""
+        ...
+
+    def identities(self) -> Iterator[Stated | None]:
+        """Yield what each present record states; None for one that is unreadable.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

@@ -22,6 +22,8 @@ from unlearn_core.steps.receive_request import (
     FrontDesk,
     ReferenceTakenError,
     Submission,
+    checked_contact,
+    checked_evidence,
     find_earlier,
     receive_request,
 )
@@ -220,8 +222,8 @@ def _submission(row: Mapping[str, str], *, now: datetime) -> Submission:
     }
     return Submission(
         subject=parse_subject(identifiers),
-        evidence=Personal(token) if token else None,
-        contact=Personal(contact) if contact else None,
+        evidence=checked_evidence(token),
+        contact=checked_contact(contact),
         channel=Channel.IMPORT,
         reference=Personal(reference),
         received_at=_moment(row.get(RECEIVED), now=now),

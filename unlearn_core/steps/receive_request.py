@@ -1,6 +1,7 @@
 """Receive a request: seal who it is about, start the legal clock, ask for work."""
 
 import json
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from unlearn_core.domain.decisions import ENTERED_BY, SUBMITTED_BY
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
+    InvalidIdentifierError,
     OrchestratorUnavailableError,
     RequestError,
     UnknownRequestError,
@@ -21,6 +23,11 @@ from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal, Pseudonymiser
 from unlearn_core.steps import scopes
 from unlearn_core.steps.standing import CertificateDesk
+
+MAXIMUM_CONTACT_CHARACTERS = 200
+MAXIMUM_TOKEN_CHARACTERS = 4000
+SHARED_REFERENCES = frozenset({Channel.IMPORT, Channel.DROP})
+"""Channels on which a reference is the controller's own, whoever enters it."""
 
 RECEIPT_TIME = timedelta(seconds=30)
 REFERENCE = "reference"
@@ -110,6 +117,34 @@ class ReferenceTakenError(RequestError):
     next_step = "Give every request a reference of its own."
 
 
+def checked_contact(text: str | None) -> Personal[str] | None:
+    """Return an address that somebody has submitted; None if it is empty.
+
+    Raises:
+        InvalidIdentifierError: It is too long, or has a control character.
+    """
+    return _short(text, "contact", MAXIMUM_CONTACT_CHARACTERS)
+
+
+def checked_evidence(text: str | None) -> Personal[str] | None:
+    """Return evidence of identity that somebody has submitted; None if it is empty.
+
+    Raises:
+        InvalidIdentifierError: It is too long, or has a control character.
+    """
+    return _short(text, "identity_token", MAXIMUM_TOKEN_CHARACTERS)
+
+
+def _short(text: str | None, kind: str, maximum: int) -> Personal[str] | None:
+    if not text:
+        return None
+    if len(text) > maximum:
+        raise InvalidIdentifierError(kind=kind, problem="too long")
+    if any(unicodedata.category(sign) in {"Cc", "Cs"} for sign in text):
+        raise InvalidIdentifierError(kind=kind, problem="control character")
+    return Personal(text)
+
+
 def receive_request(submission: Submission, *, desk: FrontDesk) -> ErasureRequest:
     """Take in a request.
 
@@ -149,9 +184,10 @@ def referred_id(submission: Submission, *, pseudonymiser: Pseudonymiser) -> Requ
     if submission.reference is None:
         message = "a submission without a reference"
         raise ValueError(message)
+    is_shared = submission.channel in SHARED_REFERENCES
     return id_of_reference(
         submission.channel,
-        submission.submitted_by,
+        "" if is_shared else submission.submitted_by,
         submission.reference,
         pseudonymiser=pseudonymiser,
     )

@@ -221,7 +221,9 @@ def test_equal_references_of_different_senders_are_different_requests(
         for who in ("key:1", "key:2")
     )
     made = [
-        receive_request(line.submission, desk=world.desk()).request_id
+        receive_request(
+            replace(line.submission, channel=Channel.HTTP), desk=world.desk()
+        ).request_id
         for line in (first, other, first)
     ]
     assert made[0] == made[2] != made[1]
@@ -257,3 +259,26 @@ def test_without_a_reference_there_is_no_request_that_it_leads_to(
             ),
             pseudonymiser=world.desk().pseudonymiser,
         )
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("contact", "a" * 201), ("identity_token", "a" * 4001)]
+)
+def test_a_contact_or_token_that_is_too_long_refuses_the_table(
+    column: str, value: str
+) -> None:
+    table = f"reference,name,email,{column}\nT-1,Ada Example,a@b.example,{value}\n"
+    told = refusal_of(table)
+    assert f"2 (kind {column}; problem too long)" in told
+    assert value not in told
+
+
+def test_who_imports_is_recorded_and_changes_no_reference(world: IntakeWorld) -> None:
+    def imported_by(who: str) -> list[Imported]:
+        lines = read_lines(TABLE.encode(), now=world.clock.now(), submitted_by=who)
+        return list(import_requests(lines, desk=world.desk()))
+
+    first, again = imported_by("account:aaaa"), imported_by("account:bbbb")
+    assert [one.request for one in first] == [one.request for one in again]
+    (entry, _) = world.store.entries(event="received")
+    assert entry.payload["submitted_by"] == "account:aaaa"

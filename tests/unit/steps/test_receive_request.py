@@ -1,14 +1,23 @@
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
 from support.steps import Controller
 
 from unlearn_core.adapters.memory.records import MemoryClock
+from unlearn_core.domain.deadlines import Rule
 from unlearn_core.domain.requests import Channel, RequestStatus, Stage
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import StorageError
-from unlearn_core.steps.receive_request import receive_request
+from unlearn_core.errors import InvalidIdentifierError, StorageError
+from unlearn_core.privacy import Personal
+from unlearn_core.steps.receive_request import (
+    checked_contact,
+    checked_evidence,
+    receive_request,
+    senders_reference,
+)
 from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
 
 pytestmark = pytest.mark.integration
@@ -104,3 +113,38 @@ def test_the_same_person_is_recognised_and_another_is_not(
 
     assert first.commitments == again.commitments
     assert not set(first.commitments) & set(other.commitments)
+
+
+@pytest.mark.parametrize(
+    ("check", "longest"), [(checked_contact, 200), (checked_evidence, 4000)]
+)
+def test_what_is_sealed_beside_the_identifiers_is_short_and_on_one_line(
+    check: Callable[[str | None], Personal[str] | None], longest: int
+) -> None:
+    assert check("") is None
+    assert check(None) is None
+    assert check("a" * longest) == Personal("a" * longest)
+    for text, problem in (
+        ("a" * (longest + 1), "too long"),
+        ("ada@example.org\nBcc: eve@example.org", "control character"),
+    ):
+        with pytest.raises(InvalidIdentifierError) as caught:
+            check(text)
+        assert caught.value.facts["problem"] == problem
+
+
+def test_a_request_may_be_made_under_another_rule_and_keep_its_senders_name(
+    controller: Controller,
+) -> None:
+    submission = replace(
+        controller.submission(controller.population.trained[0]),
+        reference=Personal("r-1"),
+        echoes_reference=True,
+        rule=Rule.CCPA,
+    )
+    request = receive_request(submission, desk=controller.desk())
+    assert request.deadline.rule == "ccpa-7021"
+    kept = senders_reference(request.request_id, custody=controller.custody)
+    assert kept == Personal("r-1")
+    other = controller.receive(1)
+    assert senders_reference(other, custody=controller.custody) is None

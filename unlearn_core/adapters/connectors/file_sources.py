@@ -23,6 +23,7 @@ from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
@@ -140,6 +141,11 @@ class FilesConnector:
         for row in self._rows(self._files.names()):
             if row is not None and self._spec.can_read(row):
                 yield self._spec.record(row)
+
+    def identities(self) -> Iterator[Stated | None]:
+        """Yield what each record of the present files states."""
+        for row in self._rows(self._files.names()):
+            yield None if row is None else self._spec.stated(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete records by rewriting their files, former versions by removing them."""

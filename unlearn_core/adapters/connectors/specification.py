@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from unlearn_core.domain.datasets import Form
+from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import (
     LONGEST_TEXT,
     LegalBasis,
@@ -168,6 +169,21 @@ class SourceSpec:
             passages=tuple(
                 passage for spec in self.passages for passage in self._read(spec, row)
             ),
+        )
+
+    def stated(self, row: Row) -> Stated:
+        """Return what a row says about a person, by kind and by field."""
+        return Stated(
+            identifiers={
+                kind: Personal(value)
+                for kind, column in self.identifiers.items()
+                if (value := self._text(row, column))
+            },
+            fields={
+                field: Personal(value)
+                for field, column in self.fields.items()
+                if (value := self._text(row, column))
+            },
         )
 
     def is_held(self, row: Row) -> bool:

@@ -18,6 +18,7 @@ from unlearn_core.adapters.connectors.matching import (
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import NOT_HELD, Row, SourceSpec
+from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
@@ -68,6 +69,11 @@ class SqlConnector:
         for row in self._rows():
             if self._spec.can_read(row):
                 yield self._spec.record(row)
+
+    def identities(self) -> Iterator[Stated | None]:
+        """Yield what each row states."""
+        for row in self._rows():
+            yield self._spec.stated(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete rows in one transaction."""

@@ -13,6 +13,7 @@ from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
 from unlearn_core.adapters.connectors.specification import Row
+from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import SourceUnreadableError
 
 
@@ -191,3 +192,11 @@ def test_what_a_folder_holds_is_not_erased(tree: Path) -> None:
     assert source.held(["r-1", "r-3"]) == {"r-3"}
     ids = sorted(record.record_id for record in source.read())
     assert ids == ["r-2", "r-3", "r-4", "r-5"]
+
+
+def test_every_record_states_who_it_is_about_or_is_unreadable(folder: Path) -> None:
+    (folder / "notes.docx").write_bytes(b"PK")
+    stated = list(open_folder(folder).identities())
+    assert stated.count(None) == 1
+    names = [one.identifiers[IdentifierKind.NAME].reveal() for one in stated if one]
+    assert sorted(names) == sorted(row["name"] for row in PEOPLE)

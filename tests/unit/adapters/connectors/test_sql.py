@@ -11,6 +11,7 @@ from support.sources import PEOPLE, source_spec, subject, write_table
 from unlearn_core.adapters.connectors import sql
 from unlearn_core.adapters.connectors.specification import ChatPassages
 from unlearn_core.adapters.connectors.sql import SqlConnector
+from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError, SourceUnreadableError
 
 
@@ -226,3 +227,9 @@ def test_a_table_that_does_not_take_what_is_left_stays_as_it_was(
         open_source(path).redact(["1", "2"], subject(), dry_run=False)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM customers").fetchall() == rows
+
+
+def test_every_row_states_who_it_is_about(path: Path) -> None:
+    stated = list(open_source(path).identities())
+    names = [one.identifiers[IdentifierKind.NAME] for one in stated if one]
+    assert [name.reveal() for name in names] == [row["name"] for row in PEOPLE]
