@@ -31,8 +31,18 @@ from unlearn_core.intake.schemas import (
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk, add_pages, add_style
 from unlearn_core.privacy import Personal
-from unlearn_core.steps.prove_identity import ProofDesk, prove_identity
-from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+from unlearn_core.steps.prove_identity import (
+    ProofDesk,
+    prove_identity,
+    send_new_code,
+)
+from unlearn_core.steps.receive_request import (
+    FrontDesk,
+    Submission,
+    checked_contact,
+    checked_evidence,
+    receive_request,
+)
 
 IdempotencyKey = Annotated[
     str | None,
@@ -105,6 +115,7 @@ def create_app(service: IntakeService) -> FastAPI:
         return {"status": "alive"}
 
     _add_requests(app, service)
+    _add_codes(app, service)
     _add_certificates(app, service)
     return app
 
@@ -145,6 +156,10 @@ def _add_requests(app: FastAPI, service: IntakeService) -> None:
         request = service.desk.requests.get(key)
         return ErasureRequestOut.of(request, messages=service.messages(key))
 
+
+def _add_codes(app: FastAPI, service: IntakeService) -> None:
+    """Add the routes by which a portal passes codes on for the subject."""
+
     @app.post(
         "/v1/erasure-requests/{request_id}/identity-code",
         status_code=HTTPStatus.NO_CONTENT,
@@ -153,6 +168,14 @@ def _add_requests(app: FastAPI, service: IntakeService) -> None:
         """Take the code that the subject was sent; the work goes on by itself."""
         code = Personal(body.code.get_secret_value())
         prove_identity(RequestId(request_id), code, desk=service.proof)
+
+    @app.post(
+        "/v1/erasure-requests/{request_id}/new-identity-code",
+        status_code=HTTPStatus.NO_CONTENT,
+    )
+    def renew(request_id: UUID) -> None:
+        """Send the subject another code; the one before counts no more."""
+        send_new_code(RequestId(request_id), desk=service.proof)
 
 
 def _add_certificates(app: FastAPI, service: IntakeService) -> None:
@@ -200,7 +223,7 @@ def _submission(body: ErasureRequestIn) -> Submission:
     token, contact = body.identity_token, body.contact
     return Submission(
         subject=parse_subject(body.plain_identifiers()),
-        evidence=Personal(token.get_secret_value()) if token else None,
-        contact=Personal(contact.get_secret_value()) if contact else None,
+        evidence=checked_evidence(token.get_secret_value() if token else None),
+        contact=checked_contact(contact.get_secret_value() if contact else None),
         channel=Channel.HTTP,
     )

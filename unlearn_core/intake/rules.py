@@ -75,6 +75,9 @@ RULES: Mapping[str, Rule] = {
     f"GET {_API}": _key(*_OFFICE, reads="list"),
     f"GET {_API}/{{request_id}}": _key(*_OFFICE, reads="request"),
     f"POST {_API}/{{request_id}}/identity-code": _key(Role.OPERATOR, reads="request"),
+    f"POST {_API}/{{request_id}}/new-identity-code": _key(
+        Role.OPERATOR, reads="request"
+    ),
     f"GET {_API}/{{request_id}}/certificate": _key(*_OFFICE, reads="certificate"),
     f"GET {_API}/{{request_id}}/certificate/status": _key(*_OFFICE, reads="request"),
     "POST /v1/agent/{agent_id}": Rule(door=Door.PUBLIC, is_slow=True),

@@ -453,3 +453,17 @@ def test_a_code_is_taken_over_the_api_and_never_repeated(
     assert client.post(place, json={"code": "1" * 41}).status_code == 400
     assert client.post(place, json={"code": code}).status_code == 204
     assert world.store.get(key).stage is Stage.PROOF_GIVEN
+
+
+def test_another_code_can_be_asked_for_until_there_are_no_more(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    key = world.ask_for_code()
+    first = json.loads(world.custody.get(scopes.evidence(key), scopes.CODE))["code"]
+    for status in (204, 204, 422):
+        assert client.post(f"{PAGE}/{key}/new-identity-code").status_code == status
+    late = client.post(f"{PAGE}/{key}/identity-code", json={"code": first})
+    assert late.status_code == 422
+    code = json.loads(world.custody.get(scopes.evidence(key), scopes.CODE))["code"]
+    taken = client.post(f"{PAGE}/{key}/identity-code", json={"code": code})
+    assert taken.status_code == 204
