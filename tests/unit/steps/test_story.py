@@ -1,11 +1,14 @@
 """What holds for every step, shown on one request from receipt to answer."""
 
+import base64
+import hashlib
 import json
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from support.steps import Controller
+from support.steps import Controller, subject_of
 from support.story import STORY, do, work_until
 
 from unlearn_core.domain.ledger import verify_chain
@@ -176,3 +179,49 @@ def test_two_people_are_both_covered_by_the_version_that_is_served_last(
     assert pointer is not None
     assert (pointer.sequence, pointer.minimum_sequence) == (2, 2)
     assert controller.covered() == [str(item) for item in served]
+
+
+def _hashes(text: str) -> set[str]:
+    """Return what a plain hash of a text looks like, in digits and in base64."""
+    digests = [
+        hashlib.new(name, text.encode()).digest()
+        for name in ("md5", "sha1", "sha256", "sha512", "blake2b", "sha3_256")
+    ]
+    return {
+        written
+        for digest in digests
+        for written in (
+            digest.hex(),
+            base64.b64encode(digest).decode().rstrip("="),
+            base64.urlsafe_b64encode(digest).decode().rstrip("="),
+        )
+    }
+
+
+def test_no_plain_hash_of_an_identifier_is_in_the_evidence(
+    controller: Controller,
+) -> None:
+    """Whoever has a list of names could tell by one whom a request was about."""
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.CERTIFIED, request_id, bench=bench)
+    told = [json.dumps(dict(item.payload)) for item in controller.store.entries()]
+    for document in controller.evidence.documents.values():
+        told.append(document.decode("utf-8", "replace"))
+        with suppress(ValueError, KeyError):
+            payload = base64.b64decode(json.loads(document)["payload"])
+            told.append(payload.decode())
+    evidence = "\n".join(told)
+    subject = subject_of(controller.population.trained[0])
+    spellings = {
+        spelling
+        for item in subject.identifiers
+        for value in (item.value.reveal(), item.canonical.reveal())
+        for spelling in (value, value.lower(), value.upper(), f"{item.kind}:{value}")
+    }
+    assert len(spellings) >= 12
+    assert "hmac-sha256:" in evidence
+    assert str(request_id) in evidence
+    for spelling in spellings:
+        assert spelling not in evidence
+        assert not {written for written in _hashes(spelling) if written in evidence}

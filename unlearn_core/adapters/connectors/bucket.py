@@ -42,6 +42,7 @@ ATTEMPTS = 5
 
 _CHANGED = {"PreconditionFailed", "ConditionalRequestConflict", "412", "409"}
 _KEPT_PROPERTIES = (
+    "BucketKeyEnabled",
     "CacheControl",
     "ContentDisposition",
     "ContentEncoding",

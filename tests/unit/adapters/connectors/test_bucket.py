@@ -291,3 +291,24 @@ def test_an_identifier_that_somebody_else_has_now_is_not_erased(
     ]
     plan = plan_for(source, found.records, subject())
     assert (plan.deleted, plan.redacted) == ({"r-3"}, frozenset())
+
+
+@pytest.mark.parametrize("size", [0, module.PART_BYTES])
+def test_an_object_is_encrypted_with_its_own_key_again(
+    bucket: Bucket, size: int
+) -> None:
+    """In one piece and in parts, so that no default of the bucket takes over."""
+    key = "arn:aws:kms:eu-central-1:123456789012:key/0c6e3c5a"
+    filler = {**PEOPLE[1], "id": "r-9", "answer": "x" * size}
+    bucket.put(
+        KEY,
+        jsonl_bytes([*PEOPLE, filler]),
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=key,
+        BucketKeyEnabled=True,
+    )
+    assert bucket.source().erase(["r-1"], dry_run=False) == 1
+    head = bucket.client.head_object(Bucket=bucket.name, Key=KEY)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    # The server of these tests forgets it of what was written in parts.
+    assert size or head["BucketKeyEnabled"] is True
