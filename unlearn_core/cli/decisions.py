@@ -22,6 +22,7 @@ from unlearn_core.domain.decisions import (
     RefusalReason,
     Verb,
 )
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.steps.decide_request import (
     DecisionDesk,
@@ -70,9 +71,21 @@ def confirm_identity(
     _decide(Verb.CONFIRM_IDENTITY, request_id, by, reason=None, as_json=as_json)
 
 
-def approve(request_id: RequestArgument, *, by: By, as_json: AsJson = False) -> None:
-    """Approve the erasure of what was located; a second officer confirms."""
-    _decide(Verb.APPROVE, request_id, by, reason=None, as_json=as_json)
+def approve(
+    request_id: RequestArgument,
+    *,
+    by: By,
+    ground: Annotated[
+        Ground | None,
+        typer.Option(help="Ground of Art. 17(1) GDPR; without it, as claimed."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve the erasure of what was located; a second officer confirms.
+
+    The second officer has to name the same ground, if one was named.
+    """
+    _decide(Verb.APPROVE, request_id, by, reason=None, ground=ground, as_json=as_json)
 
 
 def refuse(
@@ -145,13 +158,18 @@ def withdraw(request_id: RequestArgument, *, by: By, as_json: AsJson = False) ->
 
 
 def _decide(
-    verb: Verb, request_id: UUID, officer: str, *, reason: Reason | None, as_json: bool
+    verb: Verb,
+    request_id: UUID,
+    officer: str,
+    *,
+    reason: Reason | None,
+    ground: Ground | None = None,
+    as_json: bool,
 ) -> None:
     desk = _desk()
     key = RequestId(request_id)
-    is_done = decide_request(
-        key, Decision(verb=verb, officer=officer, reason=reason), desk=desk
-    )
+    decision = Decision(verb=verb, officer=officer, reason=reason, ground=ground)
+    is_done = decide_request(key, decision, desk=desk)
     request = desk.requests.get(key)
     show(
         {

@@ -33,7 +33,7 @@ def import_(
     """Import requests from a table, all of them or none.
 
     The first line names the columns: reference, name, email, phone,
-    customer_number, handle, contact, identity_token, received_at.
+    customer_number, handle, contact, identity_token, received_at, ground.
 
     A wrong line refuses the whole table. Importing it again makes no request twice.
     """

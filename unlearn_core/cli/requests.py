@@ -19,6 +19,7 @@ from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.cooling import cancel_until
+from unlearn_core.domain.grounds import GROUND, read_ground
 from unlearn_core.domain.requests import (
     WAITS,
     Channel,
@@ -58,7 +59,7 @@ def submit(
 
     The document is JSON, as for the HTTP API:
     {"identifiers": {"name": ..., "email": ...},
-    "identity_token": ..., "contact": ...}
+    "identity_token": ..., "contact": ..., "ground": ...}
     """
     submission = replace(_read(file), entered_by=by or account())
     request = receive_request(submission, desk=office().desk())
@@ -127,6 +128,7 @@ def _read(file: Path) -> Submission:
         evidence=checked_evidence(_text(document.get("identity_token"))),
         contact=checked_contact(_text(document.get("contact"))),
         channel=Channel.CLI,
+        ground=read_ground(document.get(GROUND)),
     )
 
 

@@ -29,6 +29,7 @@ from enum import StrEnum
 from typing import Any
 
 from unlearn_core.domain.canonical import Digest, JsonValue, canonical_json
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import Outcome, RequestId
 from unlearn_core.errors import CertificateInvalidError
 
@@ -132,6 +133,7 @@ class ErasureCertificate:
         ledger_head: Hash of the last ledger entry before issue.
         recipients: How many who had received the data had come how far in being told,
             see `domain.recipients.Telling`; empty if nobody had.
+        ground: Ground of Art. 17(1) GDPR, if one was claimed or found.
     """
 
     request_id: str
@@ -150,6 +152,7 @@ class ErasureCertificate:
     key_destruction: Mapping[str, JsonValue]
     ledger_head: Digest
     recipients: Mapping[str, int] = field(default_factory=dict)
+    ground: Ground | None = None
 
     def to_statement(self) -> dict[str, JsonValue]:
         """Return the in-toto statement."""
@@ -175,6 +178,7 @@ class ErasureCertificate:
                 "key_destruction": dict(self.key_destruction),
                 "ledger_head": self.ledger_head,
                 "limits": list(LIMITS),
+                **({"ground": self.ground.value} if self.ground else {}),
                 **({"recipients": dict(self.recipients)} if self.recipients else {}),
             },
         }
@@ -210,6 +214,7 @@ class ErasureCertificate:
                 key_destruction=body["key_destruction"],
                 ledger_head=Digest(body["ledger_head"]),
                 recipients=body.get("recipients", {}),
+                ground=Ground(body["ground"]) if "ground" in body else None,
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CertificateInvalidError(check=3, problem="malformed") from None

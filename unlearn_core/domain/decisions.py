@@ -19,6 +19,7 @@ from unlearn_core.domain.codes import asked_at
 from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.deadlines import ExtensionReason
 from unlearn_core.domain.docket import DEADLINE_EXTENDED
+from unlearn_core.domain.grounds import GROUND, Ground
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import Outcome, Stage
 from unlearn_core.errors import PolicyError
@@ -156,12 +157,14 @@ class Decision:
         reason: Why; approval and release need no reason.
         officer: Name of the officer, from the configuration.
         who: Pseudonym of the key or sign-in they came with; empty if unknown.
+        ground: What an approval says that the ground is; None leaves it as claimed.
     """
 
     verb: Verb
     officer: str
     reason: Reason | None = None
     who: str = ""
+    ground: Ground | None = None
 
     def is_by(self, waiting: "Waiting") -> bool:
         """Tell whether the same person has proposed it."""
@@ -210,12 +213,14 @@ class Waiting:
         reason: The coded reason, if it has one.
         officer: Who proposes it.
         who: Pseudonym of the key or sign-in they came with; empty if unknown.
+        ground: What is proposed as the ground, if anything is.
     """
 
     verb: Verb
     reason: str | None
     officer: str
     who: str = ""
+    ground: str | None = None
 
 
 def waiting_proposal(entries: Iterable[LedgerEntry]) -> Waiting | None:
@@ -234,6 +239,7 @@ def waiting_proposal(entries: Iterable[LedgerEntry]) -> Waiting | None:
         reason=None if said["reason"] is None else str(said["reason"]),
         officer=str(said["officer"]),
         who=str(said.get("who", "")),
+        ground=None if said.get(GROUND) is None else str(said[GROUND]),
     )
 
 
@@ -242,7 +248,8 @@ def proposal_of(entries: Iterable[LedgerEntry], decision: Decision) -> Waiting |
     waiting = waiting_proposal(entries)
     if waiting is None:
         return None
-    if (waiting.verb, waiting.reason) != (decision.verb, decision.reason):
+    proposed = (waiting.verb, waiting.reason, waiting.ground)
+    if proposed != (decision.verb, decision.reason, decision.ground):
         return None
     return waiting
 

@@ -1,5 +1,6 @@
 """The words of letters in German."""
 
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
 from unlearn_core.domain.wording import Words
@@ -34,6 +35,15 @@ GERMAN = Words(
     },
     request="Antrag",
     received="Eingegangen",
+    ground="Grund",
+    grounds={
+        Ground.NO_LONGER_NEEDED: "nicht mehr notwendig",
+        Ground.CONSENT_WITHDRAWN: "Einwilligung widerrufen",
+        Ground.OBJECTION: "Widerspruch",
+        Ground.UNLAWFUL: "unrechtmäßige Verarbeitung",
+        Ground.DUTY_TO_ERASE: "rechtliche Pflicht zur Löschung",
+        Ground.OFFERED_TO_CHILD: "online bei einem Kind erhoben",
+    },
     issued="Ausgestellt",
     valid_until="Für die geprüften Ergebnisse stehen wir ein bis",
     effective="Wirksam seit",

@@ -10,6 +10,7 @@ from datetime import date
 
 from unlearn_core.domain.certificates import ErasureCertificate
 from unlearn_core.domain.german import GERMAN
+from unlearn_core.domain.grounds import ARTICLES
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.wording import ENGLISH, Words
 
@@ -52,6 +53,9 @@ def letter_text(certificate: ErasureCertificate, language: str) -> LetterText:
         (words.received, day(certificate.received_at)),
         (words.issued, day(certificate.issued_at)),
     ]
+    if certificate.ground is not None:
+        article = ARTICLES[certificate.ground]
+        facts.append((words.ground, f"{words.grounds[certificate.ground]} ({article})"))
     if scope is not None:
         facts.append((words.effective, day(scope.effective_at)))
         facts.append((words.valid_until, day(certificate.expires_at)))

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.grounds import ARTICLES
 from unlearn_core.domain.retention import WHAT, Kind, Table
 
 FORMAT = "unlearn/processing-record/v1"
@@ -87,6 +88,7 @@ def processing_record(place: Installation) -> dict[str, JsonValue]:
             "a_controller": place.controller or "not configured",
             "a_data_protection_officer": place.officer or "not configured",
             "b_purpose": PURPOSE,
+            "b_grounds": list(ARTICLES.values()),
             "c_people": list(PEOPLE),
             "c_identifiers": list(place.identifiers),
             "c_data": list(place.fields),

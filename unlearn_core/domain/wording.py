@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
 
@@ -13,6 +14,7 @@ class Words:
     """One language.
 
     Attributes:
+        grounds: What each ground is called.
         outcomes: What each outcome means to the person.
         tellings: How far the telling of some recipients had come.
         limits: The limits of a certificate, in their order.
@@ -24,6 +26,8 @@ class Words:
     outcomes: Mapping[Outcome, str]
     request: str
     received: str
+    ground: str
+    grounds: Mapping[Ground, str]
     issued: str
     valid_until: str
     effective: str
@@ -68,6 +72,15 @@ ENGLISH = Words(
     },
     request="Request",
     received="Received",
+    ground="Ground",
+    grounds={
+        Ground.NO_LONGER_NEEDED: "no longer needed",
+        Ground.CONSENT_WITHDRAWN: "consent withdrawn",
+        Ground.OBJECTION: "objection",
+        Ground.UNLAWFUL: "unlawful processing",
+        Ground.DUTY_TO_ERASE: "a legal obligation to erase",
+        Ground.OFFERED_TO_CHILD: "collected from a child online",
+    },
     issued="Issued",
     valid_until="Checked results are vouched for until",
     effective="In effect since",

@@ -226,4 +226,5 @@ def _submission(body: ErasureRequestIn) -> Submission:
         evidence=checked_evidence(token.get_secret_value() if token else None),
         contact=checked_contact(contact.get_secret_value() if contact else None),
         channel=Channel.HTTP,
+        ground=body.ground,
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from unlearn_core.domain.certificates import CertificateStatus
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import ErasureRequest, Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason, Standing
 from unlearn_core.domain.subjects import IdentifierKind
@@ -48,6 +49,10 @@ class ErasureRequestIn(BaseModel):
             max_length=MAXIMUM_CONTACT_CHARACTERS,
             description="Where the answer shall go.",
         ),
+    ] = None
+    ground: Annotated[
+        Ground | None,
+        Field(description="Ground of Art. 17(1) GDPR that the subject claims."),
     ] = None
 
     def plain_identifiers(self) -> dict[str, object]:

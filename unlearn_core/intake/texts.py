@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlearn_core.domain.deadlines import ExtensionReason
+from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import MAXIMUM_IDENTIFIER_CHARACTERS, IdentifierKind
@@ -57,6 +58,16 @@ PROBLEMS: Mapping[str, str] = {
     "identity_token": "The identity token is too long.",
     "other": "Fill in the form as it is shown.",
 }
+
+GROUNDS: Mapping[str, str] = {
+    Ground.NO_LONGER_NEEDED: "You no longer need it for what you collected it for.",
+    Ground.CONSENT_WITHDRAWN: "I take back my consent.",
+    Ground.OBJECTION: "I object to its use.",
+    Ground.UNLAWFUL: "It is used unlawfully.",
+    Ground.DUTY_TO_ERASE: "A law demands that it is erased.",
+    Ground.OFFERED_TO_CHILD: "It was collected online when I was a child.",
+}
+"""What subjects may claim, as Art. 17(1) GDPR has it."""
 
 HEADLINES: Mapping[str, str] = {
     RequestStatus.OPEN: "Received",

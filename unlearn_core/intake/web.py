@@ -20,6 +20,7 @@ from unlearn_core.domain.decisions import (
     remedies,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
+from unlearn_core.domain.grounds import GROUND, read_ground
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import can_be_withdrawn
 from unlearn_core.domain.requests import (
@@ -49,6 +50,7 @@ from unlearn_core.intake.texts import (
     EXTENSIONS,
     FIELDS,
     FORM_PROBLEMS,
+    GROUNDS,
     HEADLINES,
     PROBLEMS,
 )
@@ -97,7 +99,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     @app.get("/request", include_in_schema=False)
     def form() -> Response:
         """Show the empty form."""
-        return page("form.html", fields=FIELDS, proof=web.asks_for.value, problems={})
+        return _form(web)
 
     @app.post("/request", include_in_schema=False)
     def send(request: Request) -> Response:
@@ -105,13 +107,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
         try:
             submission = _submission(request.state.form)
         except InvalidIdentifierError as error:
-            return page(
-                "form.html",
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                fields=FIELDS,
-                proof=web.asks_for.value,
-                problems=_problems(error),
-            )
+            return _form(web, _problems(error))
         received = receive_request(submission, desk=web.desk)
         return lead_to(f"/status/{links.token(received.request_id)}")
 
@@ -216,11 +212,25 @@ def _submission(form: Mapping[str, str]) -> Submission:
     """Read the form; an error names a field and never what was in it."""
     filled = {name: value.strip() for name, value in form.items() if value.strip()}
     evidence = checked_evidence(filled.pop("identity_token", None))
+    ground = read_ground(filled.pop(GROUND, None))
     return Submission(
         subject=parse_subject(filled),
         evidence=evidence,
         contact=None,
         channel=Channel.WEB_PAGE,
+        ground=ground,
+    )
+
+
+def _form(web: WebDesk, problems: Mapping[str, str] | None = None) -> Response:
+    """Show the form, empty, with what was wrong with the last one."""
+    return page(
+        "form.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        fields=FIELDS,
+        grounds=GROUNDS,
+        proof=web.asks_for.value,
+        problems=problems or {},
     )
 
 

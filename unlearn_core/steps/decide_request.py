@@ -27,6 +27,7 @@ from unlearn_core.domain.decisions import (
     proposal_of,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Docket, read_docket
+from unlearn_core.domain.grounds import GROUND
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import (
     ErasureRequest,
@@ -114,6 +115,8 @@ def decide_request(
         }
         if decision.who:
             facts["who"] = decision.who
+        if decision.ground:
+            facts[GROUND] = decision.ground.value
         if EFFECTS[decision.verb].needs_two:
             first = proposal_of(desk.ledger.entries(request_id), decision)
             if first is not None and decision.is_by(first):

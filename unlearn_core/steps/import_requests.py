@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from unlearn_core.domain.canonical import JsonValue
+from unlearn_core.domain.grounds import GROUND, read_ground
 from unlearn_core.domain.requests import Channel, ErasureRequest
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import InvalidIdentifierError, RequestError
@@ -31,7 +32,7 @@ from unlearn_core.steps.receive_request import (
 REFERENCE, RECEIVED = "reference", "received_at"
 CONTACT, TOKEN = "contact", "identity_token"
 KINDS = tuple(kind.value for kind in IdentifierKind)
-COLUMNS = (REFERENCE, *KINDS, CONTACT, TOKEN, RECEIVED)
+COLUMNS = (REFERENCE, *KINDS, CONTACT, TOKEN, RECEIVED, GROUND)
 BETWEEN_VALUES = "|"
 MAXIMUM_BYTES = 50_000_000
 MAXIMUM_LINES = 100_000
@@ -227,6 +228,7 @@ def _submission(row: Mapping[str, str], *, now: datetime) -> Submission:
         channel=Channel.IMPORT,
         reference=Personal(reference),
         received_at=_moment(row.get(RECEIVED), now=now),
+        ground=read_ground(row.get(GROUND)),
     )
 
 

@@ -10,6 +10,7 @@ from unlearn_core.domain.certificates import (
     ServedScope,
     certificate_name,
 )
+from unlearn_core.domain.grounds import ground_of
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.recipients import counted, read_recipients
 from unlearn_core.domain.requests import RequestId, Stage
@@ -60,6 +61,7 @@ def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertifica
     erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
     built = find_entry(bench, request_id, Stage.DATASETS_BUILT) or {}
     verified = find_entry(bench, request_id, Stage.UNLEARNING_VERIFIED) or {}
+    standing = ground_of(bench.ledger.entries(request_id))
     purged = read_result(bench, request_id, Stage.PURGED, result=Purged)
     return ErasureCertificate(
         request_id=str(request_id),
@@ -83,6 +85,7 @@ def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertifica
             "destroyed_at": purged.destroyed_at.isoformat(),
         },
         ledger_head=last.entry_hash,
+        ground=standing.ground if standing else None,
         recipients=counted(read_recipients(_until(last, bench=bench))),
     )
 

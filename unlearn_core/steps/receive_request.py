@@ -11,6 +11,7 @@ from unlearn_core import ports
 from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.deadlines import CLOCKS, IsHoliday, Rule
 from unlearn_core.domain.decisions import ENTERED_BY, SUBMITTED_BY
+from unlearn_core.domain.grounds import GROUND, Ground
 from unlearn_core.domain.requests import Channel, ErasureRequest, RequestId, Stage
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
@@ -78,6 +79,7 @@ class Submission:
         submitted_by: Pseudonym of the key or sign-in that entered it; empty if nobody
             had to sign in.
         entered_by: Their name, if it is known.
+        ground: Why erasure is asked for, if that was said.
         reference: The sender's own name of the request, where it has one.
         received_at: When the controller received it, in UTC, if not just now.
         rule: Legal rule that it is made under, if not that of the desk.
@@ -91,6 +93,7 @@ class Submission:
     channel: Channel
     submitted_by: str = ""
     entered_by: str = ""
+    ground: Ground | None = None
     reference: Personal[str] | None = None
     received_at: datetime | None = None
     rule: Rule | None = None
@@ -106,6 +109,8 @@ class Submission:
             facts[SUBMITTED_BY] = self.submitted_by
         if self.entered_by:
             facts[ENTERED_BY] = self.entered_by
+        if self.ground:
+            facts[GROUND] = self.ground.value
         return facts
 
 

@@ -4,6 +4,7 @@ import pytest
 from support.verdicts import certificate
 
 from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.grounds import ARTICLES, Ground
 from unlearn_core.domain.letters import LANGUAGES, letter_text
 from unlearn_core.domain.requests import Outcome
 from unlearn_core.domain.wording import ENGLISH
@@ -74,3 +75,13 @@ def test_what_was_not_searched_is_named_and_nothing_is_said_of_checks_without_an
     )
     assert "Checks" not in dict(text.sections)
     assert "In effect since" not in dict(text.facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("ground", Ground)
+def test_the_ground_is_named_with_its_article(ground: Ground, language: str) -> None:
+    words = LANGUAGES[language]
+    text = letter_text(replace(certificate(), ground=ground), language)
+    said = dict(text.facts)[words.ground]
+    assert said == f"{words.grounds[ground]} ({ARTICLES[ground]})"
+    assert words.ground not in dict(letter_text(certificate(), language).facts)

@@ -467,3 +467,14 @@ def test_another_code_can_be_asked_for_until_there_are_no_more(
     code = json.loads(world.custody.get(scopes.evidence(key), scopes.CODE))["code"]
     taken = client.post(f"{PAGE}/{key}/identity-code", json={"code": code})
     assert taken.status_code == 204
+
+
+def test_a_ground_is_recorded_and_another_word_refused(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    refused = client.post(PAGE, json=DOCUMENT | {"ground": "because"})
+    assert refused.status_code == 400
+    assert "because" not in refused.text
+    assert client.post(PAGE, json=DOCUMENT | {"ground": "objection"}).status_code == 202
+    (entry,) = world.store.entries(event="received")
+    assert entry.payload["ground"] == "objection"

@@ -378,3 +378,17 @@ def test_what_is_erased_already_cannot_be_cancelled(
     answer = client.post(f"{place_of(world, key)}/cancel", data={"confirmed": "yes"})
     assert answer.status_code == 409
     assert client.post("/status/unknown/cancel").status_code == 404
+
+
+def test_a_ground_can_be_claimed_and_no_other_is_taken(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    assert 'value="consent_withdrawn"' in client.get("/request").text
+    wrong = send(client, ground="because")
+    assert wrong.status_code == 422
+    assert 'id="ground-problem"' in wrong.text
+    assert "because" not in wrong.text
+    assert world.store.all() == ()
+    assert send(client, ground="consent_withdrawn").status_code == 303
+    (entry,) = world.store.entries(event="received")
+    assert entry.payload["ground"] == "consent_withdrawn"

@@ -17,6 +17,7 @@ from unlearn_core.domain.decisions import (
     RefusalReason,
     Verb,
 )
+from unlearn_core.domain.grounds import Ground, GroundStanding, ground_of
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import Outcome, RequestId, RequestStatus, Stage
 from unlearn_core.errors import (
@@ -33,6 +34,7 @@ from unlearn_core.steps.issue_certificate import issue_certificate
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.notify_data_subject import notify_data_subject
 from unlearn_core.steps.purge_working_data import purge_working_data
+from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.refer_to_controller import refer_to_controller
 from unlearn_core.steps.was_called_off import was_called_off
 from unlearn_core.steps.was_given_up import was_given_up
@@ -296,3 +298,28 @@ def test_an_unknown_request_takes_no_lease(controller: Controller) -> None:
     with pytest.raises(UnknownRequestError):
         withdraw_request(other, who="key:1", desk=desk_of(controller))
     assert controller.leases._latest.get(str(other)) is None
+
+
+def test_both_officers_name_the_ground_that_counts(controller: Controller) -> None:
+    request_id = bring_to(Stage.REFERRED, controller)
+    desk = desk_of(controller)
+    first = Decision(verb=Verb.APPROVE, officer=ANNA, ground=Ground.OBJECTION)
+    assert not decide_request(request_id, first, desk=desk)
+    # Another ground is another proposal.
+    other = replace(first, officer=BELA, ground=None)
+    assert not decide_request(request_id, other, desk=desk)
+    assert not decide_request(request_id, first, desk=desk)
+    assert decide_request(request_id, replace(first, officer=BELA), desk=desk)
+    standing = ground_of(controller.store.entries(request_id))
+    assert standing == GroundStanding(ground=Ground.OBJECTION, is_examined=True)
+
+
+def test_a_claimed_ground_is_on_the_certificate(controller: Controller) -> None:
+    submission = replace(
+        controller.submission(controller.population.trained[0]),
+        ground=Ground.CONSENT_WITHDRAWN,
+    )
+    request_id = receive_request(submission, desk=controller.desk()).request_id
+    bench = controller.bench(request_id)
+    work_until(Stage.CERTIFIED, request_id, bench=bench)
+    assert controller.certificate(request_id).ground is Ground.CONSENT_WITHDRAWN

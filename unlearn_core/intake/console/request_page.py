@@ -19,6 +19,7 @@ from unlearn_core.domain.decisions import (
     waiting_proposal,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Alarm
+from unlearn_core.domain.grounds import ARTICLES, GROUND, Ground, ground_of
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_decisions
 from unlearn_core.domain.recipients import read_recipients
@@ -163,11 +164,15 @@ def _decision(request: Request) -> Decision:
         verb = Verb(form.get("verb", ""))
         kind = REASONS.get(verb)
         reason: Reason | None = kind(form.get("reason", "")) if kind else None  # type: ignore[assignment]  # the table holds these kinds only
+        named = form.get(GROUND) if verb is Verb.APPROVE else None
+        ground = Ground(named) if named else None
     except ValueError:
         raise ForbiddenError(problem="no such decision") from None
     _check_confirmed(request)
     caller = caller_of(request)
-    return Decision(verb=verb, officer=caller.name, reason=reason, who=caller.who)
+    return Decision(
+        verb=verb, officer=caller.name, reason=reason, who=caller.who, ground=ground
+    )
 
 
 def _check_confirmed(request: Request) -> None:
@@ -193,7 +198,6 @@ def _page(
     possible = possible_decisions(
         item, entries, docket=docket, today=desk.decisions.today(), now=now
     )
-    until = cancel_until(entries)
     said = request.query_params.get("said")
     answer = show(
         request,
@@ -203,6 +207,7 @@ def _page(
         row=row,
         is_extended=docket.is_extended,
         timeline=timeline(entries, desk),
+        **_grounds(entries),
         searched=searched(entries),
         recipients=read_recipients(entries),
         standing=desk.certificates.standing(key),
@@ -219,12 +224,23 @@ def _page(
             may(caller, f"POST {WITHDRAW}") and can_be_withdrawn(item, entries, now=now)
         ),
         is_live=not item.is_closed and item.stage not in WAITS,
-        cancel_until=until.astimezone(desk.decisions.timezone) if until else None,
+        cancel_until=_until(entries, desk),
         said=said if said in {"done", "proposed", "reviewed"} else None,
         error=error,
     )
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
+
+
+def _grounds(entries: Sequence[LedgerEntry]) -> dict[str, object]:
+    """Return the ground that counts, and those that there are."""
+    return {"ground": ground_of(entries), "grounds": ARTICLES}
+
+
+def _until(entries: Sequence[LedgerEntry], desk: ConsoleDesk) -> datetime | None:
+    """Return until when the request can be cancelled, in the controller's time."""
+    until = cancel_until(entries)
+    return until.astimezone(desk.decisions.timezone) if until else None
 
 
 def _place(key: RequestId) -> str:

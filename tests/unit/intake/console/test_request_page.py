@@ -227,3 +227,16 @@ def test_the_page_tells_who_has_received_what_was_erased(
     cells = re.findall(r'data-label="(?:Has received|Notice)">([^<]+)', shown)
     assert cells == ["crm, small-world", "refused ("]
     assert "<code>http_410</code>" in shown
+
+
+def test_officers_set_the_ground_that_was_only_claimed(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    olga, otto = sign_in(Role.APPROVER, OLGA), sign_in(Role.APPROVER, OTTO)
+    assert "Ground of the request</dt>" not in page(olga, key)
+    assert decide(olga, key, "approve", ground="because") == 403
+    assert decide(olga, key, "approve", ground="unlawful") == 303
+    assert 'name="ground" value="unlawful"' in page(otto, key)
+    assert decide(otto, key, "approve", ground="unlawful") == 303
+    assert world.store.get(key).stage is Stage.APPROVED
+    assert "unlawful processing (Art. 17(1)(d) GDPR)</dd>" in page(otto, key)
