@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -27,7 +27,7 @@ from unlearn_core.adapters.memory.contact import (
 from unlearn_core.adapters.memory.records import MemoryClock
 from unlearn_core.adapters.prefect_trigger import PrefectTrigger
 from unlearn_core.domain.dispatches import Dispatch, Route
-from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.requests import Channel, RequestId
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import OrchestratorUnavailableError
 from unlearn_core.privacy import Personal
@@ -66,6 +66,15 @@ def post(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Post]:
         yield Post(
             notifier=notifier, outbox=notifier, posted=notifier.posted, clock=clock
         )
+
+
+def test_what_somebody_sent_for_the_subject_is_not_mailed(post: Post) -> None:
+    sent = replace(erasure_request(1), channel=Channel.DRP)
+    is_needed = post.notifier.notify(
+        sent, template="refused", contact=Personal("https://agent.example/")
+    )
+    assert [dispatch.channel for dispatch in post.outbox.dispatches()] == ["webhook-1"]
+    assert not is_needed
 
 
 def test_messages_are_posted_in_order_and_only_once(post: Post) -> None:

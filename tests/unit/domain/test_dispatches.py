@@ -1,16 +1,20 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.domain import NOW, request_id
+from support.domain import request as erasure_request
 
 from unlearn_core.domain.dispatches import (
     GIVE_UP_AFTER,
     LONGEST_PAUSE,
     Dispatch,
     DispatchState,
+    Route,
 )
+from unlearn_core.domain.requests import Channel
 
 QUEUED = Dispatch(
     request_id=request_id(),
@@ -54,3 +58,28 @@ def test_an_end_counts_its_try_and_keeps_its_reason() -> None:
     assert QUEUED.delayed("x", now=NOW).sent().reason == ""
     assert QUEUED.bounced("smtp_550").state is DispatchState.BOUNCED
     assert QUEUED.abandoned("address_gone").reason == "address_gone"
+
+
+MAIL = Route(channel="email", needs_address=True)
+HOOK = Route(channel="webhook-1", needs_address=False)
+AGENTS = Route(channel="agents", needs_address=True, senders=frozenset({Channel.DRP}))
+
+
+@pytest.mark.parametrize(
+    ("channel", "template", "ways"),
+    [
+        (Channel.HTTP, "acknowledged", [MAIL, HOOK]),
+        (Channel.DROP, "acknowledged", [MAIL, HOOK]),
+        (Channel.DRP, "acknowledged", [HOOK, AGENTS]),
+        (Channel.OPENDSR, "acknowledged", [HOOK]),
+        (Channel.HTTP, "identity_code_1", [MAIL, HOOK]),
+        # A code goes to the subject, whoever has sent the request.
+        (Channel.DRP, "identity_code_1", [MAIL, HOOK]),
+    ],
+)
+def test_a_message_goes_to_whoever_sent_the_request(
+    channel: Channel, template: str, ways: list[Route]
+) -> None:
+    asked = replace(erasure_request(), channel=channel)
+    served = [way for way in (MAIL, HOOK, AGENTS) if way.serves(asked, template)]
+    assert served == ways

@@ -1,13 +1,16 @@
+from dataclasses import replace
+
 import pytest
 from support.steps import Controller
 from support.story import work_until
 
-from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.errors import LeaseLostError
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.acknowledge_request import acknowledge_request
 from unlearn_core.steps.notify_data_subject import notify_data_subject
 from unlearn_core.steps.purge_working_data import purge_working_data
+from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.results import IdentityChecked
 from unlearn_core.steps.verify_identity import decide_identity, verify_identity
 
@@ -143,3 +146,44 @@ def test_a_person_may_ask_again_when_the_first_request_is_closed(
     work_until(Stage.NOTIFIED, first, bench=controller.bench(first))
 
     assert _check(controller, controller.receive()).may_proceed
+
+
+def _receive_by(
+    controller: Controller, channel: Channel, *, is_genuine: bool = True
+) -> RequestId:
+    submission = controller.submission(
+        controller.population.trained[0], is_genuine=is_genuine
+    )
+    return receive_request(
+        replace(submission, channel=channel), desk=controller.desk()
+    ).request_id
+
+
+@pytest.mark.parametrize("channel", list(Channel))
+def test_whoever_sent_a_request_for_the_subject_hears_when_the_work_begins(
+    controller: Controller, channel: Channel
+) -> None:
+    request_id = _receive_by(controller, channel)
+    assert _check(controller, request_id).may_proceed
+    is_sent = channel in {Channel.OPENDSR, Channel.DRP}
+    assert ("in_progress" in controller.notifier.posted(request_id)) is is_sent
+
+
+def test_nobody_hears_of_work_that_does_not_begin(controller: Controller) -> None:
+    request_id = _receive_by(controller, Channel.DRP, is_genuine=False)
+    assert not _check(controller, request_id).may_proceed
+    assert "in_progress" not in controller.notifier.posted(request_id)
+
+
+@pytest.mark.parametrize(
+    ("channel", "method"),
+    [(Channel.DROP, "trusted_channel"), (Channel.DRP, "memory_pass")],
+)
+def test_the_senders_of_a_trusted_channel_vouch_for_the_subject(
+    controller: Controller, channel: Channel, method: str
+) -> None:
+    request_id = _receive_by(controller, channel, is_genuine=False)
+    bench = replace(controller.bench(request_id), trusted=frozenset({Channel.DROP}))
+    acknowledge_request(request_id, bench=bench)
+    checked = verify_identity(request_id, bench=bench)
+    assert (checked.may_proceed, checked.method) == (channel is Channel.DROP, method)
