@@ -13,21 +13,23 @@ import argparse
 import json
 import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
 from rich.console import Console
 from support.access import give_key
 from support.intake import IntakeWorld
+from support.senders import drp_desk, opendsr_desk
 from support.serving import running_server
 
 from benchmarks.fuzzing import Findings, fuzz
 from unlearn_core.domain.access import Role
 from unlearn_core.intake.app import create_app
-from unlearn_core.intake.web import WebDesk
 
 NAME, WORDS = "Ottilie Quastenflosser", ("Ottilie", "Quastenflosser", "fins.example")
 """The person whose request is there before anybody asks."""
@@ -53,13 +55,16 @@ def open_intake() -> Iterator[tuple[str, IntakeWorld, str]]:
     world = IntakeWorld()
     world.receive(NAME)
     key = give_key(world.access, Role.OPERATOR)
-    service = replace(
-        world.service(),
-        web=WebDesk(desk=world.desk(), proof=world.proof(), authority=None),
-        console=world.console(),
-    )
-    with running_server(create_app(service)) as url:
-        yield url, world, key
+    with tempfile.TemporaryDirectory(prefix="unlearn-fuzzing-") as folder:
+        service = replace(
+            world.service(),
+            web=world.web(),
+            console=world.console(),
+            drp=drp_desk(world),
+            opendsr=opendsr_desk(world, Path(folder)),
+        )
+        with running_server(create_app(service)) as url:
+            yield url, world, key
 
 
 def run(*, examples: int) -> dict[str, Any]:

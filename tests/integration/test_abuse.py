@@ -23,7 +23,6 @@ from unlearn_core.http_problems import MAXIMUM_BODY_BYTES
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.gate import COOKIE, Unlimited
 from unlearn_core.intake.links import StatusLinks
-from unlearn_core.intake.web import WebDesk
 
 pytestmark = pytest.mark.integration
 
@@ -50,12 +49,7 @@ def address(world: IntakeWorld) -> Iterator[str]:
     service = replace(
         world.service(),
         console=world.console(),
-        web=WebDesk(
-            desk=world.desk(),
-            proof=world.proof(),
-            decisions=world.console().decisions,
-            authority=None,
-        ),
+        web=world.web(),
         limits=Unlimited(requests_per_minute=SHARE),
     )
     give_key(world.access, Role.ADMIN)  # the API is not open

@@ -47,7 +47,7 @@ def downgrade() -> None:
 
 
 def _leaf(row: sa.RowMapping) -> dict[str, object]:
-    """Commit to an entry as `domain.transparency` does."""
+    """Commit to an entry as `domain.transparency` does; an emptied one has no salt."""
     fields = dict(row) | {"payload": json.loads(row["payload"])}
     canonical = json.dumps(
         fields,
@@ -60,6 +60,6 @@ def _leaf(row: sa.RowMapping) -> dict[str, object]:
     commitment = hmac.new(salt, canonical, hashlib.sha256).hexdigest()
     return {
         "sequence": row["sequence"],
-        "salt": salt.hex(),
+        "salt": "" if fields["payload"] is None else salt.hex(),
         "commitment": commitment,
     }
