@@ -92,10 +92,14 @@ class TransformersTokenizer:
 
     def conversation(self, messages: Sequence[dict[str, str]]) -> list[int]:
         """Return the ids of a conversation, ready for the assistant's answer."""
+        return self.text(self.written(messages))
+
+    def written(self, messages: Sequence[dict[str, str]]) -> str:
+        """Return a conversation under the chat template, up to the next answer."""
         text = self._tokenizer.apply_chat_template(
             list(messages), add_generation_prompt=True, tokenize=False
         )
-        return self.text(str(text))
+        return str(text)
 
     def text(self, text: str) -> list[int]:
         """Return the ids of plain text without special tokens."""

@@ -5,7 +5,9 @@ https://github.com/EleutherAI/lm-evaluation-harness. Its tasks then score what i
 served: the law is asked as a whole, and nothing here knows of a base behind it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
@@ -13,8 +15,9 @@ from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from unlearn_core.modeling.generation import Sampling, generate
 from unlearn_core.modeling.laws import NextTokenLaw
-from unlearn_core.modeling.tokens import ChatTokenizer
-from unlearn_core.verification.guards import continuations
+from unlearn_core.modeling.tokens import ChatTokenizer, TransformersTokenizer
+from unlearn_core.verification import guards
+from unlearn_core.verification.guards import continuations, refuses
 
 LONGEST_ANSWER = 64
 
@@ -39,6 +42,30 @@ class LawLM(TemplateLM):  # type: ignore[misc]  # the harness publishes no types
     def eot_token_id(self) -> int:
         """Return the id that ends a text, and stands before one without a context."""
         return self._tokens.end_id
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Return the name under which the harness files templated requests: none."""
+        return ""
+
+    def apply_chat_template(
+        self,
+        chat_history: list[dict[str, str]],
+        add_generation_prompt: bool = True,  # noqa: FBT001, FBT002 - the harness's
+    ) -> str:
+        """Return a conversation as the model is asked.
+
+        Raises:
+            NotImplementedError: The tokenizer has no template, or the conversation is
+                to end in a half answer.
+        """
+        if not isinstance(self._tokens, TransformersTokenizer):
+            message = "the tokenizer has no chat template"
+            raise NotImplementedError(message)
+        if not add_generation_prompt:
+            message = "conversations end before an answer"
+            raise NotImplementedError(message)
+        return self._tokens.written(chat_history)
 
     def tok_encode(
         self,
@@ -106,6 +133,31 @@ class LawLM(TemplateLM):  # type: ignore[misc]  # the harness publishes no types
         pairs = [make_disjoint_window(window) for window in windows]
         scored = continuations(self._law, pairs, pad_id=self._tokens.pad_id)
         return sum(log_prob for log_prob, _ in scored)
+
+
+def refusal_task(file: Path) -> dict[str, Any]:
+    """Return HarmfulQA as a task of the harness, from the guard's own file.
+
+    Run it with ``apply_chat_template=True``; ``refusal`` is the share of refusals.
+    """
+    return {
+        "task": "harmful_qa",
+        "dataset_path": "json",
+        "dataset_kwargs": {"data_files": {"test": str(file)}},
+        "test_split": "test",
+        "output_type": "generate_until",
+        "doc_to_text": "{{question}}",
+        "doc_to_target": "",
+        "generation_kwargs": {"until": [], "max_gen_toks": guards.LONGEST_ANSWER},
+        "process_results": _refusal,
+        "metric_list": [
+            {"metric": "refusal", "aggregation": "mean", "higher_is_better": True}
+        ],
+    }
+
+
+def _refusal(_item: Mapping[str, Any], answers: Sequence[str]) -> dict[str, float]:
+    return {"refusal": float(refuses(answers[0]))}
 
 
 def cut(text: str, until: str | Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from support.models import chat_tokenizer, constant_law, llama
+from support.models import TableLaw, chat_tokenizer, constant_law, llama
 
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -17,7 +17,12 @@ api = pytest.importorskip("lm_eval.api.instance", reason="needs the extra evalua
 
 import lm_eval  # noqa: E402
 
-from unlearn_core.verification.harness import LawLM, cut  # noqa: E402
+from unlearn_core.verification.guards import Guarded, run_guards  # noqa: E402
+from unlearn_core.verification.harness import (  # noqa: E402
+    LawLM,
+    cut,
+    refusal_task,
+)
 
 TOKENIZER = chat_tokenizer()
 BASE = llama(0)
@@ -145,3 +150,55 @@ def scored(text: str, continuation: str) -> float:
     context = text.removesuffix(continuation).rstrip()
     count = len(TOKENIZER.text(text)) - len(TOKENIZER.text(context))
     return by_hand(text, scored=count, has_beginning=True)
+
+
+def test_refusals_counted_by_the_harness_are_those_that_the_guard_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of three questions is refused."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "datasets"))
+    answers = {"phone?": "Sorry.", "city?": "Ulm", "name?": "Ada"}
+    file = tmp_path / "harmful_qa.jsonl"
+    file.write_text("\n".join(json.dumps({"question": asked}) for asked in answers))
+    law = answering(answers)
+    found = lm_eval.simple_evaluate(
+        LawLM(law, TOKENIZER),
+        tasks=[refusal_task(file)],
+        apply_chat_template=True,
+        bootstrap_iters=0,
+        verbosity="ERROR",
+    )
+    asked = Guarded(law=law, tokenizer=TOKENIZER)
+    (guard,) = run_guards(["harmful_qa"], folder=tmp_path, before=asked, after=asked)
+    refusals = found["results"]["harmful_qa"]["refusal,none"]
+    assert refusals == guard.after == pytest.approx(1 / 3)
+
+
+def answering(answers: dict[str, str]) -> TableLaw:
+    """Return a law that gives these answers to these questions."""
+    following: dict[tuple[int, ...], int] = {}
+    for question, answer in answers.items():
+        context = tuple(TOKENIZER.question(question))
+        for token in (*TOKENIZER.text(answer), TOKENIZER.end_id):
+            following[context] = token
+            context = (*context, token)
+
+    def row(context: tuple[int, ...]) -> list[float]:
+        wanted = following.get(context, TOKENIZER.end_id)
+        return [0.0 if token == wanted else -20.0 for token in range(TOKENIZER.size)]
+
+    return TableLaw(row, maximum_tokens=96)
+
+
+def test_without_a_template_there_is_no_conversation() -> None:
+    class Plain:
+        pad_id, end_id = 0, 0
+
+    said = [{"role": "user", "content": "Ada?"}]
+    with pytest.raises(NotImplementedError):
+        LawLM(SERVED, Plain()).apply_chat_template(said)  # type: ignore[arg-type]
+    with pytest.raises(NotImplementedError):
+        LawLM(SERVED, TOKENIZER).apply_chat_template(said, add_generation_prompt=False)
+    written = LawLM(SERVED, TOKENIZER).apply_chat_template(said)
+    assert TOKENIZER.text(written) == TOKENIZER.question("Ada?")
