@@ -69,6 +69,18 @@ GERMAN = Words(
     recipients_list="Auf Anfrage sagen wir Ihnen, wer sie sind.",
     checks="Prüfungen",
     checks_line="{passed} von {count} vorab festgelegten Bedingungen wurden erfüllt.",
+    remedies_title="Was Sie tun können",
+    remedies=(
+        (
+            "Sie können sich bei einer Aufsichtsbehörde beschweren, insbesondere dort, "
+            "wo Sie wohnen, wo Sie arbeiten oder wo Sie einen Verstoß vermuten "
+            "(Art. 77 DSGVO)."
+        ),
+        (
+            "Ob Sie sich beschweren oder nicht, Sie können auch vor Gericht gehen "
+            "(Art. 79 DSGVO)."
+        ),
+    ),
     limits_title="Was damit nicht gesagt ist",
     limits=(
         (

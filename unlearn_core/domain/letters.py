@@ -12,7 +12,11 @@ from unlearn_core.domain.certificates import ErasureCertificate
 from unlearn_core.domain.german import GERMAN
 from unlearn_core.domain.grounds import ARTICLES
 from unlearn_core.domain.recipients import Telling
+from unlearn_core.domain.requests import Outcome
 from unlearn_core.domain.wording import ENGLISH, Words
+
+LESS_THAN_ASKED = frozenset({Outcome.PARTIAL, Outcome.FAILED})
+"""Certified outcomes about which the subject may complain."""
 
 LANGUAGES: Mapping[str, Words] = {"en": ENGLISH, "de": GERMAN}
 
@@ -63,6 +67,7 @@ def letter_text(certificate: ErasureCertificate, language: str) -> LetterText:
         (words.records, _records(certificate, words)),
         (words.recipients, _recipients(certificate, words)),
         (words.checks, _checks(certificate, words)),
+        (words.remedies_title, _remedies(certificate, words)),
         (words.limits_title, words.limits),
         (words.verify_title, (words.verify,)),
     ]
@@ -98,6 +103,11 @@ def _recipients(certificate: ErasureCertificate, words: Words) -> tuple[str, ...
         for name, count in sorted(certificate.recipients.items())
     ]
     return (*lines, words.recipients_list)
+
+
+def _remedies(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
+    """Say how to complain about less than was asked for (Art. 12(4) GDPR)."""
+    return words.remedies if certificate.outcome in LESS_THAN_ASKED else ()
 
 
 def _checks(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.decisions import COMPLAINT, JUDICIAL_REMEDY
 from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
@@ -17,6 +18,7 @@ class Words:
         grounds: What each ground is called.
         outcomes: What each outcome means to the person.
         tellings: How far the telling of some recipients had come.
+        remedies: Where somebody can complain who got less than was asked for.
         limits: The limits of a certificate, in their order.
         day: Format of a date.
     """
@@ -40,6 +42,8 @@ class Words:
     recipients_list: str
     checks: str
     checks_line: str
+    remedies_title: str
+    remedies: tuple[str, ...]
     limits_title: str
     limits: tuple[str, ...]
     verify_title: str
@@ -104,6 +108,8 @@ ENGLISH = Words(
     recipients_list="Ask us, and we tell you who they are.",
     checks="Checks",
     checks_line="{passed} of {count} conditions that were fixed beforehand were met.",
+    remedies_title="What you can do",
+    remedies=(COMPLAINT, JUDICIAL_REMEDY),
     limits_title="What this does not say",
     limits=LIMITS,
     verify_title="How to check this letter",

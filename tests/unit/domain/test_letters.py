@@ -85,3 +85,17 @@ def test_the_ground_is_named_with_its_article(ground: Ground, language: str) -> 
     said = dict(text.facts)[words.ground]
     assert said == f"{words.grounds[ground]} ({ARTICLES[ground]})"
     assert words.ground not in dict(letter_text(certificate(), language).facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("outcome", CERTIFIED)
+def test_whoever_got_less_than_was_asked_for_reads_how_to_complain(
+    outcome: Outcome, language: str
+) -> None:
+    words = LANGUAGES[language]
+    text = letter_text(replace(certificate(), outcome=outcome), language)
+    said = dict(text.sections).get(words.remedies_title, ())
+    assert said == (words.remedies if outcome in {"partial", "failed"} else ())
+    assert ["Art. 77" in words.remedies[0], "Art. 79" in words.remedies[1]] == [
+        True
+    ] * 2

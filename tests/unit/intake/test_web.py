@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,7 +14,13 @@ from support.renewals import note_certificate
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.codes import Proof
 from unlearn_core.domain.deadlines import ExtensionReason
-from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
+from unlearn_core.domain.decisions import (
+    COMPLAINT,
+    ERASURE_ANNOUNCED,
+    JUDICIAL_REMEDY,
+    REFUSALS,
+    RefusalReason,
+)
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.links import StatusLinks
@@ -392,3 +399,27 @@ def test_a_ground_can_be_claimed_and_no_other_is_taken(
     assert send(client, ground="consent_withdrawn").status_code == 303
     (entry,) = world.store.entries(event="received")
     assert entry.payload["ground"] == "consent_withdrawn"
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_no_refusal_lacks_its_reason_the_complaint_and_the_court(
+    world: IntakeWorld, client: TestClient, reason: RefusalReason
+) -> None:
+    key = world.receive()
+    said = {"reason": reason.value, "on": "2026-03-03"}
+    world.move(key, Stage.DECLINED, said, Outcome.REFUSED)
+    shown = unescape(client.get(place_of(world, key)).text)
+    for text in (REFUSALS[reason], COMPLAINT, JUDICIAL_REMEDY):
+        assert text in shown
+
+
+@pytest.mark.parametrize("stage", [Stage.REFUSED, Stage.JOINED])
+def test_who_is_refused_without_officers_reads_how_to_complain_too(
+    world: IntakeWorld, client: TestClient, stage: Stage
+) -> None:
+    key = world.receive()
+    world.move(key, Stage.ACKNOWLEDGED)
+    world.move(key, stage, {"reason": "no_evidence"}, Outcome.REFUSED)
+    shown = unescape(client.get(place_of(world, key)).text)
+    assert COMPLAINT in shown
+    assert JUDICIAL_REMEDY in shown
