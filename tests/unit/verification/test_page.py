@@ -222,5 +222,6 @@ def test_a_data_set_that_is_missing_is_named_on_the_page() -> None:
     )
     words = " ".join(read(replace(PASSED, guards=guards)).words.split())
     assert "HellaSwag not asked no such file" in words
-    assert "RealToxicityPrompts, harmless by a word list 100.0% 50.0% \N{MINUS SIGN}50.0 points" in words
+    change = "100.0% 50.0% \N{MINUS SIGN}50.0 points"
+    assert f"RealToxicityPrompts, harmless by a word list {change}" in words
     assert "Public questions" not in read(PASSED).words
