@@ -92,6 +92,8 @@ def paths(populated: Populated) -> list[str]:
     """Return the path of every page in several languages, in every state it has."""
     requests = populated.requests
     return [
+        *FOR_SUBJECTS,
+        *(populated.status(name) for name in STATUSES),
         "/console/login",
         *FOR_OFFICERS,
         *(f"/console/requests/{requests[name]}" for name in REQUESTS),
@@ -102,8 +104,6 @@ def paths(populated: Populated) -> list[str]:
 def english_paths(populated: Populated) -> list[str]:
     """Return the path of every page that speaks English only."""
     return [
-        *FOR_SUBJECTS,
-        *(populated.status(name) for name in STATUSES),
         f"/console/requests/{populated.requests['done']}/report",
     ]
 

@@ -333,19 +333,3 @@ def protocol_reason(entries: Iterable[LedgerEntry]) -> str | None:
             case Stage.ON_HOLD | Stage.RELEASED | Stage.WITHDRAWN | Stage.PROOF_GIVEN:
                 reason = None
     return reason
-
-
-def refusal_text(reason: RefusalReason, *, authority: str | None) -> tuple[str, ...]:
-    """Return what a subject reads who is refused: reason, complaint, court.
-
-    Args:
-        reason: The coded reason.
-        authority: Name of the supervisory authority, if it is configured.
-    """
-    return (REFUSALS[reason], *remedies(authority))
-
-
-def remedies(authority: str | None) -> tuple[str, str]:
-    """Return where somebody can complain who was refused."""
-    named = f" The authority responsible for us is {authority}." if authority else ""
-    return (COMPLAINT + named, JUDICIAL_REMEDY)

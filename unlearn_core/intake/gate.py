@@ -36,7 +36,8 @@ from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import MEDIA_TYPE, refusal
 from unlearn_core.http_rates import Rate
 from unlearn_core.intake.doors import Doors
-from unlearn_core.intake.rendering import lead_to, page
+from unlearn_core.intake.languages import subject_page
+from unlearn_core.intake.rendering import lead_to
 from unlearn_core.intake.rules import RULES, Door, Rule
 
 COOKIE = "__Host-unlearn-session"
@@ -137,7 +138,8 @@ class Gate:
             passed = await self._admit(request, rule)
         except UnlearnError as error:
             back = _back(path, parameters)
-            await self._refused(error, rule, back=back)(scope, receive, send)
+            refused = self._refused(error, rule, request, back=back)
+            await refused(scope, receive, send)
             return
         if isinstance(passed, Response):
             await passed(scope, receive, send)
@@ -192,12 +194,15 @@ class Gate:
         return caller
 
     @staticmethod
-    def _refused(error: UnlearnError, rule: Rule | None, *, back: str) -> Response:
+    def _refused(
+        error: UnlearnError, rule: Rule | None, request: Request, *, back: str
+    ) -> Response:
         """Answer people with a page, programs with a problem.
 
         Args:
             error: What is wrong.
             rule: The route's rule, if it has one.
+            request: What was asked, in which language.
             back: Where the page leads back to.
         """
         is_page = rule is not None and (
@@ -206,10 +211,12 @@ class Gate:
         answer = refusal(error)
         if not is_page:
             return answer
-        shown = page(
+        shown = subject_page(
+            request,
             "refused.html",
             HTTPStatus(answer.status_code),
             text=error.diagnostics(),
+            path=back,
             back=back,
         )
         if "Retry-After" in answer.headers:

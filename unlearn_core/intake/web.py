@@ -16,8 +16,6 @@ from unlearn_core.domain.codes import PROOF_ASKED, CodeRefusedError, Proof
 from unlearn_core.domain.decisions import (
     DecisionRefusedError,
     RefusalReason,
-    refusal_text,
-    remedies,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
 from unlearn_core.domain.grounds import GROUND, read_ground
@@ -40,20 +38,10 @@ from unlearn_core.errors import (
     UnlearnError,
 )
 from unlearn_core.http_problems import status_of
+from unlearn_core.intake.languages import subject_page, texts_of
 from unlearn_core.intake.links import StatusLinks
-from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
-from unlearn_core.intake.texts import (
-    ASKED,
-    CANCELLING,
-    CERTIFICATES,
-    EXPLANATIONS,
-    EXTENSIONS,
-    FIELDS,
-    FORM_PROBLEMS,
-    GROUNDS,
-    HEADLINES,
-    PROBLEMS,
-)
+from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to
+from unlearn_core.intake.texts import FIELDS, Texts
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.decide_request import DecisionDesk, withdraw_request
 from unlearn_core.steps.prove_identity import (
@@ -97,9 +85,9 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     links = StatusLinks(web.desk.pseudonymiser)
 
     @app.get("/request", include_in_schema=False)
-    def form() -> Response:
+    def form(request: Request) -> Response:
         """Show the empty form."""
-        return _form(web)
+        return _form(request, web, problems={})
 
     @app.post("/request", include_in_schema=False)
     def send(request: Request) -> Response:
@@ -107,46 +95,66 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
         try:
             submission = _submission(request.state.form)
         except InvalidIdentifierError as error:
-            return _form(web, _problems(error))
+            return _form(request, web, problems=_problems(error, texts_of(request)))
         received = receive_request(submission, desk=web.desk)
         return lead_to(f"/status/{links.token(received.request_id)}")
 
     @app.get("/status/{token}", include_in_schema=False)
-    def status(token: str) -> Response:
+    def status(request: Request, token: str) -> Response:
         """Show where a request stands."""
         try:
             found = web.desk.requests.get(links.read(token))
         except UnknownRequestError:
-            return page("missing.html", HTTPStatus.NOT_FOUND)
-        return page("status.html", **_shown(found, web, token=token))
+            return _missing(request)
+        shown = _shown(found, web, texts_of(request), token=token)
+        return subject_page(request, "status.html", path=f"/status/{token}", **shown)
 
     add_code_forms(app, web)
     add_cancel_form(app, web)
 
 
+def _form(request: Request, web: WebDesk, *, problems: Mapping[str, str]) -> Response:
+    """Return the form, with what was wrong if something was."""
+    texts = texts_of(request)
+    return subject_page(
+        request,
+        "form.html",
+        HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
+        path="/request",
+        fields=FIELDS,
+        labels=texts.labels,
+        hints=texts.hints,
+        grounds=texts.grounds,
+        proof=web.asks_for.value,
+        problems=problems,
+    )
+
+
+def _missing(request: Request) -> Response:
+    return subject_page(request, "missing.html", HTTPStatus.NOT_FOUND)
+
+
 def add_code_forms(app: FastAPI, web: WebDesk) -> None:
     """Add the forms of a status page by which subjects prove who they are."""
-    links = StatusLinks(web.desk.pseudonymiser)
 
     @app.post("/status/{token}/code", include_in_schema=False)
     def enter(request: Request, token: str) -> Response:
         """Take the code that was sent."""
         code = Personal(str(request.state.form.get("code", "")))
         return _answered(
-            token, links, web, lambda key: prove_identity(key, code, desk=web.proof)
+            request, token, web, lambda key: prove_identity(key, code, desk=web.proof)
         )
 
     @app.post("/status/{token}/new-code", include_in_schema=False)
-    def renew(token: str) -> Response:
+    def renew(request: Request, token: str) -> Response:
         """Send another code."""
         return _answered(
-            token, links, web, lambda key: send_new_code(key, desk=web.proof)
+            request, token, web, lambda key: send_new_code(key, desk=web.proof)
         )
 
 
 def add_cancel_form(app: FastAPI, web: WebDesk) -> None:
     """Add the form of a status page by which subjects cancel their request."""
-    links = StatusLinks(web.desk.pseudonymiser)
 
     @app.post("/status/{token}/cancel", include_in_schema=False)
     def cancel(request: Request, token: str) -> Response:
@@ -158,17 +166,18 @@ def add_cancel_form(app: FastAPI, web: WebDesk) -> None:
                 raise DecisionRefusedError(problem="not confirmed")
             withdraw_request(key, who=BY_LINK, desk=web.decisions)
 
-        return _answered(token, links, web, do)
+        return _answered(request, token, web, do)
 
 
 def _answered(
-    token: str, links: StatusLinks, web: WebDesk, do: Callable[[RequestId], None]
+    request: Request, token: str, web: WebDesk, do: Callable[[RequestId], None]
 ) -> Response:
     """Do what a form of a status page asks for; lead back to the page."""
+    links = StatusLinks(web.desk.pseudonymiser)
     try:
         do(links.read(token))
     except UnknownRequestError:
-        return page("missing.html", HTTPStatus.NOT_FOUND)
+        return _missing(request)
     except (
         CodeRefusedError,
         DecisionRefusedError,
@@ -176,20 +185,23 @@ def _answered(
         LeaseBusyError,
     ) as error:
         found = web.desk.requests.get(links.read(token))
-        said = _problem(error)
-        return page(
+        texts = texts_of(request)
+        shown = _shown(found, web, texts, token=token, problem=_problem(error, texts))
+        return subject_page(
+            request,
             "status.html",
-            status_of(error),
-            **_shown(found, web, token=token, problem=said),
+            HTTPStatus(status_of(error)),
+            path=f"/status/{token}",
+            **shown,
         )
     return lead_to(f"/status/{token}")
 
 
-def _problem(error: UnlearnError) -> str:
+def _problem(error: UnlearnError, texts: Texts) -> str:
     """Say what is wrong with what a form asked for."""
     if isinstance(error, IllegalTransitionError):
-        return FORM_PROBLEMS["the time to cancel is over"]
-    return FORM_PROBLEMS[str(error.facts.get("problem", "busy"))]
+        return texts.form_problems["the time to cancel is over"]
+    return texts.form_problems[str(error.facts.get("problem", "busy"))]
 
 
 def add_style(app: FastAPI) -> None:
@@ -222,29 +234,22 @@ def _submission(form: Mapping[str, str]) -> Submission:
     )
 
 
-def _form(web: WebDesk, problems: Mapping[str, str] | None = None) -> Response:
-    """Show the form, empty, with what was wrong with the last one."""
-    return page(
-        "form.html",
-        HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK,
-        fields=FIELDS,
-        grounds=GROUNDS,
-        proof=web.asks_for.value,
-        problems=problems or {},
-    )
-
-
-def _problems(error: InvalidIdentifierError) -> dict[str, str]:
+def _problems(error: InvalidIdentifierError, texts: Texts) -> dict[str, str]:
     """Return which field to correct, and how."""
     kind = str(error.facts.get("kind") or IdentifierKind.NAME.value)
     if error.facts.get("missing") == "second identifier":
         kind = IdentifierKind.EMAIL.value
-        return {kind: PROBLEMS["second"]}
-    return {kind: PROBLEMS.get(kind, PROBLEMS["other"])}
+        return {kind: texts.problems["second"]}
+    return {kind: texts.problems.get(kind, texts.problems["other"])}
 
 
 def _shown(
-    request: ErasureRequest, web: WebDesk, *, token: str, problem: str | None = None
+    request: ErasureRequest,
+    web: WebDesk,
+    texts: Texts,
+    *,
+    token: str,
+    problem: str | None = None,
 ) -> dict[str, object]:
     """Return what a status page says; nothing of it is personal."""
     desk = web.desk
@@ -258,30 +263,32 @@ def _shown(
     word: Outcome | RequestStatus | Stage = request.outcome or request.status
     if request.stage in {Stage.ON_HOLD, Stage.PROOF_AWAITED, Stage.COOLING_OFF}:
         word = request.stage
+    asked = texts.page["asked"] if _was_asked(request, entries) else None
     extended = [entry for entry in entries if entry.event == DEADLINE_EXTENDED]
     declined = [entry for entry in entries if entry.event == Stage.DECLINED]
     paragraphs: tuple[str, ...] = ()
     if declined:
         reason = RefusalReason(str(declined[-1].payload["reason"]))
-        paragraphs = refusal_text(reason, authority=web.authority)
+        paragraphs = (texts.refusals[reason], *texts.remedies(web.authority))
     elif request.outcome in _LESS_THAN_ASKED:
-        paragraphs = remedies(web.authority)
+        paragraphs = texts.remedies(web.authority)
     return {
         "token": token,
         "codes": code_standing(request.request_id, desk=web.proof),
         "problem": problem,
-        "cancelling": _cancelling(request, entries, web),
+        "cancelling": _cancelling(request, entries, web, texts),
         "status": request.status.value,
-        "headline": HEADLINES[word],
-        "explanation": ASKED if _was_asked(request, entries) else EXPLANATIONS[word],
-        "received_on": request.deadline.received_on.isoformat(),
-        "due_on": docket.due_on.isoformat(),
+        "headline": texts.headlines[word],
+        "explanation": asked or texts.explanations[word],
+        "day": texts.day,
+        "received_on": request.deadline.received_on,
+        "due_on": docket.due_on,
         "extension": (
-            EXTENSIONS[str(extended[-1].payload["reason"])] if extended else None
+            texts.extensions[str(extended[-1].payload["reason"])] if extended else None
         ),
         "reference": str(request.request_id),
-        "certificate": _certificate(request, web),
-        "heading": "Why, and what you can do" if declined else "What you can do",
+        "certificate": _certificate(request, web, texts),
+        "heading": texts.page["why" if declined else "what_you_can_do"],
         "paragraphs": paragraphs,
     }
 
@@ -294,7 +301,10 @@ def _was_asked(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
 
 
 def _cancelling(
-    request: ErasureRequest, entries: Sequence[LedgerEntry], web: WebDesk
+    request: ErasureRequest,
+    entries: Sequence[LedgerEntry],
+    web: WebDesk,
+    texts: Texts,
 ) -> str | None:
     """Say until when the request can be cancelled; None if it cannot."""
     if not can_be_withdrawn(request, entries, now=web.desk.clock.now()):
@@ -302,17 +312,17 @@ def _cancelling(
     until, least = cooling.cancel_until(entries), cooling.promised(entries)
     word = "until" if until else "at_least" if least else "not_erased"
     moment = until or least
-    return CANCELLING[word].format(
-        moment=f"{moment.astimezone(web.desk.timezone):%Y-%m-%d %H:%M %Z}"
+    return texts.cancelling[word].format(
+        moment=moment.astimezone(web.desk.timezone).strftime(texts.moment)
         if moment
         else ""
     )
 
 
-def _certificate(request: ErasureRequest, web: WebDesk) -> str | None:
+def _certificate(request: ErasureRequest, web: WebDesk, texts: Texts) -> str | None:
     """Say where the certificate stands, if there is one."""
     standing = web.desk.certificates.standing(request.request_id)
     if standing is None:
         return None
     until = standing.valid_until.astimezone(web.desk.timezone).date()
-    return CERTIFICATES[standing.reason].format(until=until.isoformat())
+    return texts.certificates[standing.reason].format(until=until.strftime(texts.day))

@@ -24,7 +24,7 @@ from unlearn_core.domain.decisions import (
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.links import StatusLinks
-from unlearn_core.intake.texts import EXTENSIONS
+from unlearn_core.intake.texts import ENGLISH
 from unlearn_core.steps import scopes
 
 NAME, EMAIL, TOKEN = "Ottilie Quastenflosser", "ottilie@fins.example", "my-evidence"
@@ -219,7 +219,7 @@ def test_the_status_page_tells_why_it_takes_longer(
     world.store.note(
         "deadline_extended", {"reason": reason.value}, request_id=request.request_id
     )
-    assert EXTENSIONS[reason] in client.get(location).text
+    assert ENGLISH.extensions[reason] in client.get(location).text
 
 
 def test_the_status_page_tells_how_the_certificate_stands(

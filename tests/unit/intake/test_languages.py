@@ -1,0 +1,106 @@
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from fastapi.testclient import TestClient
+from support.intake import IntakeWorld
+
+from unlearn_core.domain.requests import Stage
+from unlearn_core.intake.app import create_app
+from unlearn_core.intake.languages import TEXTS
+from unlearn_core.intake.links import StatusLinks
+from unlearn_core.intake.rendering import PAGES
+from unlearn_core.intake.texts import ENGLISH
+
+FOR_SUBJECTS = ("base.html", "form.html", "status.html", "missing.html", "refused.html")
+
+
+@pytest.fixture
+def world() -> IntakeWorld:
+    return IntakeWorld()
+
+
+@pytest.fixture
+def client(world: IntakeWorld) -> Iterator[TestClient]:
+    service = replace(world.service(), web=world.web(authority=None))
+    app = create_app(service)
+    with TestClient(app, base_url="https://testserver") as client:
+        yield client
+
+
+@pytest.fixture
+def status(world: IntakeWorld) -> str:
+    """Return the path of the page of a request that is on hold."""
+    key = world.receive()
+    for stage in (Stage.ACKNOWLEDGED, Stage.IDENTITY_VERIFIED):
+        world.move(key, stage)
+    held = {"reason": "objection", "on": "2026-03-02", "officer": "Olga"}
+    world.move(key, Stage.ON_HOLD, held)
+    return f"/status/{StatusLinks(world.desk().pseudonymiser).token(key)}"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("de-AT,en;q=0.8", "de"), ("fr,de;q=0.5", "de"), ("en", "en"), ("fr", "en")],
+)
+def test_a_page_speaks_what_the_browser_prefers(
+    client: TestClient, accepted: str, language: str
+) -> None:
+    shown = client.get("/request", headers={"Accept-Language": accepted})
+    assert f'<html lang="{language}">' in shown.text
+    assert shown.headers["Content-Language"] == language
+    assert TEXTS[language].page["form_title"] in shown.text
+    assert "set-cookie" not in shown.headers
+
+
+def test_a_choice_is_kept_and_the_cookie_holds_nothing_else(
+    client: TestClient, status: str
+) -> None:
+    chosen = client.get("/request?language=de")
+    cookie = chosen.headers["set-cookie"]
+    assert cookie.startswith("__Host-unlearn-language=de;")
+    assert "Secure" in cookie
+    assert "HttpOnly" in cookie
+    for path in (status, "/request", "/status/unknown"):
+        assert '<html lang="de">' in client.get(path).text, path
+
+
+def test_the_status_page_leads_to_itself_in_the_other_language(
+    client: TestClient, status: str
+) -> None:
+    shown = client.get(status, headers={"Accept-Language": "de"})
+    assert "Angehalten" in shown.text
+    assert "02.03.2026" in shown.text
+    assert f'href="{status}?language=en" hreflang="en" lang="en">English' in shown.text
+    assert "On hold" in client.get(f"{status}?language=en").text
+
+
+@pytest.mark.parametrize(("language", "said"), [("de", "Vor- und"), ("en", "first")])
+def test_a_refused_form_says_why_in_the_same_language(
+    client: TestClient, language: str, said: str
+) -> None:
+    answer = client.post(
+        "/request",
+        data={"name": "", "email": "a@b.example"},
+        headers={"Accept-Language": language},
+    )
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert f'<html lang="{language}">' in answer.text
+
+
+def test_what_is_not_ours_is_refused_in_german_too(client: TestClient) -> None:
+    headers = {"Accept-Language": "de", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/request", data={"name": "x"}, headers=headers)
+    assert answer.status_code == 403
+    assert "Das ist nicht möglich" in answer.text
+
+
+def test_every_word_that_a_page_names_exists_and_is_used() -> None:
+    named = {
+        word
+        for name in FOR_SUBJECTS
+        for word in re.findall(r"\bt\.(\w+)", (PAGES / name).read_text())
+    }
+    assert named | {"why", "what_you_can_do", "asked"} == set(ENGLISH.page)
