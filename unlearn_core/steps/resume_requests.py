@@ -90,10 +90,10 @@ def _ask(
     *,
     since: datetime,
 ) -> bool:
-    events = Counter(entry.event for entry in entries)
-    started, granted = events[WORK_STARTED], events[ATTEMPTS_GRANTED]
+    events, recent = Counter(entry.event for entry in entries), _recent(entries)
+    started, granted = recent[WORK_STARTED], recent[ATTEMPTS_GRANTED]
     if started >= post.maximum_attempts * (1 + granted):
-        if events[ATTEMPTS_EXHAUSTED] <= granted:
+        if recent[ATTEMPTS_EXHAUSTED] <= granted:
             post.ledger.note(
                 ATTEMPTS_EXHAUSTED,
                 {"attempts": started},
@@ -102,7 +102,7 @@ def _ask(
             _LOG.error("attempts_exhausted", request_id=request.request_id)
         return False
     is_lost = post.clock.now() - max(since, entries[-1].recorded_at) > PATIENCE
-    attempt = started + events[RUN_LOST] + is_lost + 1
+    attempt = events[WORK_STARTED] + events[RUN_LOST] + is_lost + 1
     try:
         post.trigger.start(request.request_id, attempt=attempt)
     except OrchestratorUnavailableError as error:
@@ -121,8 +121,18 @@ def grant_attempts(request_id: RequestId, *, ledger: ports.Ledger) -> bool:
     Returns:
         Whether they were exhausted; otherwise nothing is recorded.
     """
-    events = Counter(entry.event for entry in ledger.entries(request_id))
+    events = _recent(tuple(ledger.entries(request_id)))
     is_exhausted = events[ATTEMPTS_EXHAUSTED] > events[ATTEMPTS_GRANTED]
     if is_exhausted:
         ledger.note(ATTEMPTS_GRANTED, {}, request_id=request_id)
     return is_exhausted
+
+
+def _recent(entries: Sequence[LedgerEntry]) -> Counter[str]:
+    """Count what has happened since the request last waited.
+
+    A run that ended because somebody was asked, or time had to pass, was no failure.
+    """
+    events = [entry.event for entry in entries]
+    waits = (number for number, event in enumerate(events, 1) if event in WAITS)
+    return Counter(events[max(waits, default=0) :])

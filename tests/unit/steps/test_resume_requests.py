@@ -184,3 +184,26 @@ def test_a_run_that_died_before_it_took_its_lease_is_replaced(
     assert controller.trigger.runs == [*asked, (request_id, deaths + 2)]
     [lost] = controller.entries(request_id, "run_lost")
     assert lost.payload == {"attempt": deaths + 1}
+
+
+def test_a_run_that_ended_because_somebody_was_asked_was_no_failure(
+    controller: Controller,
+) -> None:
+    request_id = controller.receive()
+    bench = controller.bench(request_id)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    controller.leases.release(bench.lease)
+    for _ in range(MAXIMUM):
+        for stage in (Stage.ON_HOLD, Stage.RELEASED):
+            lease = controller.lease(request_id)
+            controller.store.advance(request_id, stage, {"reason": ""}, lease=lease)
+            controller.leases.release(lease)
+        assert resume_requests(_post(controller)) == (request_id,)
+        _work_and_die(controller, request_id)
+    numbers = [attempt for _, attempt in controller.trigger.runs]
+    assert numbers == sorted(set(numbers))
+    assert controller.entries(request_id, "attempts_exhausted") == []
+    for _ in range(MAXIMUM - 1):
+        _work_and_die(controller, request_id)
+    assert resume_requests(_post(controller)) == ()
+    assert len(controller.entries(request_id, "attempts_exhausted")) == 1
