@@ -21,7 +21,7 @@ export MPLBACKEND := Agg
 .PHONY: help setup setup-gpu lock demo demo-smollm2 up test unit integration coverage coverage-domain lint format \
         bench-forgetting bench-recipes bench-schemes bench-sequential bench-tofu \
         bench-training bench-ways bench-tracing bench-influence bench-calibration \
-        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm check-parity fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-gateway clean
+        bench-collect bench-kills bench-serving bench-swapping bench-converging check-vllm check-parity fuzz-serving fuzz-intake bench-report bench-self-attack bench-laws bench-intake bench-flood bench-gateway clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -106,6 +106,9 @@ bench-tracing: setup ## Draw where the default pair acts, by causal tracing
 
 bench-intake: setup ## Submit 10,000 requests to PostgreSQL while workers answer them
 	$(BIN)/python -m benchmarks.intake
+
+bench-flood: setup ## Does a flood for one person delay another's request?
+	$(BIN)/python -m benchmarks.intake_flood $(OPTIONS)
 
 bench-influence: setup ## Do gradients find the records that taught a fact?
 	$(BIN)/python -m benchmarks.influence

@@ -55,7 +55,7 @@ OFFERS = 2
 START_SECONDS = 600.0
 PATIENCE_SECONDS = 600.0
 
-_SPAWN = multiprocessing.get_context("spawn")
+SPAWN = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,18 +154,30 @@ def is_valid_log(office: Office) -> bool:
 
 
 @contextmanager
-def installation(folder: Path, workers: int, offers: Any) -> Iterator[Office]:  # noqa: ANN401 - a queue
-    """Start database, intake service and workers; give the office of the parent."""
+def installation(
+    folder: Path,
+    workers: int,
+    offers: Any,  # noqa: ANN401 - a queue
+    **settings: str,
+) -> Iterator[Office]:
+    """Start database, intake service and workers; give the office of the parent.
+
+    Args:
+        folder: Where everything is kept.
+        workers: How many fulfil.
+        offers: What tells them of requests.
+        **settings: More variables of the settings.
+    """
     with running_postgres("max_connections=200") as database:
         variables = environment(folder, database=database, port=_free_port())
+        variables |= settings
         KeyDirectory(folder / "keys").create()
         write_sources(folder)
         with closing(Database(database)) as opened:
             opened.upgrade()
-        processes = [_SPAWN.Process(target=serve_intake, args=(variables,))]
+        processes = [SPAWN.Process(target=serve_intake, args=(variables,))]
         processes += [
-            _SPAWN.Process(target=work, args=(variables, offers))
-            for _ in range(workers)
+            SPAWN.Process(target=work, args=(variables, offers)) for _ in range(workers)
         ]
         for process in processes:
             process.start()
@@ -191,7 +203,7 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for(client: httpx.Client) -> None:
+def wait_for(client: httpx.Client) -> None:
     """Wait until the service answers."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
@@ -225,7 +237,7 @@ def _answered(office: Office) -> int:
 
 def measure(folder: Path, size: Size, progress: Progress) -> dict[str, object]:
     """Run everything once."""
-    offers = _SPAWN.Queue()
+    offers = SPAWN.Queue()
     numbers = range(size.requests)
     limits = httpx.Limits(max_connections=size.clients)
     with (
@@ -234,7 +246,7 @@ def measure(folder: Path, size: Size, progress: Progress) -> dict[str, object]:
             base_url=url_of(office), limits=limits, timeout=PATIENCE_SECONDS
         ) as client,
     ):
-        _wait_for(client)
+        wait_for(client)
         clients, began = Clients(client, offers), time.perf_counter()
         bar = progress.add_task("submitted", total=size.requests)
         receipts: dict[str, float] = {}
