@@ -16,10 +16,10 @@ from unlearn_core.errors import (
     SchemaOutdatedError,
     SettingsError,
 )
+from unlearn_core.intake_settings import IdentitySettings
+from unlearn_core.legal_settings import LegalSettings
 from unlearn_core.settings import (
-    IdentitySettings,
     KeySettings,
-    LegalSettings,
     MailSettings,
     ModelSettings,
     ObjectSettings,

@@ -101,7 +101,8 @@ def test_a_plan_says_what_would_go_and_what_would_be_redacted(
     options = ("--data-map", tmp_path / "map.yaml", "--file", document, "--json")
     ran = unlearn("sources", "plan", *options)
     assert (ran.code, ran.err) == (0, "")
-    both, none = ["r-1", "r-3"], []
+    both: list[str] = ["r-1", "r-3"]
+    none: list[str] = []
     assert [
         (row["source"], row["delete"], row["redact"], row["records_changed"])
         for row in ran.json()

@@ -2,6 +2,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from support.officers import ANNA, BELA
@@ -194,7 +195,7 @@ def test_an_officers_word_instead_of_a_code_still_lets_two_approve(
     ],
 )
 def test_who_has_entered_a_request_does_not_confirm_who_asks(
-    controller: Controller, entered: dict[str, str], officer: str, who: str
+    controller: Controller, entered: dict[str, Any], officer: str, who: str
 ) -> None:
     submission = replace(
         controller.submission(controller.population.trained[0]), **entered

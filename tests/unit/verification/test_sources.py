@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from unlearn_core.domain.canonical import digest_of
 from unlearn_core.verification import sources
 from unlearn_core.verification.sources import ATTACKING, attacks_digest, source_digest
 
@@ -9,7 +10,7 @@ PACKAGE = Path(sources.__file__).parent
 
 
 def test_the_digest_of_a_module_is_that_of_its_file() -> None:
-    expected = sources.digest_of((PACKAGE / "hunts.py").read_bytes())
+    expected = digest_of((PACKAGE / "hunts.py").read_bytes())
     assert source_digest("unlearn_core.verification.hunts") == expected
 
 

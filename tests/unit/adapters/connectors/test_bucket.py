@@ -290,7 +290,7 @@ def test_an_identifier_that_somebody_else_has_now_is_not_erased(
         ("r-3", True),
     ]
     plan = plan_for(source, found.records, subject())
-    assert (plan.deleted, plan.redacted) == ({"r-3"}, frozenset())
+    assert (set(plan.deleted), set(plan.redacted)) == ({"r-3"}, set())
 
 
 @pytest.mark.parametrize("size", [0, module.PART_BYTES])
