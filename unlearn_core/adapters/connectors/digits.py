@@ -10,7 +10,9 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-FEWEST = 5
+from unlearn_core.domain.needles import FEWEST_TOLD
+
+FEWEST = FEWEST_TOLD
 """Digits of the shortest number that can be looked for in this way."""
 
 MOST = 8

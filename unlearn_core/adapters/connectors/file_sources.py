@@ -13,7 +13,6 @@ from unlearn_core.adapters.connectors.matching import (
     Sifted,
     search_each,
 )
-from unlearn_core.adapters.connectors.needles import Needles
 from unlearn_core.adapters.connectors.partitions import (
     Columns,
     partition_columns,
@@ -24,6 +23,7 @@ from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.drop import Stated
+from unlearn_core.domain.needles import Needles
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError

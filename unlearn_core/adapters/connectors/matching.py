@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
 
-from unlearn_core.adapters.connectors.needles import Found, Needles
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain.needles import Found, Needles
 from unlearn_core.domain.sources import Hit, SearchResult, SourceRecord, Spelling
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 

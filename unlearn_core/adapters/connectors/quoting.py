@@ -14,14 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from unlearn_core.adapters.connectors.matching import Sifted
-from unlearn_core.adapters.connectors.needles import Probe, literal
 from unlearn_core.adapters.connectors.specification import (
     Row,
     SourceSpec,
     whole_texts,
 )
-from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
+from unlearn_core.domain.needles import Probe, literal
 from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.domain.spelling import as_sifted, skeleton
 
 WORDS_OF_A_RUN = 5
 FEWEST_RUNS = 4

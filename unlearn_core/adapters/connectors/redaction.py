@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from unlearn_core.adapters.connectors import spelling
-from unlearn_core.adapters.connectors.needles import AROUND, Needles
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain import spelling
+from unlearn_core.domain.needles import AROUND, Needles
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
 MARK = "[redacted]"

@@ -13,10 +13,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from unlearn_core.adapters.connectors import spelling
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
-from unlearn_core.adapters.connectors.needles import REGION_CODE, Found
 from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.domain import spelling
+from unlearn_core.domain.needles import REGION_CODE, Found
 from unlearn_core.domain.sources import Spelling
 from unlearn_core.domain.subjects import IdentifierKind, normalise
 from unlearn_core.errors import KeyMissingError

@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearn_core.adapters.connectors.digits import Numbers, is_in
-from unlearn_core.adapters.connectors.needles import Probe
-from unlearn_core.adapters.connectors.spelling import as_sifted, skeleton
+from unlearn_core.domain.needles import Probe
+from unlearn_core.domain.spelling import as_sifted, skeleton
 
 CHUNK_BYTES = 1 << 19
 """Memory that is read into again and again; as much as stays near the processor."""

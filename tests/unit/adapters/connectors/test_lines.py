@@ -6,8 +6,8 @@ from support.sources import source_spec, subject
 
 from unlearn_core.adapters.connectors.lines import lines_of
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
-from unlearn_core.adapters.connectors.needles import Needles
 from unlearn_core.adapters.connectors.sieve import Sieve
+from unlearn_core.domain.needles import Needles
 
 ANNA = subject(
     name="Zo\u00eb M\u00fcller", customer_number="4711234", email="zoe.m@gmail.com"

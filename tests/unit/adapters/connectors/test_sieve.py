@@ -10,8 +10,8 @@ from support.sources import source_spec, subject
 
 from unlearn_core.adapters.connectors import sieve as module
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
-from unlearn_core.adapters.connectors.needles import Needles
 from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes, positions
+from unlearn_core.domain.needles import Needles
 
 PEOPLE = (
     subject(

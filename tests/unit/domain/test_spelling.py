@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearn_core.adapters.connectors import spelling
+from unlearn_core.domain import spelling
 from unlearn_core.domain.sources import Spelling
 
 PLAIN = (

@@ -2,7 +2,7 @@ from collections.abc import Iterable
 
 from support.sources import subject
 
-from unlearn_core.adapters.connectors.needles import Found, Needles
+from unlearn_core.domain.needles import Found, Needles
 from unlearn_core.domain.sources import Spelling
 from unlearn_core.domain.subjects import IdentifierKind
 

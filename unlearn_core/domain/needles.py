@@ -12,13 +12,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from unlearn_core.adapters.connectors import digits, spelling
+from unlearn_core.domain import spelling
 from unlearn_core.domain.sources import Spelling
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
 REGION, REGION_CODE = "DE", "49"
 FEWEST_SIGNS_OF_A_BARE_HANDLE = 6
 FEWEST_SIGNS_OF_A_NUMBER = 4
+FEWEST_TOLD = 5
+"""Digits of the shortest number that is looked for whatever separates its digits."""
+
 FEWEST_DIGITS_OF_A_PHONE = 8
 """Shorter ones may be any number."""
 
@@ -73,6 +76,7 @@ class Needles:
 
     Attributes:
         words: The words of everybody's names.
+        longest: Signs of a text in which the longest identifier fits, however written.
     """
 
     def __init__(self, people: Sequence[DataSubject], *, region: str = REGION) -> None:
@@ -83,6 +87,7 @@ class Needles:
         self._lengths: defaultdict[str, set[int]] = defaultdict(set)
         self._families: set[str] = set()
         self.words: set[str] = set()
+        self.longest = 0
         for person, subject in enumerate(people):
             for item in subject.identifiers:
                 self._add(person, item.kind, item.value.reveal())
@@ -166,6 +171,8 @@ class Needles:
     def _add(self, person: int, kind: IdentifierKind, value: str) -> None:
         # However far apart its words were typed, they are one identifier.
         value = " ".join(value.split())
+        # A sign may be written as two, and a gap may follow each.
+        self.longest = max(self.longest, (spelling.GAP + 2) * len(value))
         if kind is IdentifierKind.NAME:
             self._families |= spelling.surnames(value)
             self.words.update(spelling.words(value))
@@ -259,7 +266,7 @@ def _read(kind: IdentifierKind, value: str) -> Collection[Form]:
 
 def _is_told(form: str) -> bool:
     """Tell whether a number ends in enough digits to look for them."""
-    return form[-digits.FEWEST :].isdecimal() and len(form) >= digits.FEWEST
+    return form[-FEWEST_TOLD:].isdecimal() and len(form) >= FEWEST_TOLD
 
 
 def _word(text: str) -> Probe:
