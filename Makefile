@@ -147,6 +147,9 @@ bench-swapping: setup ## Twenty swaps under 64 streams, a forgery, a downgrade a
 bench-converging: setup ## Three replicas, one slow, one restarted: when is a version effective?
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.converging
 
+bench-restriction: setup ## For whom does the guard of restricted people fire?
+	$(BIN)/python -m benchmarks.restriction
+
 bench-gateway: setup ## What a base elsewhere costs, and how often its bound holds
 	OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python -m benchmarks.gateway $(OPTIONS)
 

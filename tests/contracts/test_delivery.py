@@ -99,6 +99,20 @@ def test_an_unknown_model_has_nothing(delivery: Delivery) -> None:
     assert delivery.registry.versions("never-seen") == ()
     assert delivery.registry.alias("never-seen", "serving") is None
     assert delivery.registry.pointer("never-seen") is None
+    assert delivery.registry.restrictions("never-seen") is None
+
+
+@pytest.mark.parametrize("sizes", [(10,), (9000, 20), (20, 9000)])
+def test_a_list_of_restrictions_is_kept_whatever_its_size_and_before_any_version(
+    delivery: Delivery, sizes: tuple[int, ...]
+) -> None:
+    """A later one replaces it, a shorter one too; the pointer is another thing."""
+    for size in sizes:
+        envelope = ("x" * (size - 1) + "y").encode()
+        delivery.registry.publish_restrictions(delivery.base_model, envelope)
+        assert delivery.registry.restrictions(delivery.base_model) == envelope
+    assert delivery.registry.pointer(delivery.base_model) is None
+    assert delivery.registry.versions(delivery.base_model) == ()
 
 
 def test_a_registered_version_gets_the_next_number(
@@ -210,6 +224,8 @@ def test_a_registry_that_is_down_says_so_whatever_is_asked(
         lambda: down.download(base, "1", tmp_path),
         lambda: down.publish_pointer(base, b"{}"),
         lambda: down.pointer(base),
+        lambda: down.publish_restrictions(base, b"{}"),
+        lambda: down.restrictions(base),
     )
     for ask in asks:
         with pytest.raises(RegistryUnavailableError):
@@ -272,7 +288,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[ports.ServingFleet]:
     if request.param == "memory":
         memory = MemoryFleet(("replica-1", "replica-2", "replica-3", SILENT))
         memory.serve("replica-1", version="7", sequence=2, oldest_in_flight=1)
-        memory.serve("replica-2", version="7", sequence=2)
+        memory.serve("replica-2", version="7", sequence=2, restrictions=12)
         memory.stop("replica-3")
         memory.lose(SILENT)
         yield memory
@@ -286,6 +302,8 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[ports.ServingFleet]:
             "oldest_in_flight": oldest,
             "last_error": "",
         }
+        # One that was made before there were restrictions says nothing of them.
+        | ({"restrictions": 12} if number == 2 else {})
         for number, oldest in ((1, 1), (2, None))
     ]
     stopped = pages[1] | {
@@ -305,7 +323,7 @@ def test_every_replica_is_asked_and_a_silent_one_is_not_ready(
     serving, idle, stopped, silent = fleet.states()
     assert replace(serving, address="") == SERVING
     assert replace(idle, address="") == replace(
-        SERVING, name="replica-2", oldest_in_flight=None
+        SERVING, name="replica-2", oldest_in_flight=None, restrictions=12
     )
     assert stopped.is_cut_off
     assert stopped.has_stopped

@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from unlearn_core import ports
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
-from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
-from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.adapters.memory.signing import (
+    MemoryListSealer,
+    MemoryNotary,
+    MemoryPairSealer,
+)
+from unlearn_core.adapters.sealing import ListSeal, PairSeal
 from unlearn_core.errors import SealBrokenError, SignatureInvalidError
 
 TYPE = "application/vnd.unlearn.test+json"
@@ -142,7 +146,14 @@ def test_junk_is_refused(notary: Notary, junk: bytes) -> None:
         notary.opener.open(junk, payload_type=TYPE)
 
 
-@pytest.fixture(params=[MemoryPairSealer, lambda: PairSeal(bytes(range(32)))])
+@pytest.fixture(
+    params=[
+        MemoryPairSealer,
+        MemoryListSealer,
+        lambda: PairSeal(bytes(range(32))),
+        lambda: ListSeal(bytes(range(32))),
+    ]
+)
 def sealer(request: pytest.FixtureRequest) -> ports.PairSealer:
     """Return a sealer of each kind."""
     made: ports.PairSealer = request.param()

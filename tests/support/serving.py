@@ -22,7 +22,11 @@ from transformers import LlamaConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from unlearn_core.adapters.memory.delivery import MemoryRegistry
 from unlearn_core.adapters.memory.records import MemoryClock
-from unlearn_core.adapters.memory.signing import MemoryNotary, MemoryPairSealer
+from unlearn_core.adapters.memory.signing import (
+    MemoryListSealer,
+    MemoryNotary,
+    MemoryPairSealer,
+)
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
@@ -140,6 +144,7 @@ class ServingWorld:
         self.registry = MemoryRegistry()
         self.notary = MemoryNotary()
         self.sealer = MemoryPairSealer()
+        self.lists = MemoryListSealer()
         self.base = language_model()
 
     def beside(self, folder: Path) -> "ServingWorld":
@@ -182,6 +187,7 @@ class ServingWorld:
                     registry=self.registry,
                     opener=self.notary,
                     sealer=self.sealer,
+                    lists=self.lists,
                 ),
                 cache=self.cache,
                 poll_seconds=poll_seconds,

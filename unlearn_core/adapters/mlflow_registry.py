@@ -36,6 +36,10 @@ _MANIFEST, _SEQUENCE, _REQUEST = (
     "unlearn.request_id",
 )
 _POINTER = "unlearn.pointer"
+_RESTRICTIONS = "unlearn.restrictions"
+_TAG = 4000
+"""Characters that a tag can have in every database."""
+
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 
 
@@ -117,6 +121,40 @@ class MlflowArtifactRegistry:
             for path in fetched.iterdir():
                 path.rename(destination / path.name)
             fetched.rmdir()
+
+    def publish_restrictions(self, base_model: str, envelope: bytes) -> None:
+        """Publish the signed list of restrictions, before any version as well.
+
+        It is cut into tags that every database of MLflow takes. Who reads while they
+        are written gets something whose signature is wrong, and looks again.
+        """
+        name, text = registered_model_name(base_model), envelope.decode()
+        parts = [text[at : at + _TAG] for at in range(0, len(text), _TAG)]
+        with translated():
+            self._ensure_model(name)
+            for number, part in enumerate(parts):
+                self._client.set_registered_model_tag(
+                    name, f"{_RESTRICTIONS}.{number}", part
+                )
+            self._client.set_registered_model_tag(name, _RESTRICTIONS, str(len(parts)))
+
+    def restrictions(self, base_model: str) -> bytes | None:
+        """Return the published list of restrictions.
+
+        Raises:
+            ManifestInvalidError: A part of it is missing.
+        """
+        with translated():
+            model = self._model(base_model)
+        tags: dict[str, str] = model.tags if model else {}
+        if _RESTRICTIONS not in tags:
+            return None
+        try:
+            count = int(tags[_RESTRICTIONS])
+            parts = [tags[f"{_RESTRICTIONS}.{number}"] for number in range(count)]
+        except (KeyError, ValueError):
+            raise ManifestInvalidError(problem="list of restrictions") from None
+        return "".join(parts).encode()
 
     def publish_pointer(self, base_model: str, envelope: bytes) -> None:
         """Publish the signed serving pointer."""

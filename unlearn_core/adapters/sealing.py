@@ -73,5 +73,24 @@ class PairSeal:
         return unseal(self._key, tensor.tobytes(), purpose=_purpose(base_model))
 
 
+class ListSeal:
+    """Seals the people of a list of restrictions with the key that replicas have."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def close(self, people: bytes, *, base_model: str) -> bytes:
+        """Encrypt identifiers."""
+        return seal(self._key, people, purpose=f"restrictions/{base_model}")
+
+    def open(self, sealed: bytes, *, base_model: str) -> bytes:
+        """Decrypt identifiers.
+
+        Raises:
+            SealBrokenError: They were not sealed with this key for this base model.
+        """
+        return unseal(self._key, sealed, purpose=f"restrictions/{base_model}")
+
+
 def _purpose(base_model: str) -> str:
     return f"offset-pair/{base_model}"

@@ -43,6 +43,7 @@ class HttpServingFleet:
                 is_best_effort=bool(answer.get("is_best_effort", False)),
                 address=address,
                 is_cut_off=bool(answer.get("is_cut_off", False)),
+                restrictions=int(answer.get("restrictions", 0)),
             )
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             return ReplicaState(

@@ -8,6 +8,7 @@ highest `sequence` that they have seen:
 - `minimum_sequence` says below which sequence nothing may be answered;
 - it expires, so that withholding newer pointers is noticed;
 - `cut_off` names replicas that may not answer at all;
+- `restrictions` says which list of restrictions must be known;
 - a minimum above the named sequence withdraws the version: nothing that exists may
   answer any more, and what is running ends at once.
 """
@@ -37,6 +38,8 @@ class ServingPointer:
         issued_at: Moment of issue.
         expires_at: Moment after which a replica must stop trusting it.
         cut_off: Names of replicas that were taken out of service.
+        restrictions: Version of the list of restrictions without which nothing may be
+            answered; 0 if there is none.
     """
 
     base_model: str
@@ -47,6 +50,7 @@ class ServingPointer:
     issued_at: datetime
     expires_at: datetime
     cut_off: tuple[str, ...] = ()
+    restrictions: int = 0
 
     @property
     def is_withdrawal(self) -> bool:
@@ -78,6 +82,8 @@ class ServingPointer:
         }
         if self.cut_off:  # left out otherwise, as before there were such replicas
             plain["cut_off"] = list(self.cut_off)
+        if self.restrictions:
+            plain["restrictions"] = self.restrictions
         return plain
 
     @classmethod
@@ -99,6 +105,7 @@ class ServingPointer:
                 issued_at=datetime.fromisoformat(raw["issued_at"]),
                 expires_at=datetime.fromisoformat(raw["expires_at"]),
                 cut_off=_names(raw.get("cut_off", [])),
+                restrictions=int(raw.get("restrictions", 0)),
             )
         except (KeyError, TypeError, ValueError):
             raise ManifestInvalidError(problem="pointer") from None
@@ -122,6 +129,10 @@ class ServingPointer:
         if self.minimum_sequence < seen.minimum_sequence:
             raise DowngradeRefusedError(
                 offered=self.minimum_sequence, minimum=seen.minimum_sequence
+            )
+        if self.restrictions < seen.restrictions:
+            raise DowngradeRefusedError(
+                offered=self.restrictions, minimum=seen.restrictions
             )
         if self.issued_at < seen.issued_at:
             raise DowngradeRefusedError(problem="issued before the one in use")

@@ -110,6 +110,10 @@ class TransformersTokenizer:
         """Return text without special tokens."""
         return str(self._tokenizer.decode(list(ids), skip_special_tokens=True))
 
+    def transcript(self, ids: Sequence[int]) -> str:
+        """Return the text of ids with the signs that stand between messages."""
+        return str(self._tokenizer.decode(list(ids)))
+
     def label(self, token_id: int) -> str:
         """Return what one token is called: its text, or else its vocabulary entry."""
         text = str(self._tokenizer.decode([token_id]))

@@ -32,6 +32,7 @@ from unlearn_core.ports.records import (
 )
 from unlearn_core.ports.signing import (
     EnvelopeOpener,
+    ListSealer,
     PairSealer,
     Signer,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "Ledger",
     "Letter",
     "LetterWriter",
+    "ListSealer",
     "LoginIssuer",
     "LogprobSource",
     "Message",

@@ -57,6 +57,14 @@ class ArtifactRegistry(Protocol):
         """Fetch a version's bundle into an empty folder."""
         ...
 
+    def publish_restrictions(self, base_model: str, envelope: bytes) -> None:
+        """Publish the signed list of restrictions, before any version as well."""
+        ...
+
+    def restrictions(self, base_model: str) -> bytes | None:
+        """Return the published list of restrictions."""
+        ...
+
     def publish_pointer(self, base_model: str, envelope: bytes) -> None:
         """Publish the signed serving pointer."""
         ...
@@ -106,6 +114,8 @@ class ReplicaState:
         is_silent: Whether nobody takes a connection at its address. One that takes
             it and says nothing sensible may be answering others.
         is_cut_off: Whether it has read that it is cut off.
+        restrictions: Version of the list of restrictions under which all of its
+            answers are, those that still run included; 0 for none.
     """
 
     name: str
@@ -119,6 +129,7 @@ class ReplicaState:
     is_reachable: bool = True
     is_silent: bool = False
     is_cut_off: bool = False
+    restrictions: int = 0
 
     @property
     def has_stopped(self) -> bool:

@@ -23,6 +23,22 @@ class EnvelopeOpener(Protocol):
         ...
 
 
+class ListSealer(Protocol):
+    """Encrypts the people of a list of restrictions; replicas can read them."""
+
+    def close(self, people: bytes, *, base_model: str) -> bytes:
+        """Return what may be published."""
+        ...
+
+    def open(self, sealed: bytes, *, base_model: str) -> bytes:
+        """Return the people's identifiers.
+
+        Raises:
+            SealBrokenError: It was changed or belongs to another base model.
+        """
+        ...
+
+
 class PairSealer(Protocol):
     """Encrypts the file of an offset pair; readable with the artifact key only."""
 

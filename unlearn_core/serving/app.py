@@ -107,6 +107,7 @@ class InferenceService:
             last_error=self.watcher.last_error,
             is_best_effort=self.base.is_best_effort,
             is_cut_off=self.slot.is_cut_off,
+            restrictions=self.slot.restrictions,
         )
 
 

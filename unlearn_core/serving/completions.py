@@ -15,6 +15,7 @@ from unlearn_core.http_errors import (
 )
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.serving.engine import Engine
+from unlearn_core.serving.guard import REFUSAL, Watch
 from unlearn_core.serving.jobs import Event, FinishReason, Job, Token
 from unlearn_core.serving.logprobs import chat_logprobs, text_logprobs
 from unlearn_core.serving.questions import SEED_BITS, Question
@@ -45,10 +46,13 @@ class _Choice:
         reason: Why it has ended, if it has.
     """
 
-    def __init__(self, job: Job, text: RunningText) -> None:
+    def __init__(self, job: Job, text: RunningText, watch: Watch | None) -> None:
         self.job = job
         self.text = text
         self.reason: FinishReason | None = None
+        self._watch = watch
+        if watch is not None and watch.is_named_at_once:
+            self._withhold()
 
     @property
     def failure(self) -> str:
@@ -64,6 +68,19 @@ class _Choice:
                 self.job.is_cancelled.set()
         else:
             self.reason = event
+        if self._watch is not None and self._is_named(event, self._watch):
+            self._withhold()
+
+    def _is_named(self, event: Event, watch: Watch) -> bool:
+        is_last = self.reason is not None
+        return watch.is_named(self.text.text, is_last=is_last) or (
+            isinstance(event, Token) and watch.would_be_named(self.text.others(event))
+        )
+
+    def _withhold(self) -> None:
+        self.text.withhold(REFUSAL)
+        self.reason = FinishReason.WITHHELD
+        self.job.is_cancelled.set()
 
 
 class Answering:
@@ -95,10 +112,13 @@ class Answering:
         self._created = int(time.time())
         self._loop = asyncio.get_running_loop()
         self._choices = [
-            _Choice(self._job(index), RunningText(tokenizer, stops=question.stops))
-            for index in range(question.choices * len(question.prompts))
+            choice
+            for prompt, watch in enumerate(self._watches())
+            for choice in self._choices_of(prompt, watch)
         ]
-        engine.submit(*(choice.job for choice in self._choices))
+        engine.submit(
+            *(choice.job for choice in self._choices if choice.reason is None)
+        )
 
     def cancel(self) -> None:
         """Stop early; the engine frees the rows at its next step."""
@@ -156,6 +176,25 @@ class Answering:
             guarantee="best_effort" if self._question.is_best_effort else None,
         )
 
+    def _watches(self) -> Iterator[Watch | None]:
+        """Yield what watches the answers to each prompt, if somebody is restricted."""
+        guard, question = self._version.guard, self._question
+        for prompt in question.prompts:
+            if guard is None:
+                yield None
+            else:
+                asked = self._tokenizer.transcript(prompt)
+                yield guard.watch(asked, is_chat=question.is_chat)
+
+    def _choices_of(self, prompt: int, watch: Watch | None) -> Iterator[_Choice]:
+        held_back = watch.held_back if watch else 0
+        for place in range(self._question.choices):
+            text = RunningText(
+                self._tokenizer, stops=self._question.stops, held_back=held_back
+            )
+            job = self._job(prompt * self._question.choices + place)
+            yield _Choice(job, text, watch)
+
     def _job(self, index: int) -> Job:
         question = self._question
         return Job(
@@ -176,6 +215,9 @@ class Answering:
 
     async def _read(self) -> AsyncIterator[tuple[int, _Choice]]:
         """Yield what went on, until all answers have ended or one has failed."""
+        for index, choice in enumerate(self._choices):
+            if choice.reason is not None:
+                yield index, choice  # there is nothing to wait for
         while any(choice.reason is None for choice in self._choices):
             index, event = await self._events.get()
             choice = self._choices[index]
@@ -196,7 +238,11 @@ class Answering:
         return {
             "index": index,
             "finish_reason": choice.reason,
-            "logprobs": self._logprobs(piece.tokens),
+            "logprobs": (
+                None
+                if choice.reason is FinishReason.WITHHELD
+                else self._logprobs(piece.tokens)
+            ),
             **content,
         }
 

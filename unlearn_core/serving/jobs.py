@@ -20,6 +20,7 @@ class FinishReason(StrEnum):
     UNAVAILABLE = "unavailable"
     MISMATCH = "mismatch"
     ERROR = "error"
+    WITHHELD = "content_filter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,11 @@
 """The text of one answer while it grows.
 
 Text is held back while it may still change or vanish: a character may need several
-tokens, and the beginning of a stop text may turn out to be one. What was released once
-stays.
+tokens, the beginning of a stop text may turn out to be one, and a guard may want to see
+what follows. What was released once stays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unlearn_core.modeling.tokens import TransformersTokenizer
@@ -36,18 +36,25 @@ class RunningText:
     Args:
         tokenizer: Turns ids into text.
         stops: Texts that end the answer; they do not belong to it.
+        held_back: Signs at the end that are not released before the last.
 
     Attributes:
+        text: The answer so far, what is not yet released included.
         is_stopped: Whether a stop text was met.
     """
 
     def __init__(
-        self, tokenizer: TransformersTokenizer, *, stops: Sequence[str] = ()
+        self,
+        tokenizer: TransformersTokenizer,
+        *,
+        stops: Sequence[str] = (),
+        held_back: int = 0,
     ) -> None:
         self._tokenizer = tokenizer
         self._stops = stops
+        self._held_back = held_back
         self._ids: list[int] = []
-        self._text = ""
+        self.text = ""
         self._pending: list[PlacedToken] = []
         self._released = 0
         self.is_stopped = False
@@ -57,14 +64,25 @@ class RunningText:
 
     def add(self, token: Token) -> None:
         """Append a token."""
-        start = len(self._text.rstrip(INCOMPLETE))
+        start = len(self.text.rstrip(INCOMPLETE))
         self._pending.append(PlacedToken(token=token, start=start))
         self._ids.append(token.token_id)
-        self._text = self._tokenizer.decode(self._ids)
-        found = [place for stop in self._stops if (place := self._text.find(stop)) >= 0]
+        self.text = self._tokenizer.decode(self._ids)
+        found = [place for stop in self._stops if (place := self.text.find(stop)) >= 0]
         if found:
-            self._text = self._text[: min(found)]
+            self.text = self.text[: min(found)]
             self.is_stopped = True
+
+    def others(self, token: Token) -> Iterator[str]:
+        """Yield the answer with each token that was likely beside its last one."""
+        for token_id, _ in token.likeliest:
+            yield self._tokenizer.decode([*self._ids[:-1], token_id])
+
+    def withhold(self, instead: str) -> None:
+        """Let another text stand for all that is not yet released."""
+        begin = "\n" if self._released else ""
+        self.text = self.text[: self._released] + begin + instead
+        self._ids, self._pending = [], []
 
     def release(self, *, is_last: bool) -> Piece:
         """Return what has become final since the last call.
@@ -72,8 +90,8 @@ class RunningText:
         Args:
             is_last: Whether nothing more will come, so nothing is held back.
         """
-        end = len(self._text) if is_last else self._final_length()
-        text, self._released = self._text[self._released : end], end
+        end = len(self.text) if is_last else self._final_length()
+        text, self._released = self.text[self._released : end], end
         # A token of no text at the very end belongs to the answer, one of a stop
         # text does not.
         keeps_all = is_last and not self.is_stopped
@@ -82,11 +100,11 @@ class RunningText:
         return Piece(text=text, tokens=tokens)
 
     def _final_length(self) -> int:
-        end = len(self._text.rstrip(INCOMPLETE))
+        end = len(self.text.rstrip(INCOMPLETE))
         held = (
             length
             for stop in self._stops
             for length in range(1, len(stop))
-            if self._text[:end].endswith(stop[:length])
+            if self.text[:end].endswith(stop[:length])
         )
-        return max(self._released, end - max(held, default=0))
+        return max(self._released, end - max(held, default=0) - self._held_back)

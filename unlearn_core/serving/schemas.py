@@ -140,3 +140,4 @@ class ReplicaStateAnswer(BaseModel):
     last_error: str
     is_best_effort: bool = False
     is_cut_off: bool = False
+    restrictions: int = 0

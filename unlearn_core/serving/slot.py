@@ -5,6 +5,8 @@
 - Exchanging versions is one assignment under a lock.
 - It fails closed: until it is known whether an offset is required, nothing is leased.
 - A replica that was cut off leases nothing, and its running answers end.
+- Nothing is leased without the list of restrictions that is required, or with one that
+  has expired; a request keeps its list as it keeps its version.
 - Once an offset is required, nothing is leased without one at or above the minimum;
   the bare base never answers again.
 """
@@ -22,6 +24,7 @@ from typing_extensions import TypeVar
 from unlearn_core.errors import OffsetRequiredError
 from unlearn_core.modeling.rows import ServableLaw
 from unlearn_core.ports import Clock
+from unlearn_core.serving.guard import Guard
 
 NO_OFFSET = 0
 
@@ -38,6 +41,8 @@ class ServedVersion(Generic[Law]):
         sequence: Sequence of the offset's manifest, `NO_OFFSET` for the base alone.
         version: Registered version, empty for the base alone.
         manifest: Digest of the manifest, empty for the base alone.
+        guard: Withholds answers about restricted people; None if there are none.
+        restrictions: Version of the list of restrictions that the guard is from.
         recalled: Set when running answers of this version must end at once.
     """
 
@@ -45,6 +50,8 @@ class ServedVersion(Generic[Law]):
     sequence: int
     version: str
     manifest: str
+    guard: Guard | None = None
+    restrictions: int = 0
     recalled: threading.Event = field(default_factory=threading.Event, compare=False)
 
 
@@ -57,6 +64,8 @@ class Slot(Generic[Law]):
         clock: Tells when a pointer has expired.
         drain_seconds: Longest that an answer goes on after its version was replaced;
             None for as long as it takes.
+        can_guard: Whether answers can be withheld here; if not, nothing is answered
+            while somebody is restricted.
     """
 
     def __init__(
@@ -66,6 +75,7 @@ class Slot(Generic[Law]):
         requires_offset: bool,
         clock: Clock,
         drain_seconds: float | None = None,
+        can_guard: bool = True,
     ) -> None:
         self._lock = threading.Lock()
         self._drain_seconds = drain_seconds
@@ -76,6 +86,10 @@ class Slot(Generic[Law]):
         # None: it is not known yet whether an offset is required.
         self._minimum: int | None = NO_OFFSET + 1 if requires_offset else None
         self._expires_at: datetime | None = None
+        self._can_guard = can_guard
+        self._required_list = 0
+        self._list_expires_at: datetime | None = None
+        self._lists: Counter[int] = Counter()
         self._is_cut_off = False
         self._in_flight: Counter[int] = Counter()
         self._running: Counter[threading.Event] = Counter()
@@ -102,6 +116,12 @@ class Slot(Generic[Law]):
         """Return the number of running requests of each version, the oldest first."""
         with self._lock:
             return {str(key): self._in_flight[key] for key in sorted(self._in_flight)}
+
+    @property
+    def restrictions(self) -> int:
+        """Return the list of restrictions under which every running answer is."""
+        with self._lock:
+            return min(self._lists, default=self._current.restrictions)
 
     @property
     def is_cut_off(self) -> bool:
@@ -132,7 +152,13 @@ class Slot(Generic[Law]):
         `drain_seconds` if there is such a limit; its weights are free afterwards.
         """
         with self._lock:
-            old, self._current = self._current, version
+            old = self._current
+            self._current = replace(
+                version, guard=old.guard, restrictions=old.restrictions
+            )
+        self._let_drain(old)
+
+    def _let_drain(self, old: ServedVersion[Law]) -> None:
         if self._drain_seconds:
             # The timer holds the event only, never the weights.
             timer = threading.Timer(self._drain_seconds, old.recalled.set)
@@ -140,6 +166,34 @@ class Slot(Generic[Law]):
             timer.start()
         elif self._drain_seconds is not None:
             old.recalled.set()
+
+    def require_restrictions(self, version: int) -> None:
+        """Raise the version of the list of restrictions that must be known."""
+        with self._lock:
+            self._required_list = max(self._required_list, version)
+
+    def restrict(
+        self, version: int, *, guard: Guard | None, expires_at: datetime
+    ) -> None:
+        """Answer under a list of restrictions from now on; running answers drain.
+
+        Args:
+            version: Version of the list.
+            guard: Withholds answers; None if the list is empty.
+            expires_at: Until when the list may be trusted.
+        """
+        with self._lock:
+            self._list_expires_at = expires_at
+            self._required_list = max(self._required_list, version)
+            old = self._current
+            if old.restrictions == version:
+                return
+            self._current = replace(
+                old, guard=guard, restrictions=version, recalled=threading.Event()
+            )
+        if guard is not None and not self._can_guard:
+            self.recall()
+        self._let_drain(old)
 
     def recall(self) -> None:
         """End all running answers at once."""
@@ -174,8 +228,18 @@ class Slot(Generic[Law]):
             raise OffsetRequiredError(
                 active=self._current.sequence, minimum=self._minimum
             )
-        if self._expires_at is not None and self._clock.now() > self._expires_at:
+        now = self._clock.now()
+        if self._expires_at is not None and now > self._expires_at:
             raise OffsetRequiredError(problem="the serving pointer has expired")
+        self._check_restrictions(now)
+
+    def _check_restrictions(self, now: datetime) -> None:
+        if self._current.restrictions < self._required_list:
+            raise OffsetRequiredError(problem="the list of restrictions is not known")
+        if self._list_expires_at is not None and now > self._list_expires_at:
+            raise OffsetRequiredError(problem="the list of restrictions has expired")
+        if self._current.guard is not None and not self._can_guard:
+            raise OffsetRequiredError(problem="answers cannot be withheld here")
 
     @contextmanager
     def lease(self) -> Iterator[ServedVersion[Law]]:
@@ -189,6 +253,7 @@ class Slot(Generic[Law]):
             version = self._current
             self._in_flight[version.sequence] += 1
             self._running[version.recalled] += 1
+            self._lists[version.restrictions] += 1
         try:
             yield version
         finally:
@@ -197,3 +262,5 @@ class Slot(Generic[Law]):
                 self._in_flight += Counter()  # drops zero counts
                 self._running[version.recalled] -= 1
                 self._running += Counter()
+                self._lists[version.restrictions] -= 1
+                self._lists += Counter()

@@ -2,6 +2,7 @@
 
 Numbered steps of one look:
 
+0. follow the list of restrictions (`restricting`), without which nothing is loaded;
 1. read the pointer and check its signature; an unreachable registry changes nothing;
 2. refuse a pointer that goes back behind the one already seen, also across restarts;
 3. stop answering if this replica is cut off; raise the minimum, even if the version
@@ -43,7 +44,13 @@ from unlearn_core.errors import (
 )
 from unlearn_core.modeling.bundles import OpenedBundle, open_bundle
 from unlearn_core.observability import EventLog
-from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, PairSealer
+from unlearn_core.ports import (
+    ArtifactRegistry,
+    EnvelopeOpener,
+    ListSealer,
+    PairSealer,
+)
+from unlearn_core.serving import restricting
 from unlearn_core.serving.backoff import Backoff
 from unlearn_core.serving.host import Host
 from unlearn_core.serving.metrics import Meter
@@ -71,6 +78,7 @@ class Sources:
     registry: ArtifactRegistry
     opener: EnvelopeOpener
     sealer: PairSealer
+    lists: ListSealer
 
 
 class Watcher(Generic[Law]):
@@ -107,6 +115,9 @@ class Watcher(Generic[Law]):
         self._base_model = sources.base_model
         self._sources = sources
         self._cache = cache
+        self._lists = restricting.ListReader(
+            sources.base_model, opener=sources.opener, lists=sources.lists
+        )
         self._poll_seconds = poll_seconds
         self._backoff = backoff or Backoff(first_seconds=poll_seconds)
         self._stopped = threading.Event()
@@ -133,6 +144,7 @@ class Watcher(Generic[Law]):
 
     def restore(self) -> None:
         """Serve again what was served before a restart, after checking it anew."""
+        self._attempt(self._restore_list)
         self._attempt(self._restore_served)
         self._attempt(self._restore_seen)
 
@@ -140,6 +152,9 @@ class Watcher(Generic[Law]):
         """Look at the registry once."""
         if self._attempt(self._look):
             self._meter.looked()
+
+    def _restore_list(self) -> None:
+        restricting.restore(self._slot, self._lists, cache=self._cache)
 
     def _restore_served(self) -> None:
         pointer = self._kept(SERVED_POINTER)
@@ -153,6 +168,14 @@ class Watcher(Generic[Law]):
             self._follow(pointer)
 
     def _look(self) -> None:
+        # Step 0.
+        restricting.look(
+            self._slot,
+            self._lists,
+            registry=self._sources.registry,
+            base_model=self._base_model,
+            cache=self._cache,
+        )
         # Step 1.
         envelope = self._sources.registry.pointer(self._base_model)
         seen = self._kept(SEEN_POINTER)
@@ -174,6 +197,7 @@ class Watcher(Generic[Law]):
         if is_cut_off != self._slot.is_cut_off:
             self._slot.cut_off(is_cut_off=is_cut_off)
             _LOG.warning("cut_off" if is_cut_off else "readmitted")
+        self._slot.require_restrictions(pointer.restrictions)
         self._slot.require(pointer.minimum_sequence, expires_at=pointer.expires_at)
         if pointer.is_withdrawal:
             self._slot.recall()

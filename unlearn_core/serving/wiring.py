@@ -10,7 +10,7 @@ from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
-from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.adapters.sealing import ListSeal, PairSeal
 from unlearn_core.adapters.upstream import UpstreamCompletions
 from unlearn_core.modeling.weights import (
     PRECISIONS,
@@ -133,6 +133,7 @@ def _watcher(
         UnlearnError: A key is missing.
     """
     keys, serving = KeyDirectory(settings.keys.directory), settings.serving
+    key = _artifact_key(settings.keys)
     return Watcher(
         slot,
         replica=serving.replica,
@@ -141,7 +142,8 @@ def _watcher(
             base_model=settings.model.name,
             registry=MlflowArtifactRegistry(settings.mlflow_uri),
             opener=TrustedEnvelopes(keys.trusted()),
-            sealer=PairSeal(_artifact_key(settings.keys)),
+            sealer=PairSeal(key),
+            lists=ListSeal(key),
         ),
         cache=serving.cache,
         poll_seconds=serving.poll_seconds,

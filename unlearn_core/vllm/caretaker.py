@@ -84,6 +84,7 @@ class Caretaker:
             "in_flight_by_sequence": dict(self.slot.in_flight_by_sequence),
             "last_error": self.watcher.last_error,
             "is_cut_off": self.slot.is_cut_off,
+            "restrictions": self.slot.restrictions,
             "rows_blanked": self.offsets.blanked,
         }
 

@@ -12,7 +12,7 @@ from unlearn_core.adapters.clock import SystemClock
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.mlflow_registry import MlflowArtifactRegistry
-from unlearn_core.adapters.sealing import PairSeal
+from unlearn_core.adapters.sealing import ListSeal, PairSeal
 from unlearn_core.domain.artifacts import ModelIdentity
 from unlearn_core.errors import ModelUnavailableError
 from unlearn_core.modeling.bundles import OpenedBundle
@@ -104,6 +104,7 @@ def build_caretaker(
         requires_offset=serving.requires_offset,
         clock=SystemClock(),
         drain_seconds=serving.swap_drain_seconds,
+        can_guard=False,  # a processor never sees the text that is handed out
     )
     serving.cache.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Caretaker(
@@ -125,11 +126,13 @@ def build_caretaker(
 
 def _sources(settings: Settings) -> Sources:
     keys = KeyDirectory(settings.keys.directory)
+    key = _artifact_key(settings.keys)
     return Sources(
         base_model=settings.model.name,
         registry=MlflowArtifactRegistry(settings.mlflow_uri),
         opener=TrustedEnvelopes(keys.trusted()),
-        sealer=PairSeal(_artifact_key(settings.keys)),
+        sealer=PairSeal(key),
+        lists=ListSeal(key),
     )
 
 

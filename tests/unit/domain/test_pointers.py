@@ -31,6 +31,15 @@ def test_replicas_that_are_cut_off_are_written_only_if_there_are_any() -> None:
     assert ServingPointer.from_json(named.to_json()) == named
 
 
+def test_a_list_of_restrictions_is_written_only_if_one_is_required() -> None:
+    listed = replace(pointer(2), restrictions=7)
+    assert listed.to_json() == pointer(2).to_json() | {"restrictions": 7}
+    assert ServingPointer.from_json(listed.to_json()) == listed
+    listed.check_follows(pointer(2))
+    with pytest.raises(DowngradeRefusedError):
+        pointer(2).check_follows(listed)
+
+
 def test_a_withdrawal_leaves_nothing_that_may_answer() -> None:
     later = NOW + timedelta(minutes=1)
     withdrawal = pointer(2).withdrawn(issued_at=later, expires_at=later)

@@ -86,6 +86,7 @@ def test_a_fresh_service_is_ready_with_the_bare_base(client: TestClient) -> None
         "last_error": "",
         "is_best_effort": False,
         "is_cut_off": False,
+        "restrictions": 0,
     }
 
 

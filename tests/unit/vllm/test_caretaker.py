@@ -55,6 +55,7 @@ def caretaker(world: ServingWorld, seconds: Seconds, tmp_path: Path) -> Caretake
                 registry=world.registry,
                 opener=world.notary,
                 sealer=world.sealer,
+                lists=world.lists,
             ),
             cache=world.cache,
             poll_seconds=3600,

@@ -22,6 +22,7 @@ class _Model:
     bundles: dict[str, dict[str, bytes]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     pointer: bytes | None = None
+    restrictions: bytes | None = None
 
 
 class MemoryRegistry:
@@ -80,6 +81,17 @@ class MemoryRegistry:
         """Write a version's bundle into an empty folder."""
         for name, data in self._holding(base_model, version).bundles[version].items():
             (destination / name).write_bytes(data)
+
+    def publish_restrictions(self, base_model: str, envelope: bytes) -> None:
+        """Publish the signed list of restrictions, before any version as well."""
+        self._check_reachable()
+        self._models.setdefault(base_model, _Model()).restrictions = envelope
+
+    def restrictions(self, base_model: str) -> bytes | None:
+        """Return the published list of restrictions."""
+        self._check_reachable()
+        model = self._models.get(base_model)
+        return model.restrictions if model else None
 
     def publish_pointer(self, base_model: str, envelope: bytes) -> None:
         """Publish the signed serving pointer."""
@@ -192,6 +204,7 @@ class MemoryFleet:
         sequence: int,
         oldest_in_flight: int | None = None,
         is_best_effort: bool = False,
+        restrictions: int = 0,
     ) -> None:
         """Let a replica answer with a version; its address is like its name."""
         self._states[replica] = ReplicaState(
@@ -201,6 +214,7 @@ class MemoryFleet:
             version=version,
             oldest_in_flight=oldest_in_flight,
             last_error="",
+            restrictions=restrictions,
             is_best_effort=is_best_effort,
             address=_address(replica),
         )

@@ -62,5 +62,20 @@ class MemoryPairSealer:
         return unseal(self._key, stored, purpose=base_model)
 
 
+class MemoryListSealer:
+    """`ListSealer` with one fresh key."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(_KEY_BYTES)
+
+    def close(self, people: bytes, *, base_model: str) -> bytes:
+        """Return what may be published."""
+        return seal(self._key, people, purpose=base_model)
+
+    def open(self, sealed: bytes, *, base_model: str) -> bytes:
+        """Return the people's identifiers."""
+        return unseal(self._key, sealed, purpose=base_model)
+
+
 def _message(payload: bytes, payload_type: str) -> bytes:
     return payload_type.encode() + b"\x00" + payload
