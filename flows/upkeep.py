@@ -4,11 +4,16 @@ from prefect import flow
 
 from flows.wiring import open_station
 from flows.work import holder_name
+from unlearn_core.steps.publish_restrictions import keep_restrictions
 from unlearn_core.steps.renew_pointer import renew_pointer
 
 
 @flow(name="renew-serving-pointer", persist_result=False, log_prints=False)
 def renew_serving_pointer() -> None:
-    """Sign the serving pointer again, long before it expires."""
+    """Sign list of restrictions and serving pointer again, before they expire.
+
+    The list comes first: the pointer says which one has to be known.
+    """
     with open_station() as station:
+        keep_restrictions(station.restrictions(holder=holder_name()))
         renew_pointer(station.keeper(holder=holder_name()))

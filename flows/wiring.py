@@ -32,12 +32,14 @@ from unlearn_core.evidence_settings import GuardSettings
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.remote_settings import TeacherSettings
+from unlearn_core.restriction_wiring import restriction_keeper
 from unlearn_core.settings import (
     KeySettings,
     Settings,
     load_settings,
 )
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
+from unlearn_core.steps.publish_restrictions import RestrictionKeeper
 from unlearn_core.steps.renew_pointer import PointerKeeper
 from unlearn_core.steps.watch_deadlines import DeadlineWatch
 from unlearn_core.steps.workbench import ModelShelf, Terms, Workbench
@@ -133,6 +135,10 @@ class Station:
         """Return what publishing checkpoints needs."""
         return self.office.checkpoints(holder=holder)
 
+    def restrictions(self, *, holder: str) -> RestrictionKeeper:
+        """Return what keeping the list of restrictions needs."""
+        return restriction_keeper(self.office, holder=holder)
+
     def keeper(self, *, holder: str) -> PointerKeeper:
         """Return what renewing the serving pointer needs."""
         office, settings = self.office, self.office.settings
@@ -183,6 +189,7 @@ def _terms(settings: Settings, base_model: str) -> Terms:
         needs_approval=settings.legal.approval,
         cooling_off=timedelta(hours=settings.legal.cooling_off_hours),
         brief_laws=settings.model.brief_laws,
+        restricts_at_once=settings.restriction.at_once,
         confirm_timeout=timedelta(seconds=settings.work.confirm_seconds),
     )
 

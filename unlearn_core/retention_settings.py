@@ -1,9 +1,27 @@
-"""How long what of a closed request is kept; read by `unlearn_core.settings`."""
+"""Restriction, and how long what is kept; read by `unlearn_core.settings`."""
+
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SHORTEST_RECORD_DAYS = 730
 """24 months, 11 CCR 7101(b)."""
+
+
+class RestrictionSettings(BaseModel):
+    """When use of data is restricted (Art. 18 GDPR), and what covers it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at_once: bool = Field(
+        default=False,
+        description="Whether every request restricts once the identity is verified.",
+    )
+    cover: Path | None = Field(
+        default=None,
+        description="File of names of people never met, one a line, that are withheld "
+        "as well while somebody is restricted.",
+    )
 
 
 class RetentionSettings(BaseModel):

@@ -23,7 +23,7 @@ from unlearn_core.intake_settings import (
 )
 from unlearn_core.legal_settings import LegalSettings
 from unlearn_core.remote_settings import TeacherSettings, UpstreamSettings
-from unlearn_core.retention_settings import RetentionSettings
+from unlearn_core.retention_settings import RestrictionSettings, RetentionSettings
 
 PACKAGE_ROOT = Path(__file__).parent
 
@@ -321,6 +321,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     guards: GuardSettings = GuardSettings()
     retention: RetentionSettings = RetentionSettings()
+    restriction: RestrictionSettings = RestrictionSettings()
 
 
 def load_settings() -> Settings:

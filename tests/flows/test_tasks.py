@@ -28,6 +28,7 @@ TASKS: dict[str, Task[..., Any]] = {
     name: item for name, item in vars(tasks).items() if isinstance(item, Task)
 }
 NOT_OF_THE_FLOW = {
+    "restrict_request",
     "receive_request",
     "prove_identity",
     "import_requests",

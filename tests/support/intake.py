@@ -41,6 +41,7 @@ from unlearn_core.steps.export_bundle import export_bundle
 from unlearn_core.steps.prove_identity import ProofDesk, send_code
 from unlearn_core.steps.publish_checkpoint import publish_checkpoint
 from unlearn_core.steps.receive_request import FrontDesk, Submission, receive_request
+from unlearn_core.steps.restrict_request import RestrictionDesk
 from unlearn_core.steps.resume_requests import WatchPost
 from unlearn_core.steps.review_records import ReviewDesk
 
@@ -110,6 +111,13 @@ class IntakeWorld:
         """Return what the console's pages need."""
         return ConsoleDesk(
             decisions=self.decisions(),
+            restriction=RestrictionDesk(
+                officers=OFFICERS,
+                requests=self.store,
+                ledger=self.store,
+                custody=self.custody,
+                notifier=self.notifier,
+            ),
             review=ReviewDesk(
                 holder="console",
                 officers=OFFICERS,

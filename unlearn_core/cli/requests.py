@@ -11,7 +11,7 @@ from uuid import UUID
 
 import typer
 
-from unlearn_core.cli import decisions, imports
+from unlearn_core.cli import decisions, imports, restrictions
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.submitted import STANDARD_INPUT, read_submitted
 from unlearn_core.cli.who import EnteredBy, account
@@ -39,6 +39,7 @@ from unlearn_core.wiring import Office
 app = typer.Typer(help="Erasure requests.", no_args_is_help=True)
 
 decisions.add_to(app)
+restrictions.add_to(app)
 imports.add_to(app)
 
 LOOK_SECONDS = 0.5

@@ -43,11 +43,14 @@ from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import InvalidDataMapError, OffsetRequiredError
 from unlearn_core.ports import EnvelopeOpener, SourceConnector
 from unlearn_core.privacy import Personal
+from unlearn_core.restriction_wiring import restriction_desk, restriction_keeper
 from unlearn_core.sender_wiring import allowed_callbacks
 from unlearn_core.settings import Settings, load_settings
 from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.lineage import SERVING
+from unlearn_core.steps.publish_restrictions import keep_restrictions
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
+from unlearn_core.steps.restrict_request import RestrictionDesk
 from unlearn_core.verification.public_questions import PublicQuestions
 from unlearn_core.wiring import Office, open_office
 
@@ -155,6 +158,22 @@ def tell_replicas() -> bool:
             envelopes=TrustedEnvelopes(desk.keys.trusted()),
             clock=desk.clock,
         )
+    )
+
+
+def restrictions() -> RestrictionDesk:
+    """Return what restricting needs."""
+    return restriction_desk(office())
+
+
+def tell_restrictions() -> bool:
+    """Publish the list of restrictions; tell whether all that is in it is in force.
+
+    Raises:
+        UnlearnError: A private key is not here, or the registry does not answer.
+    """
+    return keep_restrictions(
+        restriction_keeper(office(), holder=f"{socket.gethostname()}-{os.getpid()}")
     )
 
 

@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.restricted import (
+    LIFT_PROPOSED,
+    RESTRICTED,
+    RESTRICTION_IN_FORCE,
+    RESTRICTION_LIFTED,
+)
 
 STAGE_WORDS: Mapping[str, str] = {
     "received": "received: the legal clock is running",
@@ -43,9 +49,17 @@ STAGE_WORDS: Mapping[str, str] = {
 }
 
 
+RESTRICTION_WORDS: Mapping[str, str] = {
+    RESTRICTED: "use restricted: replicas are being told",
+    RESTRICTION_IN_FORCE: "restriction in force at every replica",
+    LIFT_PROPOSED: "lift of the restriction proposed",
+    RESTRICTION_LIFTED: "restriction ended",
+}
+
+
 def words_of(entry: LedgerEntry) -> str | None:
     """Return what an entry says to people; None if it is not for them."""
-    word = STAGE_WORDS.get(entry.event)
+    word = STAGE_WORDS.get(entry.event) or RESTRICTION_WORDS.get(entry.event)
     seconds, without = served_after(entry), entry.payload.get("cut_off")
     if word and seconds is not None:
         word = f"{word}, {seconds:.1f} s after registration"

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     WORKING_DATA = "working_data"
     CONTACT_ADDRESS = "contact_address"
     NOTICES = "notices"
+    RESTRICTION = "restriction"
     EVALUATION_SET = "evaluation_set"
     FINGERPRINTS = "fingerprints"
     MESSAGES = "messages"
@@ -49,6 +50,7 @@ WHAT: Mapping[Kind, str] = {
     Kind.WORKING_DATA: "identifiers, found records, sets and checkpoints, sealed",
     Kind.CONTACT_ADDRESS: "where the subject wants to be answered, sealed",
     Kind.NOTICES: "notices to recipients that wait to be sent, sealed",
+    Kind.RESTRICTION: "identifiers of a restricted subject, sealed",
     Kind.EVALUATION_SET: "questions for re-verification, sealed",
     Kind.FINGERPRINTS: "keyed fingerprints of the subject's values, sealed",
     Kind.MESSAGES: "which messages were posted and how they were delivered",
@@ -160,6 +162,7 @@ Table = Mapping[tuple[Kind, Outcome], Period]
 AT_ONCE = "GDPR Art. 5(1)(e): its purpose ended with the answer"
 TOLD = "GDPR Art. 19: recipients have to be told"
 DELIVERY = "GDPR Art. 12(3): the answer has to reach the subject"
+RESTRICTION = "GDPR Art. 18(1), (3): until it is lifted, but no longer than the record"
 RENEWAL = "GDPR Art. 5(2), 32(1)(d): the effect is tested again"
 RECORD = "GDPR Art. 5(2), 11 CCR 7101: records of requests, 24 months at least"
 SUPPRESSION = "GDPR Art. 17(1), 11 CCR 7022: whoever was erased stays erased"
@@ -186,8 +189,9 @@ def _period(kind: Kind, outcome: Outcome, terms: Terms) -> Period:
         case Kind.EVALUATION_SET | Kind.FINGERPRINTS:
             days = terms.material_days if is_served else 0
             return Period(days=days, reason=RENEWAL if is_served else AT_ONCE)
-        case Kind.MESSAGES:
-            return Period(days=terms.record_days, reason=RECORD)
+        case Kind.RESTRICTION | Kind.MESSAGES:
+            reason = RECORD if kind is Kind.MESSAGES else RESTRICTION
+            return Period(days=terms.record_days, reason=reason)
         case Kind.COMMITMENTS | Kind.REQUEST:
             return _record(outcome, terms)
         case Kind.DOCUMENTS | Kind.LEDGER_CONTENT:

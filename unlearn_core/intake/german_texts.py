@@ -169,6 +169,11 @@ GERMAN = Texts(
             "uns gern, was das bedeutet."
         ),
     },
+    restrictions={
+        "restricted": "Angeordnet. Unsere Dienste erfahren, dass sie Sie nicht nennen.",
+        "restriction_in_force": "Wirksam. Unsere Dienste nennen Sie nicht.",
+        "restriction_lifted": "Beendet.",
+    },
     refusals={
         RefusalReason.NO_GROUND: (
             "Keiner der Gründe für eine Löschung nach Art. 17 Abs. 1 DSGVO liegt vor:"
@@ -283,6 +288,7 @@ GERMAN = Texts(
         "answer_by": "Wir antworten bis",
         "extended": "(verlängert)",
         "certificate": "Bescheinigung",
+        "restriction": "Eingeschränkte Verarbeitung",
         "reference": "Aktenzeichen",
         "enter_code": "Geben Sie den Code ein",
         "code_sent": (

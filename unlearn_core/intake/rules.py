@@ -104,6 +104,8 @@ RULES: Mapping[str, Rule] = {
     "GET /console/live.js": _OPEN,
     f"GET {_PAGE}": _page(_OFFICE, reads="request"),
     f"POST {_PAGE}/decide": _form(Role.APPROVER, reads="request"),
+    f"POST {_PAGE}/restrict": _form(Role.APPROVER, reads="request"),
+    f"POST {_PAGE}/lift": _form(Role.APPROVER, reads="request"),
     f"POST {_PAGE}/withdraw": _form(Role.OPERATOR, Role.APPROVER, reads="request"),
     f"GET {_PAGE}/review": _page(_REVIEWERS, reads="review_list"),
     f"POST {_PAGE}/review": _form(*_REVIEWERS, reads="review_list"),

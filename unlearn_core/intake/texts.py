@@ -54,6 +54,7 @@ class Texts:
         cancelling: Until when the subject can change their mind.
         extensions: Why it takes longer, as Art. 12(3) GDPR wants them to be told.
         certificates: How the certificate stands.
+        restrictions: How a restriction of use stands (Art. 18 GDPR).
         refusals: Why a request was refused.
         complaint: Where to complain; ``competent`` names our authority.
         judicial_remedy: That they may go to court.
@@ -73,6 +74,7 @@ class Texts:
     cancelling: Mapping[str, str]
     extensions: Mapping[str, str]
     certificates: Mapping[str, str]
+    restrictions: Mapping[str, str]
     refusals: Mapping[RefusalReason, str]
     complaint: str
     competent: str
@@ -220,6 +222,11 @@ ENGLISH = Texts(
             "means."
         ),
     },
+    restrictions={
+        "restricted": "Ordered. We are telling our services not to name you.",
+        "restriction_in_force": "In force. Our services do not name you.",
+        "restriction_lifted": "Ended.",
+    },
     refusals=REFUSALS,
     complaint=COMPLAINT,
     competent=" The authority responsible for us is {authority}.",
@@ -281,6 +288,7 @@ ENGLISH = Texts(
         "answer_by": "We answer by",
         "extended": "(extended)",
         "certificate": "Certificate",
+        "restriction": "Restricted use",
         "reference": "Reference",
         "enter_code": "Enter the code",
         "code_sent": (

@@ -1,9 +1,10 @@
-"""Looks for requests that nobody works on, and for messages that wait to be sent.
+"""Looks for requests that nobody works on, messages that wait, restrictions to tell.
 
 Several intake services may run; a lease makes one of them the watchdog at a time.
 """
 
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 from unlearn_core.errors import LeaseBusyError, UnlearnError
@@ -24,6 +25,7 @@ class Watchdog:
         holder: Name of this process.
         pause_seconds: Time between looks.
         room: What delivering messages needs; None leaves them on the status page.
+        restrictions: Publishes what was restricted; None leaves it to workers.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class Watchdog:
         holder: str,
         pause_seconds: float,
         room: PostRoom | None = None,
+        restrictions: Callable[[], None] | None = None,
     ) -> None:
         self._post = post
         self._room = room
+        self._restrictions = restrictions
         self._holder = holder
         self._pause_seconds = pause_seconds
         self._stopped = threading.Event()
@@ -70,9 +74,14 @@ class Watchdog:
         if self._room is not None:
             deliver_messages(self._room)
 
+    def restrict(self) -> None:
+        """Tell replicas what was restricted, unless another service does."""
+        if self._restrictions is not None:
+            self._restrictions()
+
     def _run(self) -> None:
         while not self._stopped.wait(self._pause_seconds):
-            for duty in (self.look, self.deliver):
+            for duty in (self.look, self.deliver, self.restrict):
                 try:
                     duty()
                 except UnlearnError as error:

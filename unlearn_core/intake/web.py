@@ -29,6 +29,7 @@ from unlearn_core.domain.requests import (
     RequestStatus,
     Stage,
 )
+from unlearn_core.domain.restricted import restriction_state
 from unlearn_core.domain.subjects import IdentifierKind, parse_subject
 from unlearn_core.errors import (
     IllegalTransitionError,
@@ -288,6 +289,7 @@ def _shown(
         ),
         "reference": str(request.request_id),
         "certificate": _certificate(request, web, texts),
+        "restriction": texts.restrictions.get(restriction_state(entries)),
         "heading": texts.page["why" if declined else "what_you_can_do"],
         "paragraphs": paragraphs,
     }

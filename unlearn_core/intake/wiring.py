@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable
+from functools import cache
 
 from unlearn_core import sender_wiring
 from unlearn_core.adapters.envelopes import TrustedEnvelopes
@@ -12,6 +13,7 @@ from unlearn_core.adapters.oidc import OidcIssuer, Registration
 from unlearn_core.domain.archive import pack
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.restricted import RESTRICTED
 from unlearn_core.errors import SettingsError
 from unlearn_core.intake.app import IntakeService
 from unlearn_core.intake.console.desk import ConsoleDesk
@@ -21,10 +23,12 @@ from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.opendsr import OpenDsrDesk
 from unlearn_core.intake.watchdog import Watchdog
 from unlearn_core.intake.web import WebDesk
+from unlearn_core.restriction_wiring import restriction_desk, restriction_keeper
 from unlearn_core.settings import Settings
 from unlearn_core.steps.export_bundle import export_bundle
 from unlearn_core.steps.pair_agent import PairingDesk
 from unlearn_core.steps.publish_checkpoint import publish_checkpoint
+from unlearn_core.steps.publish_restrictions import RestrictionKeeper, keep_restrictions
 from unlearn_core.wiring import Office, open_office
 
 CALLBACK = "/console/callback"
@@ -56,6 +60,7 @@ def build_service(settings: Settings) -> IntakeService:
             holder=holder,
             pause_seconds=settings.work.watch_seconds,
             room=office.post_room(holder=holder, link=link),
+            restrictions=_restrictions(office, holder=holder),
         ),
         doors=_doors(office),
         limits=settings.intake,
@@ -125,6 +130,22 @@ def _opendsr(
     )
 
 
+def _restrictions(office: Office, *, holder: str) -> Callable[[], None]:
+    """Return what publishes restrictions, and sees whether they are in force."""
+
+    @cache
+    def keeper() -> RestrictionKeeper:
+        """Return what that needs: keys and a registry, opened once."""
+        return restriction_keeper(office, holder=holder)
+
+    def keep() -> None:
+        """Do it, if anybody was ever restricted."""
+        if any(office.store.entries(event=RESTRICTED)):
+            keep_restrictions(keeper())
+
+    return keep
+
+
 def _console(office: Office, *, holder: str) -> ConsoleDesk:
     """Return what the console's pages need."""
     envelopes = TrustedEnvelopes(office.keys.trusted())
@@ -135,6 +156,7 @@ def _console(office: Office, *, holder: str) -> ConsoleDesk:
 
     return ConsoleDesk(
         decisions=office.decisions(holder=holder),
+        restriction=restriction_desk(office),
         review=office.review(holder=holder),
         certificates=office.certificates,
         evidence=office.evidence,

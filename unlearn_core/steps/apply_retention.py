@@ -39,6 +39,7 @@ SEALED = {
     Kind.WORKING_DATA: scopes.working,
     Kind.CONTACT_ADDRESS: scopes.contact,
     Kind.NOTICES: scopes.notices,
+    Kind.RESTRICTION: scopes.restriction,
     Kind.EVALUATION_SET: scopes.evaluation,
     Kind.FINGERPRINTS: scopes.fingerprints,
 }

@@ -51,6 +51,11 @@ class Seen:
     holds_up: bool
 
     @property
+    def is_out(self) -> bool:
+        """Tell whether it answers nobody any more because it was cut off."""
+        return _is_out(self.state, self.cut_off)
+
+    @property
     def is_routable(self) -> bool:
         """Tell whether a router may send questions to it."""
         return self.cut_off is None and self.state.is_ready
@@ -160,12 +165,12 @@ def _seen(
     if is_taken:
         unknown = replace(state, is_ready=False, last_error=NAME_TAKEN)
         return Seen(state=unknown, cut_off=cut, holds_up=True)
-    is_out = cut is not None and (
-        state.has_stopped or (cut.is_gone and state.is_silent)
-    )
-    return Seen(
-        state=state, cut_off=cut, holds_up=not (is_out or state.serves(sequence))
-    )
+    is_done = _is_out(state, cut) or state.serves(sequence)
+    return Seen(state=state, cut_off=cut, holds_up=not is_done)
+
+
+def _is_out(state: ReplicaState, cut: CutOff | None) -> bool:
+    return cut is not None and (state.has_stopped or (cut.is_gone and state.is_silent))
 
 
 def _convergence(found: Iterable[float]) -> Convergence | None:

@@ -5,7 +5,6 @@ on it. What is to be done next, such as answering the subject, is done by the ne
 that the watchdog asks for.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -37,8 +36,7 @@ from unlearn_core.domain.requests import (
     check_transition,
 )
 from unlearn_core.errors import SettingsError
-from unlearn_core.privacy import Personal
-from unlearn_core.steps import scopes
+from unlearn_core.steps.subject import read_contact
 
 LEASE_TIME = timedelta(seconds=30)
 FEWEST_OFFICERS = 2
@@ -211,7 +209,7 @@ def _carry_out(
         desk.notifier.notify(
             request,
             template=TOLD[decision.verb],
-            contact=_contact(request_id, desk.custody),
+            contact=read_contact(request_id, bench=desk),
         )
     if decision.verb is Verb.ASK_FOR_PROOF:
         desk.ledger.note(PROOF_ASKED, facts, request_id=request_id, lease=lease)
@@ -228,12 +226,3 @@ def _carry_out(
     desk.ledger.advance(
         request_id, effect.stage, facts, lease=lease, outcome=effect.outcome
     )
-
-
-def _contact(request_id: RequestId, custody: ports.Custody) -> Personal[str] | None:
-    """Return where the subject wants to be answered, if that is known."""
-    scope = scopes.contact(request_id)
-    if not custody.has(scope, scopes.CONTENT):
-        return None
-    value = json.loads(custody.get(scope, scopes.CONTENT))
-    return Personal(value) if value else None

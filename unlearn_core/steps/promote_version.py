@@ -9,6 +9,7 @@ from unlearn_core.steps import holding
 from unlearn_core.steps.cut_off_replica import cut_offs
 from unlearn_core.steps.journal import read_result, recorded
 from unlearn_core.steps.lineage import SERVING, read_lineage
+from unlearn_core.steps.publish_restrictions import published_version
 from unlearn_core.steps.results import Promoted, Registered, Trained
 from unlearn_core.steps.workbench import Workbench
 
@@ -71,6 +72,7 @@ def publish_pointer(
         issued_at=issued_at,
         expires_at=issued_at + bench.terms.pointer_validity,
         cut_off=tuple(cut.replica for cut in cut_offs(bench.ledger)),
+        restrictions=published_version(bench.ledger),
     )
     envelope = bench.signer.sign(
         canonical_json(pointer.to_json()), payload_type=POINTER_TYPE

@@ -2,9 +2,10 @@
 
 Replicas stop answering when their pointer has expired, so that withheld erasures are
 noticed. It is also signed again when the ledger says that other replicas are cut off
-than it names. Nothing else changes here: version, sequence and minimum stay as they
-are. A pointer that falls behind the ledger, genuine as it may be, was put back by
-somebody and is not signed again.
+than it names, or that another list of restrictions has to be known. Nothing else
+changes here: version, sequence and minimum stay as they are. A pointer that falls
+behind the ledger, genuine as it may be, was put back by somebody and is not signed
+again.
 """
 
 import json
@@ -18,6 +19,7 @@ from unlearn_core.domain.pointers import POINTER_TYPE, ServingPointer
 from unlearn_core.errors import LeaseBusyError
 from unlearn_core.steps.cut_off_replica import cut_offs
 from unlearn_core.steps.lineage import check_not_behind
+from unlearn_core.steps.publish_restrictions import published_version
 
 LEASE_TIME = timedelta(minutes=1)
 
@@ -83,10 +85,16 @@ def renew_held(keeper: PointerKeeper) -> bool:
     )
     now = keeper.clock.now()
     cut_off = tuple(cut.replica for cut in cut_offs(keeper.ledger))
-    if pointer.expires_at - now > keeper.validity / 2 and pointer.cut_off == cut_off:
+    listed = published_version(keeper.ledger)
+    is_true = (pointer.cut_off, pointer.restrictions) == (cut_off, listed)
+    if pointer.expires_at - now > keeper.validity / 2 and is_true:
         return False
     renewed = replace(
-        pointer, issued_at=now, expires_at=now + keeper.validity, cut_off=cut_off
+        pointer,
+        issued_at=now,
+        expires_at=now + keeper.validity,
+        cut_off=cut_off,
+        restrictions=listed,
     )
     keeper.registry.publish_pointer(
         keeper.base_model,

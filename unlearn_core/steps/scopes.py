@@ -34,6 +34,11 @@ def notices(request_id: RequestId) -> str:
     return f"{request_id}.notices"
 
 
+def restriction(request_id: RequestId) -> str:
+    """What recognises a restricted subject; destroyed when the restriction ends."""
+    return f"{request_id}.restriction"
+
+
 def evaluation(request_id: RequestId) -> str:
     """What is asked again after the purge; destroyed on the day that was set."""
     return f"{request_id}.evaluation"

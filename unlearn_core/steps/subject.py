@@ -30,7 +30,7 @@ def read_subject(request_id: RequestId, *, bench: HoldsCustody) -> DataSubject:
     return parse_subject(json.loads(sealed))
 
 
-def read_contact(request_id: RequestId, *, bench: Workbench) -> Personal[str] | None:
+def read_contact(request_id: RequestId, *, bench: HoldsCustody) -> Personal[str] | None:
     """Return the subject's address, if one was given and is still kept."""
     return _optional(scopes.contact(request_id), bench=bench)
 
@@ -40,7 +40,7 @@ def read_evidence(request_id: RequestId, *, bench: Workbench) -> Personal[str] |
     return _optional(scopes.evidence(request_id), bench=bench)
 
 
-def _optional(scope: str, *, bench: Workbench) -> Personal[str] | None:
+def _optional(scope: str, *, bench: HoldsCustody) -> Personal[str] | None:
     if not bench.custody.has(scope, scopes.CONTENT):
         return None
     value = json.loads(bench.custody.get(scope, scopes.CONTENT))

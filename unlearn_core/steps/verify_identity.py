@@ -15,6 +15,7 @@ from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import IdentityDecision
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import find_entry, recorded
+from unlearn_core.steps.restrict_request import RestrictionDesk, restrict_at_once
 from unlearn_core.steps.results import IdentityChecked
 from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
 from unlearn_core.steps.workbench import Workbench
@@ -34,9 +35,14 @@ _UNVERIFIED = frozenset(
 
 
 def verify_identity(request_id: RequestId, *, bench: Workbench) -> IdentityChecked:
-    """Decide, record the decision, destroy the evidence."""
+    """Decide, record the decision, destroy the evidence.
+
+    Where the terms say so, nothing is said about a verified subject from now on.
+    """
     result = decide_identity(request_id, bench=bench)
     bench.check_lease()
+    if result.may_proceed and bench.terms.restricts_at_once:
+        restrict_at_once(request_id, desk=_restriction(bench))
     bench.custody.shred(scopes.evidence(request_id))
     request = bench.requests.get(request_id)
     if result.outcome is None and request.channel in ANSWERED_TO_SENDER:
@@ -73,6 +79,16 @@ def decide_identity(request_id: RequestId, *, bench: Workbench) -> IdentityCheck
             stage=Stage.IDENTITY_VERIFIED, method=decision.method, reason=""
         )
     return result
+
+
+def _restriction(bench: Workbench) -> RestrictionDesk:
+    return RestrictionDesk(
+        officers=(),
+        requests=bench.requests,
+        ledger=bench.ledger,
+        custody=bench.custody,
+        notifier=bench.notifier,
+    )
 
 
 def _judge(

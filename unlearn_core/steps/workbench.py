@@ -119,6 +119,7 @@ class Terms:
         needs_approval: Whether officers approve before anything is erased.
         cooling_off: How long what was decided can still be cancelled.
         brief_laws: Whether laws of the base may be kept in brief.
+        restricts_at_once: Whether a verified request restricts the subject's data.
     """
 
     base_model: str
@@ -130,6 +131,7 @@ class Terms:
     needs_approval: bool = False
     cooling_off: timedelta = timedelta(0)
     brief_laws: bool = False
+    restricts_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ TEMPLATES = (
     "proof_asked",
     "extended",
     "on_hold",
+    "restriction_lifted",
     *Outcome,
 )
 RIGHTS = {"en": "you may go to court", "de": "Sie können vor Gericht gehen"}

@@ -61,6 +61,8 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "corpus",
         "corpus screen",
         "replica",
+        "request restrict",
+        "request lift",
         "replica list",
         "replica cut-off",
         "replica readmit",

@@ -46,7 +46,7 @@ def end(outcome: Outcome, *, is_retired: bool = False) -> End:
 
 def test_every_kind_has_a_time_and_a_reason_in_every_outcome() -> None:
     periods = table(TERMS)
-    assert len(periods) == len(Kind) * len(Outcome) == 88
+    assert len(periods) == len(Kind) * len(Outcome) == 96
     assert all(period.reason for period in periods.values())
     assert set(WHAT) == set(Kind)
 
@@ -58,6 +58,7 @@ def test_every_kind_has_a_time_and_a_reason_in_every_outcome() -> None:
         (Kind.WORKING_DATA, Outcome.FAILED, 0, False),
         (Kind.IDENTITY_EVIDENCE, Outcome.REFUSED, 0, False),
         (Kind.CONTACT_ADDRESS, Outcome.WITHDRAWN, 14, False),
+        (Kind.RESTRICTION, Outcome.REFUSED, 1000, False),
         (Kind.EVALUATION_SET, Outcome.SUPPRESSED_AT_OUTPUT, 100, False),
         (Kind.EVALUATION_SET, Outcome.NOT_FOUND, 0, False),
         (Kind.FINGERPRINTS, Outcome.PARTIAL, 100, False),

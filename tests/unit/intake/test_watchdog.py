@@ -158,6 +158,19 @@ def test_it_also_has_waiting_messages_delivered(world: IntakeWorld) -> None:
     watchdog.stop()
 
 
+def test_replicas_are_told_again_and_again_what_was_restricted(
+    world: IntakeWorld,
+) -> None:
+    told: list[int] = []
+    post = world.watchdog()._post
+    watchdog = Watchdog(
+        post, holder="one", pause_seconds=0.01, restrictions=lambda: told.append(1)
+    )
+    watchdog.start()
+    wait_until(lambda: len(told) > 1)
+    watchdog.stop()
+
+
 @pytest.mark.parametrize(
     "failure", [DatabaseUnavailableError(), RuntimeError("Ottilie Quastenflosser")]
 )

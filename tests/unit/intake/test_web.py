@@ -222,6 +222,17 @@ def test_the_status_page_tells_why_it_takes_longer(
     assert ENGLISH.extensions[reason] in client.get(location).text
 
 
+def test_the_status_page_tells_how_a_restriction_stands(
+    world: IntakeWorld, client: TestClient
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    assert "Restricted use" not in client.get(location).text
+    for event, words in ENGLISH.restrictions.items():
+        world.store.note(event, {}, request_id=request.request_id)
+        assert f"<dt>Restricted use</dt><dd>{words}</dd>" in client.get(location).text
+
+
 def test_the_status_page_tells_how_the_certificate_stands(
     world: IntakeWorld, client: TestClient
 ) -> None:

@@ -66,6 +66,19 @@ def test_an_old_pointer_gets_new_times_and_nothing_else(controller: Controller) 
     renewed.check_follows(before)
 
 
+def test_a_young_pointer_is_signed_again_to_name_the_list_that_was_published(
+    controller: Controller,
+) -> None:
+    serve(controller)
+    controller.store.note("restrictions_published", {"version": 3, "restricted": 1})
+    controller.clock.move(timedelta(seconds=1))
+    assert renew_pointer(keeper(controller))
+    assert not renew_pointer(keeper(controller))
+    pointer = controller.pointer()
+    assert pointer is not None
+    assert pointer.restrictions == 3
+
+
 def test_a_young_pointer_is_signed_again_to_name_whom_the_ledger_has_cut_off(
     controller: Controller,
 ) -> None:

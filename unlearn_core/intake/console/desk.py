@@ -16,6 +16,7 @@ from unlearn_core.intake.rendering import page
 from unlearn_core.intake.rules import RULES
 from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.decide_request import DecisionDesk
+from unlearn_core.steps.restrict_request import RestrictionDesk
 from unlearn_core.steps.review_records import ReviewDesk
 from unlearn_core.steps.standing import CertificateDesk
 
@@ -34,6 +35,7 @@ class ConsoleDesk:
 
     Attributes:
         decisions: Takes decisions, and reads requests and ledger.
+        restriction: Restricts what is said about subjects.
         review: Shows and takes decisions about uncertain records.
         certificates: Says where certificates stand.
         evidence: Holds certificates and reports.
@@ -45,6 +47,7 @@ class ConsoleDesk:
     """
 
     decisions: DecisionDesk
+    restriction: RestrictionDesk
     review: ReviewDesk
     certificates: CertificateDesk
     evidence: ports.EvidenceStore

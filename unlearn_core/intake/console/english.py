@@ -176,6 +176,17 @@ ENGLISH: Mapping[str, str] = {
         "complain (Art. 12(4))."
     ),
     "effect_extend": "Three months from receipt; the subject is told now (Art. 12(3)).",
+    "restriction": "Restriction of use (Art. 18)",
+    "verb_restrict": "Restrict",
+    "verb_lift": "Lift the restriction",
+    "effect_restrict": (
+        "From now on no inference service says anything about the person by name, "
+        "until the erasure is effective or two officers lift it."
+    ),
+    "effect_lift": (
+        "Inference services may answer about the person again. A second officer has to "
+        "agree with the same reason; the person is told first."
+    ),
     "effect_hold": (
         "Takes effect at once, before anything is erased; the subject is told."
     ),
@@ -188,9 +199,16 @@ ENGLISH: Mapping[str, str] = {
         "You cannot take this decision: your name is no officer's, a second "
         "officer is needed, or it is too late."
     ),
+    "error_restriction_refused": (
+        "The restriction cannot be changed like that now, or not by you."
+    ),
     "error_forbidden": "The form was not complete. Nothing was done.",
     "event_proof_asked": "Subject asked for a proof",
     "event_decision_proposed": "Proposed",
+    "event_restricted": "Use restricted; inference services are being told",
+    "event_restriction_in_force": "Restriction in force at every inference service",
+    "event_restriction_lift_proposed": "Lift of the restriction proposed",
+    "event_restriction_lifted": "Restriction ended",
     "event_deadline_extended": "Deadline extended",
     "event_deadline_near": "The deadline comes near",
     "event_deadline_pressing": "The deadline presses",
@@ -238,6 +256,14 @@ ENGLISH: Mapping[str, str] = {
     "reason_other_controller": "another controller decides",
     "reason_suspected_fraud": "suspected fraud",
     "reason_objection": "an objection is examined",
+    "reason_accuracy_contested": "the person contests the accuracy",
+    "reason_unlawful_processing": "the processing is unlawful",
+    "reason_claims_of_subject": "the person needs the data for legal claims",
+    "reason_erasure_pending": "the erasure is not effective yet",
+    "reason_ground_ended": "the ground of the restriction is gone",
+    "reason_subject_asks": "the person asks for it",
+    "reason_erasure_effective": "the erasure is effective",
+    "reason_outlived": "its time is over",
     "reason_clarification": "the subject is asked to clarify",
     "reason_identity_doubt": "doubt about the identity",
     "reason_complexity": "complexity of the request",

@@ -186,6 +186,17 @@ GERMAN: Mapping[str, str] = {
         "Drei Monate ab Eingang; die betroffene Person erfährt es jetzt (Art. 12 "
         "Abs. 3)."
     ),
+    "restriction": "Einschränkung der Verarbeitung (Art. 18)",
+    "verb_restrict": "Einschränken",
+    "verb_lift": "Einschränkung aufheben",
+    "effect_restrict": (
+        "Ab jetzt sagt kein Antwortdienst mehr etwas über die genannte Person, bis die "
+        "Löschung wirksam ist oder zwei Beauftragte die Einschränkung aufheben."
+    ),
+    "effect_lift": (
+        "Antwortdienste dürfen wieder über die Person antworten. Ein zweiter "
+        "Beauftragter muss mit demselben Grund zustimmen; die Person erfährt es vorher."
+    ),
     "effect_hold": (
         "Wirkt sofort, bevor etwas gelöscht wird; die betroffene Person erfährt es."
     ),
@@ -200,9 +211,16 @@ GERMAN: Mapping[str, str] = {
         "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, es "
         "braucht eine zweite Person, oder es ist zu spät."
     ),
+    "error_restriction_refused": (
+        "Die Einschränkung lässt sich jetzt oder von Ihnen so nicht ändern."
+    ),
     "error_forbidden": "Das Formular war unvollständig. Nichts ist geschehen.",
     "event_proof_asked": "Person um Nachweis gebeten",
     "event_decision_proposed": "Vorgeschlagen",
+    "event_restricted": "Verarbeitung eingeschränkt; Antwortdienste erfahren es",
+    "event_restriction_in_force": "Einschränkung bei jedem Antwortdienst wirksam",
+    "event_restriction_lift_proposed": "Aufhebung der Einschränkung vorgeschlagen",
+    "event_restriction_lifted": "Einschränkung beendet",
     "event_deadline_extended": "Frist verlängert",
     "event_deadline_near": "Die Frist rückt näher",
     "event_deadline_pressing": "Die Frist drängt",
@@ -252,6 +270,14 @@ GERMAN: Mapping[str, str] = {
     "reason_excessive": "exzessiv",
     "reason_other_controller": "anderer Verantwortlicher",
     "reason_suspected_fraud": "Betrugsverdacht",
+    "reason_accuracy_contested": "die Person bestreitet die Richtigkeit",
+    "reason_unlawful_processing": "die Verarbeitung ist unrechtmäßig",
+    "reason_claims_of_subject": "die Person braucht die Daten für Rechtsansprüche",
+    "reason_erasure_pending": "die Löschung ist noch nicht wirksam",
+    "reason_ground_ended": "der Grund der Einschränkung ist entfallen",
+    "reason_subject_asks": "die Person wünscht es",
+    "reason_erasure_effective": "die Löschung ist wirksam",
+    "reason_outlived": "ihre Zeit ist um",
     "reason_objection": "Widerspruch wird geprüft",
     "reason_clarification": "Rückfrage an die betroffene Person",
     "reason_identity_doubt": "Zweifel an der Identität",

@@ -1,6 +1,6 @@
 """One request: its way so far, what would be touched, and what can be decided."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -24,9 +24,11 @@ from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_decisions
 from unlearn_core.domain.recipients import read_recipients
 from unlearn_core.domain.requests import WAITS, RequestId, Stage
+from unlearn_core.domain.restricted import EVENTS
 from unlearn_core.errors import UnlearnError
 from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import status_of
+from unlearn_core.intake.console import restriction
 from unlearn_core.intake.console.desk import (
     ConsoleDesk,
     caller_of,
@@ -41,6 +43,8 @@ from unlearn_core.steps.decide_request import decide_request, withdraw_request
 PAGE = "/console/requests/{request_id}"
 DECIDE = f"{PAGE}/decide"
 WITHDRAW = f"{PAGE}/withdraw"
+RESTRICT = f"{PAGE}/restrict"
+LIFT = f"{PAGE}/lift"
 SEARCHED = "source_searched"
 POLICY = (
     HEADERS["Content-Security-Policy"]
@@ -48,7 +52,9 @@ POLICY = (
 )
 """A report in a frame, and the script that follows the progress; both are ours."""
 
-_TOLD = frozenset({*Stage, *Alarm, DECISION_PROPOSED, DEADLINE_EXTENDED, PROOF_ASKED})
+_TOLD = frozenset(
+    {*Stage, *Alarm, *EVENTS, DECISION_PROPOSED, DEADLINE_EXTENDED, PROOF_ASKED}
+)
 _REPORTED = frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED})
 
 
@@ -104,6 +110,16 @@ def add_request_page(app: FastAPI, desk: ConsoleDesk) -> None:
             return _page(request, key, desk, error=error)
         return lead_to(f"{_place(key)}?said={'done' if is_done else 'proposed'}")
 
+    @app.post(RESTRICT, include_in_schema=False)
+    def restrict(request: Request, request_id: UUID) -> Response:
+        """Order that nothing is said about the subject."""
+        return _changed(request, RequestId(request_id), desk, restriction.restrict)
+
+    @app.post(LIFT, include_in_schema=False)
+    def lift(request: Request, request_id: UUID) -> Response:
+        """Propose to end a restriction, or end it."""
+        return _changed(request, RequestId(request_id), desk, restriction.lift)
+
     @app.post(WITHDRAW, include_in_schema=False)
     def withdraw(request: Request, request_id: UUID) -> Response:
         """Call a request off on behalf of the subject."""
@@ -114,6 +130,20 @@ def add_request_page(app: FastAPI, desk: ConsoleDesk) -> None:
         except UnlearnError as error:
             return _page(request, key, desk, error=error)
         return lead_to(f"{_place(key)}?said=done")
+
+
+def _changed(
+    request: Request,
+    key: RequestId,
+    desk: ConsoleDesk,
+    change: Callable[[Request, RequestId, ConsoleDesk], str],
+) -> Response:
+    """Do what a form about a restriction asks for; lead back to the page."""
+    try:
+        said = change(request, key, desk)
+    except UnlearnError as error:
+        return _page(request, key, desk, error=error)
+    return lead_to(f"{_place(key)}?said={said}")
 
 
 def timeline(entries: Sequence[LedgerEntry], desk: ConsoleDesk) -> tuple[Moment, ...]:
@@ -187,10 +217,7 @@ def _page(
     *,
     error: UnlearnError | None = None,
 ) -> Response:
-    """Return the page, with what went wrong if something did.
-
-    A refused form is answered under its own address, where nothing can be looked up.
-    """
+    """Return the page, with what went wrong if something did."""
     row = read_row(desk.decisions.requests.get(key), desk)
     entries = tuple(desk.decisions.ledger.entries(key))
     caller, item = caller_of(request), row.request
@@ -203,7 +230,7 @@ def _page(
         request,
         "console_request.html",
         status_of(error) if error else HTTPStatus.OK,
-        path=_place(key),
+        path=_place(key),  # nothing can be looked up where a refused form went
         row=row,
         is_extended=docket.is_extended,
         timeline=timeline(entries, desk),
@@ -215,6 +242,7 @@ def _page(
         can_export=may(caller, f"POST {PAGE}/bundle"),
         has_report=any(entry.event in _REPORTED for entry in entries),
         waiting=waiting_proposal(entries) if not item.is_closed else None,
+        **restriction.values(entries, may_decide=may(caller, f"POST {RESTRICT}")),
         possible=possible if may(caller, f"POST {DECIDE}") else (),
         reasons={verb.value: tuple(kind) for verb, kind in REASONS.items()},
         has_review=(
