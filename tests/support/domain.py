@@ -335,6 +335,24 @@ def ledger_entry(
     ).sealed()
 
 
+STRAIGHT_WAY = (
+    Stage.ACKNOWLEDGED,
+    Stage.IDENTITY_VERIFIED,
+    Stage.LOCATED,
+    Stage.SOURCES_ERASED,
+    Stage.DATASETS_BUILT,
+    Stage.TRAINED,
+    Stage.UNLEARNING_VERIFIED,
+    Stage.REGISTERED,
+    Stage.PROMOTED,
+    Stage.SERVING_CONFIRMED,
+    Stage.PURGED,
+    Stage.CERTIFIED,
+    Stage.NOTIFIED,
+)
+"""The stages after the receipt of a request that nothing holds up."""
+
+
 def ledger(*events: str) -> list[LedgerEntry]:
     """Return a sound ledger with these events of one request."""
     entries: list[LedgerEntry] = []

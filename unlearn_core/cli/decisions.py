@@ -145,7 +145,7 @@ def withdraw(request_id: RequestArgument, *, by: By, as_json: AsJson = False) ->
 
     Possible until records are erased, or until the moment that the subject was told.
     """
-    desk, key = _desk(), RequestId(request_id)
+    desk, key = decision_desk(), RequestId(request_id)
     check_officer(by, desk=desk)
     withdraw_request(key, who=by, desk=desk)
     show(
@@ -166,7 +166,7 @@ def _decide(
     ground: Ground | None = None,
     as_json: bool,
 ) -> None:
-    desk = _desk()
+    desk = decision_desk()
     key = RequestId(request_id)
     decision = Decision(verb=verb, officer=officer, reason=reason, ground=ground)
     is_done = decide_request(key, decision, desk=desk)
@@ -184,5 +184,6 @@ def _decide(
     )
 
 
-def _desk() -> DecisionDesk:
+def decision_desk() -> DecisionDesk:
+    """Return what deciding needs, held by this process."""
     return office().decisions(holder=f"{socket.gethostname()}-{os.getpid()}")

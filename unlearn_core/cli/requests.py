@@ -19,6 +19,8 @@ from unlearn_core.cli.wiring import office
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.cooling import cancel_until
+from unlearn_core.domain.docket import Docket
+from unlearn_core.domain.forecast import Forecast
 from unlearn_core.domain.grounds import GROUND, read_ground
 from unlearn_core.domain.requests import (
     WAITS,
@@ -92,8 +94,15 @@ def watch(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
 
 @app.command(name="list")
 def list_(*, as_json: AsJson = False) -> None:
-    """List all requests, oldest first."""
-    show_rows([_row(item) for item in office().store.all()], as_json=as_json)
+    """List all requests, oldest first, with the day on which each is expected."""
+    desk = decisions.decision_desk()
+    expected, rows = desk.forecasts(), []
+    for item in desk.requests.all():
+        row = _row(item)
+        if expected:
+            row |= _forecast_row(expected.get(item.request_id), desk.docket(item))
+        rows.append(row)
+    show_rows(rows, as_json=as_json)
 
 
 @app.command()
@@ -139,14 +148,26 @@ def _text(value: object) -> str | None:
 
 def _show(key: RequestId, *, as_json: bool) -> None:
     """Print where a request stands, and how long replicas took for its version."""
-    store = office().store
-    row = _row(store.get(key))
+    store, desk = office().store, decisions.decision_desk()
+    request = store.get(key)
+    row = _row(request)
+    if found := desk.forecasts().get(key):
+        row |= _forecast_row(found, desk.docket(request))
+        row["late_on"], row["ahead"] = found.late_on.isoformat(), found.ahead
     until = cancel_until(store.entries(key))
     if until is not None:
         row["cancel_until"] = until.isoformat(timespec="seconds")
     for entry in store.entries(key, event=Stage.SERVING_CONFIRMED):
         row["served_after_seconds"] = served_after(entry)
     show(row, as_json=as_json)
+
+
+def _forecast_row(found: Forecast | None, docket: Docket) -> dict[str, JsonValue]:
+    """Return what is expected of a request, against the day that counts."""
+    return {
+        "expected_on": found.expected_on.isoformat() if found else None,
+        "risk": found.risk(docket.due_on).value if found else None,
+    }
 
 
 def _row(request: ErasureRequest) -> dict[str, JsonValue]:

@@ -26,6 +26,7 @@ from unlearn_core.domain.decisions import (
     proposal_of,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, Docket, read_docket
+from unlearn_core.domain.forecast import Forecast, forecast
 from unlearn_core.domain.grounds import GROUND
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import (
@@ -81,6 +82,15 @@ class DecisionDesk:
             self.ledger.entries(request.request_id),
             today=self.today(),
             is_holiday=self.is_holiday,
+        )
+
+    def forecasts(self) -> Mapping[RequestId, Forecast]:
+        """Return when open requests will probably be answered, where that is known."""
+        return forecast(
+            self.requests.all(),
+            self.ledger.entries(),
+            now=self.clock.now(),
+            zone=self.timezone,
         )
 
 

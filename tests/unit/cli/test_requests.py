@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from support.cli import unlearn
-from support.domain import request_id
+from support.domain import STRAIGHT_WAY, request_id
 
 from unlearn_core.adapters.memory.contact import MemoryTrigger
 from unlearn_core.domain.requests import RequestId, Stage
@@ -262,3 +262,35 @@ def test_a_missing_part_is_named_with_the_next_step(
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith(f"{code}: ")
     assert "Run `unlearn " in ran.err
+
+
+# Forecast.
+
+
+def test_list_and_status_say_when_a_request_is_expected_once_that_was_measured(
+    home: Path,
+) -> None:
+    del home
+    for _ in range(3):
+        answer(submit()["request_id"])
+    assert "expected_on" not in unlearn("request", "list", "--json").json()[0]
+    row = submit()
+    status = unlearn("request", "status", row["request_id"], "--json").json()
+    assert status == row | {
+        "expected_on": row["received_at"][:10],
+        "risk": "in_time",
+        "late_on": row["received_at"][:10],
+        "ahead": 0,
+    }
+    listed = unlearn("request", "list", "--json").json()
+    assert [item["risk"] for item in listed] == [None, None, None, "in_time"]
+
+
+def answer(key: str) -> None:
+    """Bring a request to its end on the straight way."""
+    office = open_office(load_settings())
+    lease = office.leases.acquire(key, holder="w", ttl=timedelta(minutes=1))
+    for stage in STRAIGHT_WAY:
+        office.store.advance(RequestId(UUID(key)), stage, {}, lease=lease)
+    office.leases.release(lease)
+    office.database.close()

@@ -62,6 +62,14 @@ ENGLISH: Mapping[str, str] = {
     "days_late": "{days} days overdue",
     "day_late": "1 day overdue",
     "answered": "answered",
+    "expected_on": "expected on {day}",
+    "risk_at_risk": "may be late",
+    "risk_too_late": "will be late",
+    "endangered": "Not expected in time",
+    "forecast_hint": (
+        "Expected from how long each stage has taken for closed requests, and from who "
+        "comes first. The legal date stays as it is."
+    ),
     "second_officer": "a second officer: {verb}",
     "a_decision": "a decision",
     "nobody": "nobody",

@@ -69,6 +69,14 @@ GERMAN: Mapping[str, str] = {
     "days_late": "{days} Tage überfällig",
     "day_late": "1 Tag überfällig",
     "answered": "beantwortet",
+    "expected_on": "voraussichtlich am {day}",
+    "risk_at_risk": "kann zu spät werden",
+    "risk_too_late": "wird zu spät",
+    "endangered": "Voraussichtlich nicht rechtzeitig",
+    "forecast_hint": (
+        "Erwartet nach der Dauer, die abgeschlossene Anträge in jedem Schritt hatten, "
+        "und nach der Reihenfolge. Die gesetzliche Frist bleibt, wie sie ist."
+    ),
     "second_officer": "eine zweite Person: {verb}",
     "a_decision": "eine Entscheidung",
     "nobody": "niemanden",

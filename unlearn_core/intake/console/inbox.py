@@ -1,13 +1,14 @@
 """The inbox: every request with the days that are left, the most pressing first."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain.decisions import Waiting, waiting_proposal
 from unlearn_core.domain.docket import NEAR_DAYS
+from unlearn_core.domain.forecast import Forecast, Risk
 from unlearn_core.domain.requests import WAITS_FOR_A_PERSON, ErasureRequest
 from unlearn_core.intake.console.desk import ConsoleDesk, show
 
@@ -21,12 +22,19 @@ class Row:
         due_on: Last day for the answer, extensions included.
         days_left: Days until then; negative when it has passed.
         waiting: A proposal that a second officer has to agree to.
+        forecast: When the answer is expected, in the inbox and where that is known.
     """
 
     request: ErasureRequest
     due_on: date
     days_left: int
     waiting: Waiting | None
+    forecast: Forecast | None = None
+
+    @property
+    def risk(self) -> Risk | None:
+        """Return whether the answer is expected in time, if that can be said."""
+        return self.forecast.risk(self.due_on) if self.forecast else None
 
     @property
     def urgency(self) -> str:
@@ -54,7 +62,11 @@ FILTERS: Mapping[str, Callable[[Row], bool]] = {
 
 def read_rows(desk: ConsoleDesk) -> tuple[Row, ...]:
     """Return all requests, the one that is due first at the top."""
-    rows = [read_row(request, desk) for request in desk.decisions.requests.all()]
+    expected = desk.decisions.forecasts()
+    rows = [
+        replace(read_row(request, desk), forecast=expected.get(request.request_id))
+        for request in desk.decisions.requests.all()
+    ]
     return tuple(
         sorted(rows, key=lambda row: (row.due_on, str(row.request.request_id)))
     )

@@ -7,6 +7,7 @@ from datetime import date
 from fastapi import FastAPI, Request, Response
 
 from unlearn_core.domain.figures import Answered, count
+from unlearn_core.domain.forecast import Risk
 from unlearn_core.domain.requests import Stage
 from unlearn_core.intake.console.desk import ConsoleDesk, show
 from unlearn_core.intake.console.inbox import Row, read_rows
@@ -50,6 +51,7 @@ def add_overview(app: FastAPI, desk: ConsoleDesk) -> None:
             "console_calendar.html",
             months=read_months(rows, desk),
             overdue=[row for row in rows if row.days_left < 0],
+            endangered=[row for row in rows if is_endangered(row)],
             today=desk.decisions.today(),
         )
 
@@ -83,6 +85,11 @@ def add_overview(app: FastAPI, desk: ConsoleDesk) -> None:
             wanted=desk.fleet.wanted(),
             convergence=desk.fleet.convergence(),
         )
+
+
+def is_endangered(row: Row) -> bool:
+    """Tell whether a request is still in time, but not expected to stay so."""
+    return row.days_left >= 0 and row.risk in {Risk.AT_RISK, Risk.TOO_LATE}
 
 
 def read_months(rows: list[Row], desk: ConsoleDesk) -> tuple[Month, ...]:

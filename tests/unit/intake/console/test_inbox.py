@@ -70,3 +70,30 @@ def test_filters_count_and_choose(world: IntakeWorld, sign_in: SignIn) -> None:
     assert "a second officer: Refuse" in browser.get("/console?show=person")
     assert "There is nothing here." in browser.get("/console?show=late")
     assert str(held) in browser.get("/console?show=<script>")
+
+
+def test_nothing_is_expected_before_enough_was_measured(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    world.answer(2)
+    world.receive()
+    assert [row.forecast for row in read_rows(world.console())] == [None] * 3
+    assert "expected on" not in sign_in(Role.OPERATOR).get("/console")
+
+
+@pytest.mark.parametrize(
+    ("days", "words", "risk"),
+    [(29, "26 Jun 2026", "in_time"), (40, "9 Aug 2026", "too_late")],
+)
+def test_an_open_request_says_when_it_is_expected_and_whether_that_is_in_time(
+    world: IntakeWorld, sign_in: SignIn, days: int, words: str, risk: str
+) -> None:
+    world.answer(3, days=days)
+    key = world.receive()
+    (row,) = [row for row in read_rows(world.console()) if row.forecast]
+    assert (row.request.request_id, row.risk) == (key, risk)
+    browser = sign_in(Role.OPERATOR)
+    for path in ("/console", "/console/calendar"):
+        shown = browser.get(path)
+        assert ("will be late" in shown) is (risk == "too_late"), path
+    assert words in browser.get("/console")
