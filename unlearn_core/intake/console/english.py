@@ -336,6 +336,9 @@ ENGLISH: Mapping[str, str] = {
     "figure_withdrawn": "withdrawn",
     "figure_on_time": "answered on time",
     "figure_median": "median time to the answer",
+    "figure_mean": "mean time to the answer",
+    "denied_by": "Why requests were denied",
+    "reason_not_kept": "the reason is not kept any more",
     "days": "{days} days",
     "no_answer_yet": "none yet",
     "figures_hint": (

@@ -353,6 +353,9 @@ GERMAN: Mapping[str, str] = {
     "figure_withdrawn": "zurückgezogen",
     "figure_on_time": "fristgerecht beantwortet",
     "figure_median": "mittlere Dauer bis zur Antwort (Median)",
+    "figure_mean": "durchschnittliche Dauer bis zur Antwort",
+    "denied_by": "Warum Anträge abgelehnt wurden",
+    "reason_not_kept": "der Grund ist nicht mehr gespeichert",
     "days": "{days} Tage",
     "no_answer_yet": "noch keine",
     "figures_hint": (

@@ -16,6 +16,10 @@ MONTHS = 3
 """A deadline is at most three months after receipt."""
 
 
+_DENIED = (Stage.REFUSED, Stage.JOINED, Stage.DECLINED, Stage.GIVEN_UP)
+"""Stages that end in a denial; with a coded reason where officers decided."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
     """One day of the calendar.
@@ -111,11 +115,18 @@ def read_answered(desk: ConsoleDesk) -> tuple[Answered, ...]:
         entry.request_id: entry.recorded_at.astimezone(zone).date()
         for entry in desk.decisions.ledger.entries(event=Stage.NOTIFIED)
     }
+    reasons = {
+        entry.request_id: str(entry.payload.get("reason") or event)
+        for event in _DENIED
+        for entry in desk.decisions.ledger.entries(event=event)
+        if not entry.is_erased
+    }
     return tuple(
         Answered(
             request=row.request,
             due_on=row.due_on,
             answered_on=told.get(row.request.request_id),
+            reason=reasons.get(row.request.request_id),
         )
         for row in read_rows(desk)
     )

@@ -62,6 +62,28 @@ def test_figures_count_the_requests_of_a_year(
     assert "figures?year=2026" in sign_in(Role.ADMIN).get("/console/figures?year=x")
 
 
+def test_figures_say_why_requests_were_denied(
+    world: IntakeWorld, sign_in: SignIn
+) -> None:
+    declined, unverified = world.receive(), world.receive()
+    world.move(
+        declined,
+        Stage.DECLINED,
+        {"reason": "no_ground", "on": "2026-03-02"},
+        Outcome.REFUSED,
+    )
+    world.move(unverified, Stage.ACKNOWLEDGED)
+    world.move(unverified, Stage.REFUSED, outcome=Outcome.REFUSED)
+    for key in (declined, unverified):
+        world.move(key, Stage.PURGED)
+        world.clock.move(timedelta(days=1))
+        world.move(key, Stage.NOTIFIED)
+    shown = sign_in(Role.ADMIN).get("/console/figures")
+    for words in ("no ground of Art. 17(1) applies", "Identity not verified"):
+        assert f'<th scope="row">{words}</th>' in shown
+    assert "<dt>mean time to the answer</dt><dd>1.5 days</dd>" in shown
+
+
 def test_replicas_are_compared_with_the_version_that_was_promoted(
     world: IntakeWorld,
 ) -> None:
