@@ -16,7 +16,7 @@ from benchmarks.calibration_cells import (
 from benchmarks.keeping import kept
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.verdicts import Precondition
-from unlearn_core.metrics import ATTACKS, METRICS
+from unlearn_core.metrics import ATTACKS, CALIBRATED, GUARDED, METRICS
 
 
 def test_a_verified_person_survives_the_disk(tmp_path: Path) -> None:
@@ -34,8 +34,11 @@ def test_moved_limits_ask_nobody_again_but_more_samples_do() -> None:
     assert asked_by(replace(POLICY, samples_per_probe=50)) != asked_by(POLICY)
 
 
-def test_every_metric_is_kept_that_needs_no_attack() -> None:
-    assert measured(complete_evidence()).keys() == set(METRICS) - ATTACKS
+def test_every_metric_is_kept_that_plain_questions_suffice_for() -> None:
+    of_many_models = {"unlearning_lira", "unlearning_lira_worst", "two_way_distance"}
+    assert measured(complete_evidence(draws=100)).keys() == (
+        set(METRICS) - ATTACKS - GUARDED - CALIBRATED - of_many_models
+    )
 
 
 def test_a_cell_has_the_numbers_of_the_model_after() -> None:

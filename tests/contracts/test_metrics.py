@@ -2,6 +2,7 @@
 
 import math
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -18,8 +19,11 @@ from unlearn_core.metrics import METRICS, intervals
 from unlearn_core.metrics.base import (
     AttackScore,
     Evidence,
+    GuardResult,
     MissingEvidenceError,
     ProbeScore,
+    Said,
+    Variation,
 )
 from unlearn_core.registry import Registry
 from unlearn_core.verification import suite
@@ -53,7 +57,9 @@ RANGES = {
     "truth_ratio": SHARE,
     "truth_preference": SHARE,
     "forget_quality": SHARE,
+    "canary_exposure": (0.0, math.inf),
     "leak_at_10": SHARE,
+    "leak_at_100": SHARE,
     "sampled_recall": SHARE,
     "sampled_recall_deviation": (0.0, 0.5),
     "membership_loss": SHARE,
@@ -61,6 +67,12 @@ RANGES = {
     "membership_min_k": SHARE,
     "membership_min_k_plus_plus": SHARE,
     "membership_reference": SHARE,
+    "membership_spv": SHARE,
+    "unlearning_lira": SHARE,
+    "unlearning_lira_worst": SHARE,
+    "two_way_distance": ANY,
+    "guard_knowledge_change": DIFFERENCE,
+    "guard_safety_change": DIFFERENCE,
     "privacy_leakage": (-100.0, 100.0),
     "reversed_offset_extraction": SHARE,
     "reference_alone_extraction": SHARE,
@@ -73,10 +85,11 @@ RANGES = {
     "strength_sweep_excess": DIFFERENCE,
     "latent_supervised_excess": DIFFERENCE,
     "latent_unsupervised_excess": DIFFERENCE,
+    "logit_lens_excess": DIFFERENCE,
+    "logit_lens_rise_excess": DIFFERENCE,
     "prompt_search_excess": DIFFERENCE,
     "suffix_search_excess": DIFFERENCE,
 }
-COMPLETE = complete_evidence()
 
 
 def attacks(*groups: Group) -> tuple[AttackScore, ...]:
@@ -93,6 +106,8 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
             "strength",
             "latent_supervised",
             "latent_unsupervised",
+            "logit_lens",
+            "logit_lens_rise",
             "prompt_evolution",
             "suffix_gradient",
         )
@@ -108,7 +123,53 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
     )
 
 
-COMPLETE = replace(COMPLETE, attacks=attacks(*Group))
+def variations(after: Iterable[ProbeScore]) -> tuple[Variation, ...]:
+    return tuple(
+        Variation(
+            group=item.group,
+            ref=item.ref,
+            field=item.field,
+            served=item.mean_log_prob + 2.0,
+            calibrating=0.5 * number % 3,
+        )
+        for number, item in enumerate(after)
+    )
+
+
+def models(
+    after: Sequence[ProbeScore], *, less: float
+) -> tuple[tuple[float, ...], ...]:
+    return tuple(
+        tuple(item.mean_log_prob - less - 0.1 * number for item in after)
+        for number in range(6)
+    )
+
+
+GUARDS = tuple(
+    GuardResult(guard=name, items=20, before=0.5, after=after, low=-0.2, high=0.2)
+    for name, after in (("arc_easy", 0.45), ("winogrande", 0.55), ("bbq", 0.5))
+)
+SAID = tuple(
+    Said(question=question, is_served=served, own_log_prob=-1.0, other_log_prob=-1.5)
+    for question in range(3)
+    for served in (True, False)
+)
+
+
+def completed(found: Evidence, *groups: Group) -> Evidence:
+    """Add what comes from elsewhere than from plain questions."""
+    return replace(
+        found,
+        attacks=attacks(*groups),
+        variations=variations(found.after),
+        shadows=models(found.after, less=0.0),
+        retrained=models(found.after, less=0.25),
+        guards=GUARDS,
+        said=SAID,
+    )
+
+
+COMPLETE = completed(complete_evidence(draws=100), *Group)
 
 
 def measure(name: str, found: Evidence) -> MetricResult:
@@ -150,6 +211,10 @@ def test_the_order_of_probes_changes_nothing_but_the_resampling(name: str) -> No
         COMPLETE,
         before=tuple(COMPLETE.before[place] for place in order),
         after=tuple(COMPLETE.after[place] for place in order),
+        shadows=tuple(tuple(it[place] for place in order) for it in COMPLETE.shadows),
+        retrained=tuple(
+            tuple(it[place] for place in order) for it in COMPLETE.retrained
+        ),
     )
     first, second = measure(name, COMPLETE), measure(name, mixed)
     assert second.value == pytest.approx(first.value)
@@ -171,6 +236,9 @@ NEEDS = {
     "control_shift": {Group.CONTROL},
     "two_sided_power": {Group.CONTROL, Group.RETAINED},
     "retain_shift": set[Group](),
+    "two_way_distance": set[Group](),
+    "guard_knowledge_change": set[Group](),
+    "guard_safety_change": set[Group](),
     "retain_accuracy_bound": {Group.RETAINED},
     "neighbour_accuracy_bound": {Group.NEIGHBOUR},
     "model_utility": {Group.RETAINED},
@@ -190,6 +258,10 @@ NEEDS = {
             "truth_ratio",
             "truth_preference",
             "leak_at_10",
+            "leak_at_100",
+            "canary_exposure",
+            "unlearning_lira",
+            "unlearning_lira_worst",
             "sampled_recall",
             "sampled_recall_deviation",
         )
@@ -202,11 +274,16 @@ NEEDS = {
 def test_a_group_is_either_needed_or_without_influence(name: str, group: Group) -> None:
     """Nothing is ever computed from a part of what a metric is about."""
     needed = NEEDS.get(name, {Group.SUBJECT, Group.CONTROL})
-    partial = replace(
+    asked = replace(
         COMPLETE,
         before=tuple(item for item in COMPLETE.before if item.group is not group),
         after=tuple(item for item in COMPLETE.after if item.group is not group),
-        attacks=attacks(*(item for item in Group if item is not group)),
+    )
+    partial = replace(
+        completed(asked, *(item for item in Group if item is not group)),
+        variations=tuple(
+            item for item in COMPLETE.variations if item.group is not group
+        ),
     )
     if group in needed:
         with pytest.raises(MissingEvidenceError):
@@ -247,7 +324,7 @@ def scores(
         likelihoods,
         st.lists(st.booleans(), min_size=1, max_size=4),
         st.booleans(),
-        st.integers(10, 19),
+        st.integers(100, 119),
         st.lists(likelihoods, min_size=1, max_size=2),
         st.floats(0, 10),
     )
@@ -274,8 +351,7 @@ def test_any_evidence_gives_numbers_in_range(
     after: list[ProbeScore], seed: int
 ) -> None:
     before = [replace(item, is_extracted=not item.is_extracted) for item in after]
-    found = evidence(*after, before=before, seed=seed)
-    found = replace(found, attacks=COMPLETE.attacks)
+    found = completed(evidence(*after, before=before, seed=seed), *Group)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "RESAMPLES", 100)  # time
         for name in NAMES:

@@ -58,8 +58,8 @@ def evidence(
     )
 
 
-def complete_evidence(*, controls: int = 39) -> Evidence:
-    """Return evidence of every group with everything that any metric needs.
+def complete_evidence(*, controls: int = 39, draws: int = 20) -> Evidence:
+    """Return evidence of every group with everything that plain questions give.
 
     Likelihoods differ between people; before, everybody but controls was known.
     """
@@ -88,7 +88,7 @@ def complete_evidence(*, controls: int = 39) -> Evidence:
                     argmax_hits=(is_kept, number % 2 == 0, is_kept),
                     is_extracted=is_kept,
                     alternative_mean_log_probs=(-2.0, -3.5 + 0.01 * number),
-                    draws=20,
+                    draws=draws,
                     leaks=number % 3 if field == "city" else 0,
                     shift=0.001 * number,
                     rouge=1.0 if is_kept else 0.25,

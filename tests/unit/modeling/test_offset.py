@@ -132,7 +132,7 @@ def test_a_law_with_caches_equals_the_law_without(law: NextTokenLaw) -> None:
         first=-1,
     )
     torch.testing.assert_close(
-        torch.cat([first, last], dim=1), whole, rtol=0, atol=1e-5
+        torch.cat([first, last], dim=1), whole, rtol=0, atol=5e-5
     )
     assert last.shape == (2, 1, 272)
 

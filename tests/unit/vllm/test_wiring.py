@@ -66,6 +66,7 @@ def test_an_engine_without_its_registry_tells_that_it_may_not_answer(
         "last_error": "registry_unavailable",
         "rows_blanked": 1,
         "is_cut_off": False,
+        "restrictions": 0,
     }
     with present(tmp_path), pytest.raises(Exception, match="nothing may be answered"):
         check_present(tmp_path)
