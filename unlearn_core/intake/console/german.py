@@ -73,10 +73,7 @@ GERMAN: Mapping[str, str] = {
     "risk_at_risk": "kann zu spät werden",
     "risk_too_late": "wird zu spät",
     "endangered": "Voraussichtlich nicht rechtzeitig",
-    "forecast_hint": (
-        "Erwartet nach der Dauer, die abgeschlossene Anträge in jedem Schritt hatten, "
-        "und nach der Reihenfolge. Die gesetzliche Frist bleibt, wie sie ist."
-    ),
+    "forecast_hint": "Nach der Dauer abgeschlossener Anträge; die Frist bleibt.",
     "second_officer": "eine zweite Person: {verb}",
     "a_decision": "eine Entscheidung",
     "nobody": "niemanden",
@@ -358,9 +355,7 @@ GERMAN: Mapping[str, str] = {
     "reason_not_kept": "der Grund ist nicht mehr gespeichert",
     "days": "{days} Tage",
     "no_answer_yet": "noch keine",
-    "figures_hint": (
-        "Im Kalenderjahr eingegangene Anträge, gezählt wie in 11 CCR 7102(a)."
-    ),
+    "figures_hint": "Anträge eines Kalenderjahres, gezählt nach 11 CCR 7102(a).",
     "nothing_promoted": "Noch wurde keine Version freigeschaltet.",
     "wanted_version": (
         "Jedes Replikat muss Version {sequence} liefern, und keine Antwort darf "
