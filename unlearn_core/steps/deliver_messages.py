@@ -9,7 +9,7 @@ others are tried.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from unlearn_core import ports
@@ -102,21 +102,14 @@ def _is_told(dispatch: Dispatch, room: PostRoom) -> bool:
 
 def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
     room.leases.renew(lease, ttl=LEASE_TIME)
-    tried = _try(dispatch, room)
+    known = _recorded(dispatch, room)
+    tried = known or _try(dispatch, room)
     if tried.state is not DispatchState.WAITING:
-        # First the address, then the outbox: a crash in between leaves no address.
+        # First the ledger, which a round that was cut off is made up for by; then the
+        # address, then the outbox: a crash in between leaves no address.
+        if known is None:
+            _record(tried, room, lease)
         _forget(tried, room)
-        room.ledger.note(
-            ENDED[tried.state],
-            {
-                "template": tried.template,
-                "channel": tried.channel,
-                "attempts": tried.attempts,
-                "reason": tried.reason,
-            },
-            request_id=tried.request_id,
-            lease=lease,
-        )
     room.outbox.settle(tried)
     _LOG.info(
         ENDED.get(tried.state, "message_delayed"),
@@ -125,6 +118,37 @@ def _deliver(dispatch: Dispatch, room: PostRoom, lease: Lease) -> Dispatch:
         reason=tried.reason,
     )
     return tried
+
+
+def _recorded(dispatch: Dispatch, room: PostRoom) -> Dispatch | None:
+    """Return how a message ended that a round has recorded and then was cut off."""
+    states = {event: state for state, event in ENDED.items()}
+    for entry in room.ledger.entries(dispatch.request_id):
+        if entry.event not in states or entry.is_erased:
+            continue
+        said = entry.payload
+        if (said["template"], said["channel"]) == (dispatch.template, dispatch.channel):
+            return replace(
+                dispatch,
+                state=states[entry.event],
+                attempts=int(str(said["attempts"])),
+                reason=str(said["reason"]),
+            )
+    return None
+
+
+def _record(ended: Dispatch, room: PostRoom, lease: Lease) -> None:
+    room.ledger.note(
+        ENDED[ended.state],
+        {
+            "template": ended.template,
+            "channel": ended.channel,
+            "attempts": ended.attempts,
+            "reason": ended.reason,
+        },
+        request_id=ended.request_id,
+        lease=lease,
+    )
 
 
 def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:

@@ -212,7 +212,28 @@ def test_a_crash_after_sending_leaves_no_address_and_does_not_send_again(
             deliver_messages(post.room(post.mail))
     deliver_messages(post.room())
     assert len(post.mail.carried) == 1
-    assert post.states()[0] == ("withdrawn", "email", "abandoned")
+    assert post.states()[0] == ("withdrawn", "email", "sent")
+    assert post.noted().count(("message_sent", "email")) == 1
+    assert not post.knows_address()
+
+
+def test_a_crash_before_the_address_is_forgotten_is_made_up_for(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    post.notify("withdrawn")
+    post.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(post.custody, "shred", die)
+        with pytest.raises(KeyboardInterrupt):
+            deliver_messages(post.room(post.mail))
+    assert post.knows_address()
+    deliver_messages(post.room())
+    assert len(post.mail.carried) == 1
+    assert post.states()[0] == ("withdrawn", "email", "sent")
+    assert not post.knows_address()
 
 
 def test_a_channel_that_is_no_longer_set_up_does_not_wait_for_ever(post: Post) -> None:
