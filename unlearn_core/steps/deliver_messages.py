@@ -43,6 +43,7 @@ ENDED = {
 ADDRESS_GONE = "address_gone"
 CARRIER_GONE = "no_such_channel"
 NOTICE_GONE = "notice_gone"
+OVERTAKEN = "overtaken"
 
 _LOG = EventLog("post")
 
@@ -170,6 +171,8 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
 
 def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
     address = code = notice = reference = None
+    if _is_overtaken(dispatch, room):
+        return dispatch.abandoned(OVERTAKEN)
     if dispatch.template == NOTICE:
         notice = _notice(dispatch, room.custody)
         if notice is None:
@@ -194,6 +197,13 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
     )
     carrier.carry(message, to=address)
     return dispatch.sent()
+
+
+def _is_overtaken(dispatch: Dispatch, room: PostRoom) -> bool:
+    """Tell whether what it says is not so any more: the request was called off, say."""
+    if not dispatch.template.startswith(cooling.TEMPLATE):
+        return False
+    return cooling.cancel_until(room.ledger.entries(dispatch.request_id)) is None
 
 
 def _cancel_until(dispatch: Dispatch, room: PostRoom) -> datetime | None:

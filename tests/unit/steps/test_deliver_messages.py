@@ -340,11 +340,16 @@ def test_until_when_a_request_can_be_cancelled_is_told_once_it_is_in_the_ledger(
     assert [message.cancel_until for message, _ in post.mail.carried] == [NOW]
 
 
-def test_what_was_called_off_meanwhile_keeps_no_message_waiting() -> None:
-    post = Post()
+@pytest.mark.parametrize("is_stated", [False, True])
+def test_nobody_is_told_of_an_erasure_that_was_called_off_meanwhile(
+    post: Post, *, is_stated: bool
+) -> None:
     post.notify("cooling_off_1")
+    if is_stated:
+        post.advance(Stage.IDENTITY_VERIFIED, Stage.LOCATED)
+        post.advance(Stage.COOLING_OFF, until=NOW.isoformat())
     post.close()
     deliver_messages(post.room())
-    ((message, _),) = post.mail.carried
-    assert message.cancel_until is None
+    assert (post.mail.carried, post.hook.carried) == ([], [])
+    assert {item.reason for item in post.outbox.dispatches()} == {"overtaken"}
     assert not post.knows_address()
