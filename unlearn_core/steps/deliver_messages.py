@@ -156,6 +156,9 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
     carrier = next(
         (it for it in room.carriers if it.route.channel == dispatch.channel), None
     )
+    if carrier is None and dispatch.template == NOTICE:
+        # Another service may have read a newer register; what it says is not lost yet.
+        return dispatch.delayed(CARRIER_GONE, now=room.clock.now())
     if carrier is None:
         return dispatch.abandoned(CARRIER_GONE)
     try:
