@@ -73,7 +73,7 @@ class _Entry(BaseModel):
     since: date
     sources: list[str] = []
     base_models: list[str] = []
-    email: str | None = None
+    email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     webhook: _WebhookEntry | None = None
     no_notice: _DecidedEntry | None = None
     language: Literal["de", "en"] = "en"
@@ -135,7 +135,7 @@ class FileRegister:
 
     def seal(self, name: str, data: bytes) -> str:
         """Seal data so that one recipient can open it, and nobody else."""
-        return jwe.encrypt_compact(dict(SEALING), data, self.keys[name])
+        return _sealed(data, self.keys[name])
 
 
 def open_register(path: Path | None, *, officers: Collection[str]) -> FileRegister:
@@ -232,8 +232,8 @@ def _way(entry: _Entry, folder: Path) -> Way:
 
 
 def _key(name: str, path: Path) -> ECKey | OKPKey:
-    """Read a public JWK on X25519 or P-256."""
-    problem = "not a public key on X25519 or P-256"
+    """Read a public JWK on X25519 or P-256, and try it before anything is erased."""
+    problem = "not a public key on X25519 or P-256 to seal with"
     try:
         key = import_key(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, KeyError, JoseError):
@@ -242,4 +242,12 @@ def _key(name: str, path: Path) -> ECKey | OKPKey:
         raise InvalidRecipientsError(recipient=name, problem=problem)
     if key.as_dict(private=False).get("crv") not in CURVES:
         raise InvalidRecipientsError(recipient=name, problem=problem)
+    try:
+        _sealed(b"", key)
+    except (ValueError, JoseError):
+        raise InvalidRecipientsError(recipient=name, problem=problem) from None
     return key
+
+
+def _sealed(data: bytes, key: ECKey | OKPKey) -> str:
+    return jwe.encrypt_compact(dict(SEALING), data, key)

@@ -67,6 +67,7 @@ def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
     [
         ([SEARCH | {"nmae": "x"}], {"entry": "recipients.0.nmae"}),
         ([without(SEARCH, "email")], {"entry": "recipients.0"}),
+        ([SEARCH | {"email": "acme"}], {"entry": "recipients.0.email"}),
         ([SEARCH | {"webhook": TENANT["webhook"]}], {"entry": "recipients.0"}),
         ([without(SEARCH, "key_file")], {"entry": "recipients.0"}),
         ([without(SEARCH, "sources")], {"entry": "recipients.0"}),
@@ -88,7 +89,7 @@ def without(entry: dict[str, Any], name: str) -> dict[str, Any]:
             [SEARCH | {"key_file": "none.json"}],
             {
                 "recipient": "acme-search",
-                "problem": "not a public key on X25519 or P-256",
+                "problem": "not a public key on X25519 or P-256 to seal with",
             },
         ),
     ],
@@ -122,12 +123,16 @@ def test_a_weak_secret_is_refused(desk: Desk) -> None:
     assert caught.value.facts["problem"] == "weak secret"
 
 
-@pytest.mark.parametrize("what", ["private", "signing", "symmetric"])
+@pytest.mark.parametrize(
+    "what", ["private", "signing", "symmetric", "for_signatures", "no_point"]
+)
 def test_what_is_no_key_for_sealing_is_refused(desk: Desk, what: str) -> None:
     keys: dict[str, Any] = {
         "private": desk.key.as_dict(private=True),
         "signing": OKPKey.generate_key("Ed25519").as_dict(private=False),
         "symmetric": {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},
+        "for_signatures": desk.key.as_dict(private=False) | {"use": "sig"},
+        "no_point": {"kty": "EC", "crv": "P-256", "x": "AAAA", "y": "AAAA"},
     }
     (desk.folder / "acme.pub.json").write_text(json.dumps(keys[what]))
     with pytest.raises(InvalidRecipientsError):
