@@ -19,10 +19,12 @@ _LOG = EventLog("worker")
 def refer_to_controller(request_id: RequestId, *, bench: Workbench) -> bool:
     """Lay the request before the officers, unless they have approved it.
 
+    One that cools off was decided under the setting of that time; officers can hold it.
+
     Returns:
         Whether the work may go on now.
     """
-    passed = (Stage.APPROVED, Stage.SOURCES_ERASED)
+    passed = (Stage.APPROVED, Stage.COOLING_OFF, Stage.SOURCES_ERASED)
     if any(find_entry(bench, request_id, stage) is not None for stage in passed):
         return True
     needs_approval = (

@@ -19,6 +19,7 @@ from unlearn_core.steps.cools_off import cools_off
 from unlearn_core.steps.decide_request import decide_request, withdraw_request
 from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.locate_personal_data import locate_personal_data
+from unlearn_core.steps.refer_to_controller import refer_to_controller
 from unlearn_core.steps.resume_requests import PATIENCE, WatchPost, resume_requests
 from unlearn_core.steps.workbench import Workbench
 
@@ -149,6 +150,16 @@ def test_what_was_promised_is_kept_when_the_setting_is_gone(
     work_until(Stage.LOCATED, request_id, bench=impatient)
     assert cools_off(request_id, bench=impatient)
     assert cancel_until(controller.store.entries(request_id)) == promised
+
+
+def test_approval_that_is_asked_for_later_does_not_stop_what_cools_off(
+    controller: Controller,
+) -> None:
+    request_id = cool(controller)
+    bench = patient(controller, request_id)
+    careful = replace(bench, terms=replace(bench.terms, needs_approval=True))
+    assert refer_to_controller(request_id, bench=careful)
+    assert cools_off(request_id, bench=careful)
 
 
 def test_what_has_begun_does_not_cool_off_any_more(controller: Controller) -> None:
