@@ -309,9 +309,11 @@ def _cancelling(
     texts: Texts,
 ) -> str | None:
     """Say until when the request can be cancelled; None if it cannot."""
-    if not can_be_withdrawn(request, entries, now=web.desk.clock.now()):
+    now = web.desk.clock.now()
+    if not can_be_withdrawn(request, entries, now=now):
         return None
-    until, least = cooling.cancel_until(entries), cooling.promised(entries)
+    until, promised = cooling.cancel_until(entries), cooling.promised(entries)
+    least = promised if promised and now < promised else None
     word = "until" if until else "at_least" if least else "not_erased"
     moment = until or least
     return texts.cancelling[word].format(

@@ -368,6 +368,10 @@ def test_from_the_stated_moment_on_the_subject_cannot_cancel(
             [(Stage.ACKNOWLEDGED, {"cancel_until": "2026-03-05T09:30:00Z"})],
             "until 2026-03-05 10:30 CET at least",
         ),
+        (
+            [(Stage.ACKNOWLEDGED, {"cancel_until": "2026-03-02T09:30:00Z"})],
+            "as long as nothing was erased",
+        ),
     ],
 )
 def test_before_the_moment_is_fixed_the_page_says_what_was_promised(
