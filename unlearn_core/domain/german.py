@@ -59,7 +59,7 @@ GERMAN = Words(
         Telling.WAITING: "Eine Mitteilung ist unterwegs an: {count}",
         Telling.TOLD: "Über die Löschung unterrichtet: {count}",
         Telling.BOUNCED: "Bisher nicht erreicht: {count}",
-        Telling.ABANDONED: "Bisher auch mehrfach nicht erreicht: {count}",
+        Telling.ABANDONED: "Trotz mehrerer Versuche bisher nicht erreicht: {count}",
         Telling.TOLD_OTHERWISE: "Auf anderem Weg unterrichtet: {count}",
         Telling.IMPOSSIBLE: "Nicht zu unterrichten, weil unmöglich: {count}",
         Telling.DISPROPORTIONATE: (
