@@ -8,6 +8,7 @@ from support.story import work_until
 
 from unlearn_core.domain.cooling import cancel_until
 from unlearn_core.domain.decisions import (
+    ERASURE_ANNOUNCED,
     Decision,
     DecisionRefusedError,
     HoldReason,
@@ -165,6 +166,11 @@ def test_approval_that_is_asked_for_later_does_not_stop_what_cools_off(
 def test_what_has_begun_does_not_cool_off_any_more(controller: Controller) -> None:
     request_id = controller.receive()
     bench = controller.bench(request_id)
-    work_until(Stage.SOURCES_ERASED, request_id, bench=bench)
+    work_until(Stage.LOCATED, request_id, bench=bench)
+    # A worker died in the middle of it; then the setting was made.
+    bench.ledger.note(ERASURE_ANNOUNCED, {}, request_id=request_id, lease=bench.lease)
     patient_bench = replace(bench, terms=replace(bench.terms, cooling_off=A_DAY))
     assert not cools_off(request_id, bench=patient_bench)
+    erase_source_records(request_id, bench=patient_bench)
+    assert not cools_off(request_id, bench=patient_bench)
+    assert controller.entries(request_id, Stage.COOLING_OFF) == []
