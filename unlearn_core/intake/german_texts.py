@@ -170,7 +170,9 @@ GERMAN = Texts(
         ),
     },
     restrictions={
-        "restricted": "Angeordnet. Unsere Dienste erfahren, dass sie Sie nicht nennen.",
+        "restricted": (
+            "Angeordnet. Unsere Dienste erfahren, dass sie Sie nicht nennen dürfen."
+        ),
         "restriction_in_force": "Wirksam. Unsere Dienste nennen Sie nicht.",
         "restriction_lifted": "Beendet.",
     },
