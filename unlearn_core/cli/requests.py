@@ -154,6 +154,8 @@ def _show(key: RequestId, *, as_json: bool) -> None:
     if found := desk.forecasts().get(key):
         row |= _forecast_row(found, desk.docket(request))
         row["late_on"], row["ahead"] = found.late_on.isoformat(), found.ahead
+    if drafted := desk.docket(request).drafted:
+        row["extension_drafted"] = drafted.value
     until = cancel_until(store.entries(key))
     if until is not None:
         row["cancel_until"] = until.isoformat(timespec="seconds")

@@ -13,6 +13,7 @@ from unlearn_core.domain.codes import PROOF_ASKED
 from unlearn_core.domain.deadlines import (
     CLOCKS,
     Deadline,
+    ExtensionReason,
     IsHoliday,
     Pause,
     Rule,
@@ -22,6 +23,7 @@ from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import Stage
 
 DEADLINE_EXTENDED = "deadline_extended"
+EXTENSION_DRAFTED = "extension_drafted"
 ASKS_THE_SUBJECT = frozenset({"clarification", "identity_doubt"})
 """Reasons of a hold that stop the UK clock."""
 
@@ -45,11 +47,14 @@ class Docket:
         deadline: The clock with its pauses.
         is_extended: Whether the subject was told that it takes longer.
         sounded: Alarms so far, each with the date it was about.
+        drafted: Reason of the extension that officers are asked to confirm, if the
+            ledger has such a draft about the date that counts.
     """
 
     deadline: Deadline
     is_extended: bool
     sounded: frozenset[tuple[str, str]]
+    drafted: ExtensionReason | None = None
 
     @property
     def due_on(self) -> date:
@@ -90,13 +95,18 @@ def read_docket(
     """
     pauses: list[Pause] = []
     sounded: set[tuple[str, str]] = set()
+    drafts: dict[str, ExtensionReason] = {}
     is_extended = False
     for entry in entries:
         said = entry.payload
-        if entry.event in set(Alarm):
-            sounded.add((entry.event, str(said["due_on"])))
-        elif entry.event == DEADLINE_EXTENDED:
+        if entry.event == DEADLINE_EXTENDED:
             is_extended = True
+        elif entry.is_erased:
+            continue  # that it was there is all that is left of it
+        elif entry.event in set(Alarm):
+            sounded.add((entry.event, str(said["due_on"])))
+        elif entry.event == EXTENSION_DRAFTED:
+            drafts[str(said["due_on"])] = ExtensionReason(str(said["reason"]))
         elif entry.event == PROOF_ASKED or (
             entry.event == Stage.ON_HOLD and said["reason"] in ASKS_THE_SUBJECT
         ):
@@ -112,9 +122,10 @@ def read_docket(
             is_holiday=is_holiday,
             paused_days=paused_days(pauses, today=today),
         )
-    return Docket(
+    docket = Docket(
         deadline=deadline, is_extended=is_extended, sounded=frozenset(sounded)
     )
+    return replace(docket, drafted=drafts.get(docket.due_on.isoformat()))
 
 
 _ENDS_A_HOLD = frozenset(

@@ -2,26 +2,35 @@
 
 Each alarm sounds once about one date. A look that was missed is made up for by the
 next one, which sounds the alarm that is then due.
+
+Where the forecast says that the first month may not suffice, or its last day has come
+near, an extension is drafted: with a reason and the date that it would reach. Officers
+confirm it or do not; the subject is told by their decision alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
 from unlearn_core.domain.deadlines import (
+    ExtensionReason,
     ExtensionRefusedError,
     IsHoliday,
     check_extension,
 )
-from unlearn_core.domain.docket import Alarm, Docket, read_docket
+from unlearn_core.domain.docket import EXTENSION_DRAFTED, Alarm, Docket, read_docket
+from unlearn_core.domain.forecast import Forecast, Risk, forecast
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import ErasureRequest
+from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.errors import LeaseBusyError
 from unlearn_core.observability import EventLog
 
 RESOURCE = "deadlines"
 LEASE_TIME = timedelta(minutes=5)
+LAST_DAYS = 1
+"""So many days before the due date an extension is drafted, whatever is expected."""
 
 _LOG = EventLog("deadlines")
 
@@ -48,6 +57,15 @@ class DeadlineWatch:
         """Return the controller's day."""
         return self.clock.now().astimezone(self.timezone).date()
 
+    def forecasts(self) -> Mapping[RequestId, Forecast]:
+        """Return when open requests will probably be answered, where that is known."""
+        return forecast(
+            self.requests.all(),
+            self.ledger.entries(),
+            now=self.clock.now(),
+            zone=self.timezone,
+        )
+
     def docket(self, request: ErasureRequest) -> Docket:
         """Return what counts for a request today."""
         return read_docket(
@@ -69,12 +87,13 @@ def watch_deadlines(watch: DeadlineWatch) -> tuple[Alarm, ...]:
     except LeaseBusyError:
         return ()
     try:
-        looked = (
-            _look(request, watch, lease)
-            for request in watch.requests.all()
-            if not request.is_closed
-        )
-        return tuple(alarm for alarm in looked if alarm)
+        expected = watch.forecasts()
+        alarms = []
+        for request in watch.requests.all():
+            if not request.is_closed:
+                alarms.append(_look(request, watch, lease))
+                _draft(request, expected.get(request.request_id), watch, lease)
+        return tuple(alarm for alarm in alarms if alarm)
     finally:
         watch.leases.release(lease)
 
@@ -98,6 +117,38 @@ def _look(request: ErasureRequest, watch: DeadlineWatch, lease: Lease) -> Alarm 
     write = _LOG.warning if alarm is Alarm.NEAR else _LOG.error
     write(alarm, request_id=request.request_id, stage=request.stage.value)
     return alarm
+
+
+def _draft(
+    request: ErasureRequest,
+    expected: Forecast | None,
+    watch: DeadlineWatch,
+    lease: Lease,
+) -> None:
+    """Draft an extension, if one is allowed and seems to be needed."""
+    docket, today = watch.docket(request), watch.today()
+    extended_to = _extension(docket, today)
+    if extended_to is None or docket.drafted:
+        return
+    is_late = expected is not None and expected.risk(docket.due_on) is not Risk.IN_TIME
+    if not is_late and (docket.due_on - today).days > LAST_DAYS:
+        return
+    waits = expected is not None and expected.ahead > 0
+    reason = ExtensionReason.NUMBER_OF_REQUESTS if waits else ExtensionReason.COMPLEXITY
+    watch.ledger.note(
+        EXTENSION_DRAFTED,
+        {
+            "due_on": docket.due_on.isoformat(),
+            "extended_to": extended_to,
+            "reason": reason.value,
+            "expected_on": expected.expected_on.isoformat() if expected else None,
+        },
+        request_id=request.request_id,
+        lease=lease,
+    )
+    _LOG.warning(
+        EXTENSION_DRAFTED, request_id=request.request_id, stage=request.stage.value
+    )
 
 
 def _extension(docket: Docket, today: date) -> str | None:

@@ -1,10 +1,18 @@
+from dataclasses import replace
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from support.intake import IntakeWorld
 
-from unlearn_core.domain.docket import DEADLINE_EXTENDED, Alarm
+from unlearn_core.domain.deadlines import ExtensionReason
+from unlearn_core.domain.docket import (
+    DEADLINE_EXTENDED,
+    EXTENSION_DRAFTED,
+    Alarm,
+    read_docket,
+)
+from unlearn_core.domain.forecast import Forecast
 from unlearn_core.domain.ledger import LedgerEntry, verify_chain
 from unlearn_core.domain.requests import Channel, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
@@ -60,8 +68,8 @@ def test_a_request_is_warned_about_escalated_and_reported_late_once_each(
     assert [
         (entry.event, entry.payload["days_left"]) for entry in alarms(world, request_id)
     ] == [("deadline_near", 10), ("deadline_pressing", 3), ("deadline_missed", -1)]
-    # Before them: three keys and the receipt.
-    assert verify_chain(world.store.entries()) == 7
+    # Before them: three keys and the receipt; among them a draft of an extension.
+    assert verify_chain(world.store.entries()) == 8
 
 
 def test_a_warning_names_how_far_an_extension_would_reach(world: IntakeWorld) -> None:
@@ -84,6 +92,80 @@ def test_a_warning_names_how_far_an_extension_would_reach(world: IntakeWorld) ->
             "could_be_extended_to": None,
         },
     ]
+
+
+def drafts(world: IntakeWorld, request_id: RequestId) -> list[dict[str, object]]:
+    return [
+        dict(entry.payload)
+        for entry in world.store.entries(request_id)
+        if entry.event == EXTENSION_DRAFTED
+    ]
+
+
+def test_an_extension_is_drafted_once_and_on_the_last_days(world: IntakeWorld) -> None:
+    request_id = receive(world)
+    world.clock.move(timedelta(days=29))
+    watch_deadlines(watch_of(world))
+    assert drafts(world, request_id) == []
+    for _ in range(2):
+        world.clock.move(timedelta(days=1))
+        watch_deadlines(watch_of(world))
+    assert drafts(world, request_id) == [
+        {
+            "due_on": "2026-04-02",
+            "extended_to": "2026-06-02",
+            "reason": "complexity",
+            "expected_on": None,
+        }
+    ]
+    docket = watch_of(world).docket(world.store.get(request_id))
+    assert (docket.drafted, docket.is_extended) == (ExtensionReason.COMPLEXITY, False)
+
+
+@pytest.mark.parametrize(
+    ("expected_on", "late_on", "ahead", "reason"),
+    [
+        (date(2026, 4, 2), date(2026, 4, 3), 2, "number_of_requests"),
+        (date(2026, 4, 3), date(2026, 4, 3), 0, "complexity"),
+        (date(2026, 4, 2), date(2026, 4, 2), 2, None),
+    ],
+)
+def test_an_extension_is_drafted_where_the_forecast_is_late(
+    world: IntakeWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    expected_on: date,
+    late_on: date,
+    ahead: int,
+    reason: str | None,
+) -> None:
+    request_id = receive(world)
+    found = Forecast(expected_on=expected_on, late_on=late_on, ahead=ahead)
+    monkeypatch.setattr(DeadlineWatch, "forecasts", lambda _self: {request_id: found})
+    watch_deadlines(watch_of(world))
+    drafted = [draft["reason"] for draft in drafts(world, request_id)]
+    assert drafted == ([reason] if reason else [])
+
+
+def test_no_extension_is_drafted_after_the_first_month(world: IntakeWorld) -> None:
+    request_id = receive(world)
+    world.clock.move(timedelta(days=40))
+    watch_deadlines(watch_of(world))
+    assert drafts(world, request_id) == []
+
+
+def test_emptied_entries_are_no_trouble(world: IntakeWorld) -> None:
+    request_id = receive(world)
+    world.clock.move(timedelta(days=30))
+    watch_deadlines(watch_of(world))
+    watch, request = watch_of(world), world.store.get(request_id)
+    emptied = [
+        replace(entry, payload={}, is_erased=True)
+        for entry in world.store.entries(request_id)
+    ]
+    docket = read_docket(
+        request.deadline, emptied, today=watch.today(), is_holiday=watch.is_holiday
+    )
+    assert (docket.sounded, docket.drafted) == (frozenset(), None)
 
 
 def test_the_day_ends_where_the_controller_is(world: IntakeWorld) -> None:

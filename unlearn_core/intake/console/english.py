@@ -218,6 +218,7 @@ ENGLISH: Mapping[str, str] = {
     "event_restriction_lift_proposed": "Lift of the restriction proposed",
     "event_restriction_lifted": "Restriction ended",
     "event_deadline_extended": "Deadline extended",
+    "event_extension_drafted": "An extension is drafted; two officers confirm it",
     "event_deadline_near": "The deadline comes near",
     "event_deadline_pressing": "The deadline presses",
     "event_deadline_missed": "The deadline was missed",

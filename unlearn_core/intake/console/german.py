@@ -227,6 +227,7 @@ GERMAN: Mapping[str, str] = {
     "event_restriction_lift_proposed": "Aufhebung der Einschränkung vorgeschlagen",
     "event_restriction_lifted": "Einschränkung beendet",
     "event_deadline_extended": "Frist verlängert",
+    "event_extension_drafted": "Verlängerung entworfen; zwei Personen bestätigen sie",
     "event_deadline_near": "Die Frist rückt näher",
     "event_deadline_pressing": "Die Frist drängt",
     "event_deadline_missed": "Die Frist wurde versäumt",

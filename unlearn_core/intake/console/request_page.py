@@ -18,7 +18,7 @@ from unlearn_core.domain.decisions import (
     Verb,
     waiting_proposal,
 )
-from unlearn_core.domain.docket import DEADLINE_EXTENDED, Alarm
+from unlearn_core.domain.docket import DEADLINE_EXTENDED, EXTENSION_DRAFTED, Alarm
 from unlearn_core.domain.grounds import ARTICLES, GROUND, Ground, ground_of
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_decisions
@@ -53,7 +53,15 @@ POLICY = (
 """A report in a frame, and the script that follows the progress; both are ours."""
 
 _TOLD = frozenset(
-    {*Stage, *Alarm, *EVENTS, DECISION_PROPOSED, DEADLINE_EXTENDED, PROOF_ASKED}
+    {
+        *Stage,
+        *Alarm,
+        *EVENTS,
+        DECISION_PROPOSED,
+        DEADLINE_EXTENDED,
+        EXTENSION_DRAFTED,
+        PROOF_ASKED,
+    }
 )
 _REPORTED = frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED})
 
@@ -233,6 +241,7 @@ def _page(
         path=_place(key),  # nothing can be looked up where a refused form went
         row=row,
         is_extended=docket.is_extended,
+        drafted=docket.drafted,
         timeline=timeline(entries, desk),
         **_grounds(entries),
         searched=searched(entries),
