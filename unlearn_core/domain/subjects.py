@@ -64,13 +64,15 @@ class DataSubject:
         return tuple(item for item in self.identifiers if item.kind is kind)
 
     def commitments(self, pseudonymiser: Pseudonymiser) -> tuple[str, ...]:
-        """Return keyed commitments to every identifier, sorted."""
+        """Return keyed commitments to every identifier, sorted, each once."""
         return tuple(
             sorted(
-                pseudonymiser.commit(
-                    purpose=f"subject:{item.kind}", value=item.canonical
-                )
-                for item in self.identifiers
+                {
+                    pseudonymiser.commit(
+                        purpose=f"subject:{item.kind}", value=item.canonical
+                    )
+                    for item in self.identifiers
+                }
             )
         )
 

@@ -162,6 +162,13 @@ def test_commitments_are_the_same_for_every_spelling_and_order() -> None:
     assert all(item.startswith("k1:") and len(item) == 67 for item in one)
 
 
+def test_an_identifier_in_two_spellings_is_committed_to_once() -> None:
+    pseudonymiser = Pseudonymiser(key=KEY, key_id="2026-03")
+    twice = ADA | {"email": [ADA["email"], ADA["email"].upper()]}
+    once = parse_subject(ADA).commitments(pseudonymiser)
+    assert parse_subject(twice).commitments(pseudonymiser) == once
+
+
 def test_equal_values_of_different_kinds_have_different_commitments() -> None:
     pseudonymiser = Pseudonymiser(key=KEY, key_id="k1")
     subject = parse_subject(
