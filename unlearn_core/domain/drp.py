@@ -126,7 +126,8 @@ def read_claims(
         raise SignedMessageError(problem="expired")
     if expires - issued > LONGEST_WINDOW:
         raise SignedMessageError(problem="valid for too long")
-    if claims.get("drp.version") not in VERSIONS:
+    version = claims.get("drp.version")
+    if not isinstance(version, str) or version not in VERSIONS:
         raise UnsupportedRequestError(
             field="drp.version", known="|".join(sorted(VERSIONS))
         )
@@ -172,6 +173,7 @@ def read_exercise(
     if reference is not None and not (
         isinstance(reference, str)
         and 0 < len(reference) <= MAXIMUM_REFERENCE_CHARACTERS
+        and reference.isprintable()
     ):
         raise UnsupportedRequestError(field="agent-request-id", problem="malformed")
     told = {kind.value: claims[name] for name, kind in CLAIMS.items() if name in claims}

@@ -155,6 +155,8 @@ def test_a_name_of_a_request_is_not_used_for_two_people(
         ({"expires-at": "2026-03-02T09:30:00+00:00"}, "expired"),
         ({"expires-at": "2026-03-02T10:30:01+00:00"}, "valid for too long"),
         ({"drp.version": "0.5"}, "drp.version"),
+        ({"drp.version": ["1.0"]}, "drp.version"),
+        ({"agent-request-id": "\ud800"}, "agent-request-id"),
         ({"exercise": "access"}, "exercise"),
         ({"regime": "gdpr"}, "regime"),
         ({"regime": ["ccpa"]}, "regime"),
