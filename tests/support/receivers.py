@@ -8,18 +8,26 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @contextmanager
 def receiver(
-    status: int, *, location: str = ""
+    status: int, *, location: str = "", length: int = 0
 ) -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]]]]:
-    """Run a server that answers with a status; return its address and what came."""
+    """Run a server that answers with a status; return its address and what came.
+
+    Args:
+        status: The status.
+        location: Where the answer leads to.
+        length: How long the server says that its answer is; nothing of it comes.
+    """
     came: list[tuple[dict[str, str], bytes]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers["content-length"])
-            came.append((dict(self.headers), self.rfile.read(length)))
+            body = self.rfile.read(int(self.headers["content-length"]))
+            came.append((dict(self.headers), body))
             self.send_response(status)
             if location:
                 self.send_header("Location", location)
+            if length:
+                self.send_header("Content-Length", str(length))
             self.end_headers()
 
         def log_message(self, *_arguments: object) -> None:

@@ -70,19 +70,22 @@ class CallbackCarrier:
             return MessageRefusedError(reason="not_allowed")
         body, headers = self.write(message, url)
         try:
-            answer = httpx.post(
+            # What is answered may be without end, so only the status is read.
+            with httpx.stream(
+                "POST",
                 url,
                 content=body,
                 headers={"content-type": "application/json", **headers},
                 timeout=TIMEOUT_SECONDS,
                 follow_redirects=False,
-            )
+            ) as answer:
+                status = answer.status_code
         except httpx.HTTPError as error:
             return CarrierUnavailableError(reason=type(error).__name__)
-        if answer.status_code == httpx.codes.GONE:
+        if status == httpx.codes.GONE:
             return MessageRefusedError(reason="http_410")
-        if not answer.is_success:
-            return CarrierUnavailableError(reason=f"http_{answer.status_code}")
+        if not httpx.codes.is_success(status):
+            return CarrierUnavailableError(reason=f"http_{status}")
         return None
 
 

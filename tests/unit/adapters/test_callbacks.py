@@ -58,6 +58,12 @@ def test_a_redirect_is_not_followed() -> None:
     assert caught.value.facts == {"reason": "http_307"}
 
 
+def test_what_is_answered_is_not_read() -> None:
+    with receiver(200, length=2**40) as (url, came):
+        carrier(url).carry(MESSAGE, to=to_text([url]))
+    assert len(came) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(410, MessageRefusedError), (500, CarrierUnavailableError)]
 )
