@@ -56,9 +56,12 @@ class CallbackCarrier:
 
     def carry(self, message: Message, *, to: Personal[str] | None) -> None:
         """Post to each address; if one does not take it, all are tried again."""
-        failures = [self._post(message, url) for url in _addresses(to)]
-        if failed := next(filter(None, failures), None):
-            raise failed
+        told = [self._post(message, url) for url in _addresses(to)]
+        failures = [failure for failure in told if failure is not None]
+        # What one refuses for good does not end the attempts to tell another.
+        failures.sort(key=lambda it: isinstance(it, MessageRefusedError))
+        if failures:
+            raise failures[0]
 
     def _post(
         self, message: Message, url: str

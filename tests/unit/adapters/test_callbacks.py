@@ -76,6 +76,13 @@ def test_one_address_that_fails_does_not_keep_the_others_from_being_told(
         assert len(came) == 1
 
 
+def test_an_address_that_is_given_up_does_not_end_the_attempts_at_another() -> None:
+    with receiver(410) as (gone, _), receiver(503) as (busy, _):
+        with pytest.raises(CarrierUnavailableError) as caught:
+            carrier(gone, busy).carry(MESSAGE, to=to_text([gone, busy]))
+        assert caught.value.facts == {"reason": "http_503"}
+
+
 def test_who_does_not_answer_is_tried_again_later() -> None:
     with receiver(200) as (url, _):
         pass
