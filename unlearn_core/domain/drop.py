@@ -161,11 +161,18 @@ class Stated:
                 yield list_type, digest_of(*map(str, parts))
 
     def cannot_be_compared(self, names: FieldNames) -> bool:
-        """Tell whether a name is written in a script without a published table."""
+        """Tell whether a value that lists name cannot be brought to standard form.
+
+        A name is written in a script without a published table, or a date of birth in
+        another form than ISO 8601; what has no digit says no date.
+        """
         if not (names.birth_date or names.vin):
             return False
         first, last = self._name(names)
-        return any(_script_is_unknown(part) for part in (first, last))
+        if any(_script_is_unknown(part) for part in (first, last)):
+            return True
+        birth = self.fields.get(names.birth_date)
+        return birth is not None and _says_another_date(birth.reveal())
 
     def _parts(self, names: FieldNames) -> dict[ListType, tuple[str | None, ...]]:
         first, last = (standard_name(part) for part in self._name(names))
@@ -274,6 +281,10 @@ def _folded(sign: str) -> str:
     """Return a Latin letter without its marks, any other sign as it is."""
     apart = unicodedata.normalize("NFKD", sign)
     return "".join(filter(str.isascii, apart)) if apart[0].isascii() else sign
+
+
+def _says_another_date(text: str) -> bool:
+    return standard_day(text) is None and any(map(str.isdigit, text))
 
 
 def _script_is_unknown(text: str) -> bool:

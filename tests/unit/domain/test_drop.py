@@ -113,6 +113,22 @@ def test_names_whose_table_is_not_published_have_no_form(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("born", "cannot"),
+    [("1985-07-04", False), ("07/04/1985", True), ("1985", True), ("unknown", False)],
+)
+def test_a_date_of_birth_in_another_form_rules_nothing_out(
+    born: str,
+    cannot: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    stated = Stated(
+        identifiers={IdentifierKind.NAME: Personal("Ada Example")},
+        fields={NAMES.birth_date: Personal(born)},
+    )
+    assert stated.cannot_be_compared(NAMES) is cannot
+    assert not stated.cannot_be_compared(FieldNames())
+
+
+@pytest.mark.parametrize(
     ("written", "standard"),
     [
         ("1985-07-04", "19850704"),
