@@ -1,6 +1,6 @@
 """Every work item gets the code of what was really done."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -67,47 +67,93 @@ VERIFIED: tuple[Stage, Mapping[str, Any]] = (Stage.IDENTITY_VERIFIED, {})
 
 
 def erased(
-    *, unsearched: list[JsonValue], kept: list[JsonValue], held: list[JsonValue]
+    *,
+    unsearched: Sequence[str] = (),
+    kept: Sequence[str] = (),
+    held: Sequence[str] = (),
+    gone: int = 1,
 ) -> list[tuple[Stage, Mapping[str, JsonValue]]]:
     return [
         VERIFIED,
-        (Stage.LOCATED, {"unsearched": unsearched}),
-        (Stage.SOURCES_ERASED, {"kept": kept, "held": held}),
+        (Stage.LOCATED, {"unsearched": list(unsearched)}),
+        (
+            Stage.SOURCES_ERASED,
+            {
+                "erased": {"shop": gone},
+                "kept": list(kept),
+                "held": dict.fromkeys(held, 1),
+            },
+        ),
         *((stage, {}) for stage in TO_THE_END),
     ]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "unsearched", "kept", "held", "told"),
+    ("outcome", "said", "told"),
     [
-        (Outcome.SUPPRESSED_AT_OUTPUT, [], [], [], (Code.DELETED, "")),
-        (Outcome.ERASED_AT_SOURCE, [], [], [], (Code.DELETED, "")),
-        (Outcome.PARTIAL, [], [], ["crm"], (Code.DELETED, "")),
-        (Outcome.PARTIAL, ["crm"], [], ["crm"], (None, "partial")),
-        (Outcome.PARTIAL, [], ["crm"], [], (None, "partial")),
-        (Outcome.FAILED, [], [], [], (None, "failed")),
-        (Outcome.EXEMPT, [], [], [], (Code.EXEMPTED, "")),
+        (Outcome.SUPPRESSED_AT_OUTPUT, {}, (Code.DELETED, "")),
+        (Outcome.ERASED_AT_SOURCE, {}, (Code.DELETED, "")),
+        (Outcome.PARTIAL, {"held": ["crm"]}, (Code.DELETED, "")),
+        (Outcome.PARTIAL, {"held": ["crm"], "gone": 0}, (Code.EXEMPTED, "")),
+        (Outcome.PARTIAL, {"held": ["a"], "unsearched": ["b"]}, (None, "partial")),
+        (Outcome.PARTIAL, {"kept": ["crm"]}, (None, "partial")),
+        (Outcome.FAILED, {}, (None, "failed")),
+        (Outcome.EXEMPT, {}, (Code.EXEMPTED, "")),
     ],
 )
 def test_only_what_was_done_is_answered_as_deleted(
     world: IntakeWorld,
     outcome: Outcome,
-    unsearched: list[JsonValue],
-    kept: list[JsonValue],
-    held: list[JsonValue],
+    said: dict[str, Any],
     told: tuple[Code | None, str],
 ) -> None:
     (key,) = take(world, ONE)
-    way = erased(unsearched=unsearched, kept=kept, held=held)
-    close(world, key, *way, outcome=outcome)
+    close(world, key, *erased(**said), outcome=outcome)
     assert answer(world, ONE) == [told]
 
 
-def test_a_refusal_by_a_decision_is_an_exemption(world: IntakeWorld) -> None:
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("legal_claims", (Code.EXEMPTED, "")),
+        ("suspected_fraud", (None, "refused")),
+        ("other_controller", (None, "refused")),
+    ],
+)
+def test_a_refusal_for_what_data_is_needed_for_is_an_exemption(
+    world: IntakeWorld, reason: str, told: tuple[Code | None, str]
+) -> None:
     (key,) = take(world, ONE)
-    declined = (Stage.DECLINED, {"reason": "legal_claims"})
+    declined = (Stage.DECLINED, {"reason": reason})
     close(world, key, VERIFIED, declined, outcome=Outcome.REFUSED)
-    assert answer(world, ONE) == [(Code.EXEMPTED, "")]
+    assert answer(world, ONE) == [told]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "held", "told"),
+    [
+        (Outcome.SUPPRESSED_AT_OUTPUT, [], (None, "found_again")),
+        (Outcome.PARTIAL, ["crm"], (Code.DELETED, "")),  # what is on hold matches
+    ],
+)
+def test_what_came_back_is_not_answered_as_deleted(
+    world: IntakeWorld,
+    outcome: Outcome,
+    held: list[str],
+    told: tuple[Code | None, str],
+) -> None:
+    first, second = take(world, ONE, TWO)
+    close(world, first, *erased(held=held), outcome=outcome)
+    close(world, second, (Stage.JOINED, {}), outcome=Outcome.REFUSED)
+    assert answer(world, ONE, TWO, people=EVERYBODY) == [told] * 2
+
+
+def test_what_came_after_the_search_is_not_answered_as_not_found(
+    world: IntakeWorld,
+) -> None:
+    (key,) = take(world, ONE)
+    close(world, key, VERIFIED, (Stage.NOT_FOUND, {}), outcome=Outcome.NOT_FOUND)
+    assert answer(world, ONE, people=EVERYBODY) == [(None, "found_again")]
 
 
 def test_what_is_under_way_has_no_answer(world: IntakeWorld) -> None:
@@ -121,15 +167,13 @@ def test_a_second_item_of_a_person_gets_the_answer_of_the_first(
     first, second = take(world, ONE, TWO)
     close(world, second, (Stage.JOINED, {}), outcome=Outcome.REFUSED)
     assert answer(world, TWO) == [(None, "under_way")]
-    way = erased(unsearched=[], kept=[], held=[])
-    close(world, first, *way, outcome=Outcome.SUPPRESSED_AT_OUTPUT)
+    close(world, first, *erased(), outcome=Outcome.SUPPRESSED_AT_OUTPUT)
     assert answer(world, ONE, TWO) == [(Code.DELETED, "")] * 2
 
 
 def test_who_was_erased_before_is_answered_as_deleted(world: IntakeWorld) -> None:
     first, second = take(world, ONE, TWO)
-    way = erased(unsearched=[], kept=[], held=[])
-    close(world, first, *way, outcome=Outcome.SUPPRESSED_AT_OUTPUT)
+    close(world, first, *erased(), outcome=Outcome.SUPPRESSED_AT_OUTPUT)
     close(world, second, VERIFIED, (Stage.NOT_FOUND, {}), outcome=Outcome.NOT_FOUND)
     assert answer(world, TWO) == [(Code.DELETED, "")]
 
