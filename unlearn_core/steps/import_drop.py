@@ -12,6 +12,7 @@ from datetime import date, datetime, time
 from enum import StrEnum
 
 from unlearn_core.domain.deadlines import Rule
+from unlearn_core.domain.decisions import DecisionRefusedError
 from unlearn_core.domain.drop import DropRefusedError, WorkItem
 from unlearn_core.domain.requests import (
     TRANSITIONS,
@@ -121,9 +122,16 @@ def withdraw_items(
         elif Stage.WITHDRAWN not in TRANSITIONS[request.stage]:
             counts["too_late"] += 1
         else:
-            withdraw_request(request.request_id, who=WITHDRAWN_BY, desk=decisions)
-            counts["withdrawn"] += 1
+            counts[_withdraw(request, decisions)] += 1
     return counts
+
+
+def _withdraw(request: ErasureRequest, decisions: DecisionDesk) -> str:
+    try:
+        withdraw_request(request.request_id, who=WITHDRAWN_BY, desk=decisions)
+    except DecisionRefusedError:  # the erasure has begun, or is about to
+        return "too_late"
+    return "withdrawn"
 
 
 def find_request(item_id: str, *, desk: FrontDesk) -> ErasureRequest | None:

@@ -6,6 +6,7 @@ import pytest
 from support.drop import People, item
 from support.intake import IntakeWorld
 
+from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.drop import DropRefusedError, FieldNames, WorkItem
 from unlearn_core.domain.requests import Channel, Outcome, Stage
 from unlearn_core.steps.import_drop import (
@@ -89,3 +90,18 @@ def test_what_was_taken_back_is_withdrawn_if_it_is_not_too_late(
     assert (request.stage, request.outcome) == (Stage.WITHDRAWN, Outcome.WITHDRAWN)
     again = withdraw_items(removed[:1], desk=world.desk(), decisions=decisions)
     assert again == {"too_late": 1}
+
+
+def test_whose_erasure_has_begun_keeps_nobody_else_from_being_withdrawn(
+    world: IntakeWorld,
+) -> None:
+    people = People(ADA, {"name": "Bo Sample", "email": "bo@example.org"})
+    items = [item(1, "ada@example.org"), item(2, "bo@example.org")]
+    matched = match_items(items, sources=[people], names=FieldNames())
+    first, _ = import_items(matched, day=DAY, apply=True, desk=world.desk())
+    assert first.request is not None
+    world.store.note(ERASURE_ANNOUNCED, {}, request_id=first.request.request_id)
+    counts = withdraw_items(
+        items, desk=world.desk(), decisions=world.console().decisions
+    )
+    assert counts == {"too_late": 1, "withdrawn": 1}
