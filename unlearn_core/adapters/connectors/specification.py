@@ -171,8 +171,17 @@ class SourceSpec:
             ),
         )
 
-    def stated(self, row: Row) -> Stated:
-        """Return what a row says about a person, by kind and by field."""
+    def stated(self, row: Row) -> Stated | None:
+        """Return what a row says about a person, by kind and by field.
+
+        None if several values stand where one identifier is expected, because a digest
+        of all of them together is that of nobody.
+        """
+        if any(
+            isinstance(row.get(column), list | tuple | Mapping)
+            for column in self.identifiers.values()
+        ):
+            return None
         return Stated(
             identifiers={
                 kind: Personal(value)

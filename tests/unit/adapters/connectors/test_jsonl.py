@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from support.sources import PEOPLE, source_spec, subject, write_jsonl
 from unlearn_core.adapters.connectors import sieve
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.specification import ChatPassages
+from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import SourceUnreadableError, StorageError
 
 CORRUPT = (
@@ -159,3 +161,12 @@ def test_a_line_too_long_to_keep_is_counted_and_the_rest_is_searched(
     assert [item.record_id for item in result.records] == ["r-1", "r-3"]
     assert (result.searched, result.unreadable) == (5, 1)
     assert not result.is_complete
+
+
+def test_a_row_with_several_values_for_one_identifier_states_nobody(path: Path) -> None:
+    line = {"id": "r-9", "name": "Ada Example", "email": ["a@b.example", "c@d.example"]}
+    path.write_text(json.dumps(line) + "\n")
+    spec = replace(
+        source_spec("jsonl", path), identifiers={IdentifierKind.EMAIL: "email"}
+    )
+    assert list(JsonLinesConnector(spec).identities()) == [None]
