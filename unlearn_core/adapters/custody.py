@@ -47,9 +47,10 @@ class SealedCustody:
             wrapped = self._wrapping.wrap(key, purpose=f"key/{scope}")
             self._keys.add(scope, wrapped)
             if not self._wrapping.is_current(wrapped, purpose=f"key/{scope}"):
-                # The key was rotated in between, and may have passed this scope by.
+                # The key was rotated in between, and may have passed this scope by;
+                # the scope may also have got the key of somebody else at this moment.
                 again = self._wrapping.wrap(key, purpose=f"key/{scope}")
-                self._keys.rewrap(lambda name, old: again if name == scope else old)
+                self._keys.rewrap(lambda _name, old: again if old == wrapped else old)
 
     def put(self, scope: str, name: str, data: bytes) -> None:
         """Seal and store data."""

@@ -160,3 +160,15 @@ def test_a_commitment_is_keyed_by_the_scopes_own_key(vault: Vault) -> None:
     derived = hmac.new(data_key, b"commitment", hashlib.sha256).digest()
     expected = hmac.new(derived, CANARY, hashlib.sha256).hexdigest()
     assert vault.open().commit(SCOPE, CANARY) == f"hmac-sha256:{expected}"
+
+
+def test_a_rotation_while_two_open_a_scope_leaves_the_key_that_came_first(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = vault.wrapped()
+    monkeypatch.setattr(vault.keys, "get", lambda _scope: None)  # looked too early
+    monkeypatch.setattr(LocalWrapping, "is_current", lambda *_a, **_k: False)
+    vault.open().open_scope(SCOPE)
+    monkeypatch.undo()
+    assert vault.wrapped() == first
+    assert vault.open().get(SCOPE, "content") == CANARY
