@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 
 from unlearn_core.domain.access import Caller
 from unlearn_core.domain.callbacks import to_text
+from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.decisions import DecisionRefusedError
 from unlearn_core.domain.drp import (
     Agent,
@@ -198,6 +199,7 @@ def _add_pairing(app: FastAPI, drp: DrpDesk) -> None:
             claims = read_claims(
                 message, agent=agent_id, business=drp.business, now=now
             )
+            _check_asks_for_nothing_else(claims)
             token = pair_agent(
                 agent_id,
                 message=message,
@@ -215,6 +217,16 @@ def _add_pairing(app: FastAPI, drp: DrpDesk) -> None:
         if drp.agent(asked.state.caller).agent_id != agent_id:
             raise ForbiddenError(problem="another agent's token")
         return JSONResponse({})
+
+
+def _check_asks_for_nothing_else(claims: Mapping[str, JsonValue]) -> None:
+    """Refuse a request in place of a pairing message; others may have seen it.
+
+    Raises:
+        SignedMessageError: It is a request.
+    """
+    if "exercise" in claims:
+        raise SignedMessageError(problem="it asks for something else")
 
 
 def _in_the_protocols_form(

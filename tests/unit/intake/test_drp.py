@@ -296,6 +296,7 @@ def test_a_pairing_message_gives_one_token(
         (AGENT, {}, OTHER_AGENT),
         (AGENT, {"agent-id": OTHER_AGENT}, AGENT),
         (AGENT, {"business-id": BUSINESS.lower()}, AGENT),
+        (AGENT, {"exercise": "deletion"}, AGENT),  # a request that somebody has seen
     ],
 )
 def test_who_is_not_the_agent_gets_no_token_and_no_reason(
