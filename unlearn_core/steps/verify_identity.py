@@ -104,11 +104,12 @@ def _judge(
     decision = bench.identity.decide(
         subject, read_evidence(request_id, bench=bench), now=bench.clock.now()
     )
-    # Who owes a proof still owes it when another policy was set meanwhile, and a page
-    # that anybody can use is no channel to be trusted.
+    # Who owes a proof still owes it when another policy was set meanwhile. A page that
+    # anybody can use is no channel to be trusted, nor is that of a sender whom the
+    # configuration does not name as such.
     owes_proof = request.stage is Stage.PROOF_AWAITED
-    is_open_to_all = request.channel is Channel.WEB_PAGE
-    if owes_proof or (is_open_to_all and bench.identity.proof is Proof.CHANNEL):
+    is_of_others = request.channel in {Channel.WEB_PAGE, *ANSWERED_TO_SENDER}
+    if owes_proof or (is_of_others and bench.identity.proof is Proof.CHANNEL):
         decision = replace(decision, is_verified=False, reason="no_evidence")
     return decision
 

@@ -265,9 +265,11 @@ def test_the_log_says_when_an_officer_has_to_look(
         (Channel.HTTP, Stage.IDENTITY_VERIFIED),
         (Channel.IMPORT, Stage.IDENTITY_VERIFIED),
         (Channel.WEB_PAGE, Stage.REFUSED),
+        (Channel.DRP, Stage.REFUSED),
+        (Channel.OPENDSR, Stage.REFUSED),
     ],
 )
-def test_the_page_that_anybody_can_use_is_no_channel_to_be_trusted(
+def test_only_channels_of_our_own_staff_are_trusted_by_the_policy(
     controller: Controller, channel: Channel, stage: Stage
 ) -> None:
     submission = controller.submission(controller.population.trained[0])
