@@ -119,14 +119,15 @@ def _is_worked_on(
 ) -> bool:
     """Tell whether a verified request of the same person is open.
 
-    The other one may be from before the pseudonym key was rotated. One that was
-    refused or joined has its outcome already, even before it is closed.
+    One identifier in common is not enough: a namesake has the same name. The other
+    request may be from before the pseudonym key was rotated. One that was refused or
+    joined has its outcome already, even before it is closed.
     """
+    own = subject.recognised(bench.pseudonymiser) | set(request.commitments)
     return any(
         other.request_id != request.request_id
         and other.outcome is None
         and other.stage not in _UNVERIFIED
-        for other in bench.requests.with_commitments(
-            subject.recognised(bench.pseudonymiser) | set(request.commitments)
-        )
+        and len(own.intersection(other.commitments)) > 1
+        for other in bench.requests.with_commitments(own)
     )

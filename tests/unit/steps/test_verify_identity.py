@@ -5,6 +5,7 @@ from support.steps import Controller
 from support.story import work_until
 
 from unlearn_core.domain.requests import Channel, Outcome, RequestId, Stage
+from unlearn_core.domain.subjects import parse_subject
 from unlearn_core.errors import LeaseLostError
 from unlearn_core.privacy import Pseudonymiser
 from unlearn_core.steps.acknowledge_request import acknowledge_request
@@ -113,6 +114,22 @@ def test_it_joins_one_from_before_the_pseudonym_key_was_rotated(
     }
     assert commitments == {"k2"}
     assert _check(controller, second).stage is Stage.JOINED
+
+
+def test_a_namesake_does_not_join(controller: Controller) -> None:
+    assert _check(controller, controller.receive()).may_proceed
+    submission = controller.submission(controller.population.trained[0])
+    namesake = {
+        "name": submission.subject.to_plain()["name"],
+        "email": "somebody@else.example",
+    }
+    request_id = receive_request(
+        replace(submission, subject=parse_subject(namesake), channel=Channel.DROP),
+        desk=controller.desk(),
+    ).request_id
+    bench = replace(controller.bench(request_id), trusted=frozenset({Channel.DROP}))
+    acknowledge_request(request_id, bench=bench)
+    assert verify_identity(request_id, bench=bench).may_proceed
 
 
 def test_requests_of_two_people_do_not_join(controller: Controller) -> None:
