@@ -122,11 +122,16 @@ def _code_of(request: ErasureRequest, desk: FrontDesk) -> Code | None:
 def _of_first(
     request: ErasureRequest, desk: FrontDesk, *, is_there: bool
 ) -> tuple[Code | None, str]:
-    """Return the answer of the other requests about the same person."""
+    """Return the answer of the other requests about the same person.
+
+    A namesake has one identifier in common, the name.
+    """
+    own = set(request.commitments)
     others = [
         _of_request(other, desk, is_there=is_there, is_other=True)
-        for other in desk.requests.with_commitments(request.commitments)
+        for other in desk.requests.with_commitments(own)
         if other.request_id != request.request_id
+        and len(own.intersection(other.commitments)) > 1
     ]
     codes = {code for code, _ in others}
     for code in (Code.DELETED, Code.EXEMPTED):

@@ -193,3 +193,19 @@ def test_items_without_a_request_are_compared_again(world: IntakeWorld) -> None:
     ]
     told = answer(world, shared, people=EVERYBODY, opted_out=True)
     assert told == [(Code.OPTED_OUT, "")]
+
+
+def test_a_namesake_who_was_erased_before_answers_for_nobody(
+    world: IntakeWorld,
+) -> None:
+    namesake = {"name": ADA["name"], "email": "other@example.org"}
+    items = [ONE, item(5, "other@example.org")]
+    matched = match_items(items, sources=[People(ADA, namesake)], names=FieldNames())
+    taken = import_items(matched, day=date(2026, 3, 2), apply=True, desk=world.desk())
+    first, second = [one.request for one in taken]
+    assert first is not None
+    assert second is not None
+    close(world, first.request_id, *erased(), outcome=Outcome.SUPPRESSED_AT_OUTPUT)
+    key, end = second.request_id, Outcome.NOT_FOUND
+    close(world, key, VERIFIED, (Stage.NOT_FOUND, {}), outcome=end)
+    assert answer(world, items[1]) == [(Code.NOT_FOUND, "")]
