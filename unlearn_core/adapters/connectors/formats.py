@@ -28,6 +28,12 @@ from unlearn_core.errors import SourceUnreadableError
 ROWS_AT_ONCE = 1 << 13
 """Rows of a table that are looked through together."""
 
+MOST_BYTES_AT_ONCE = 1 << 30
+"""Bytes of such rows; of more, Hyperscan would not look at all."""
+
+_NO_VALUE = (ValueError, OverflowError, pa.ArrowException)
+"""What is raised for text that is no UTF-8, and for dates that Python does not know."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
@@ -184,23 +190,32 @@ class TableFormat(ABC):
         """Return a writer of this format."""
 
     def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
-        """Yield every row."""
+        """Yield every row; None for one that Python has no values for."""
         for table in self._guarded(file):
-            yield from table.to_pylist()
+            yield from _read(table)
 
     def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
         """Make rows of what passes a sieve alone."""
-        identifiers = self._spec.identifiers.values()
         for table in self._guarded(file):
             for batch in table.to_batches():
                 for begin in range(0, batch.num_rows, ROWS_AT_ONCE):
-                    rows = _copied(batch.slice(begin, ROWS_AT_ONCE))
-                    lines = lines_of(rows, identifiers=identifiers)
-                    if lines is not None:
-                        kept = sieve.passing(lines)
+                    rows = batch.slice(begin, ROWS_AT_ONCE)
+                    kept = self._passing(rows, sieve)
+                    if kept is not None:
                         yield rows.num_rows - len(kept)
                         rows = rows.take(pa.array(kept, pa.int64()))
-                    yield from rows.to_pylist()
+                    yield from _read(rows)
+
+    def _passing(self, rows: pa.RecordBatch, sieve: Sieve) -> list[int] | None:
+        """Return which rows pass, or None if they have to be read one by one."""
+        if rows.nbytes > MOST_BYTES_AT_ONCE:
+            return None
+        identifiers = self._spec.identifiers.values()
+        try:
+            lines = lines_of(_copied(rows), identifiers=identifiers)
+        except pa.ArrowException:  # it cannot do everything with every type
+            return None
+        return None if lines is None else sieve.passing(lines)
 
     def copy(self, file: IO[bytes], target: IO[bytes], edit: Edit) -> None:
         """Write the tables without the rows that are deleted, or with them redacted."""
@@ -214,14 +229,17 @@ class TableFormat(ABC):
     def _edited(self, table: pa.Table, edit: Edit) -> pa.Table:
         names = [name for name in (self._spec.record_id, self._spec.held) if name]
         present = [name for name in names if name in table.schema.names]
-        meant = list(map(edit.concerns, table.select(present).to_pylist()))
+        meant = [
+            row is not None and edit.concerns(row)
+            for row in _read(table.select(present))
+        ]
         if edit.redactor is None:
             keep = pa.array([not is_meant for is_meant in meant], pa.bool_())
             return table.filter(keep)
         redacted = {
-            number: edit.redactor.redact(table.slice(number, 1).to_pylist()[0])
+            number: edit.redactor.redact(row)
             for number, is_meant in enumerate(meant)
-            if is_meant
+            if is_meant and (row := _read(table.slice(number, 1))[0]) is not None
         }
         return self._with_rows(table, redacted) if redacted else table
 
@@ -249,11 +267,25 @@ class TableFormat(ABC):
     def _guarded(self, file: IO[bytes]) -> Iterator[pa.Table]:
         with reading(self._spec.name):
             for table in self.tables(file):
+                if len(set(table.schema.names)) < len(table.schema.names):
+                    raise SourceUnreadableError(
+                        source=self._spec.name, problem="two columns have one name"
+                    )
                 if self._spec.record_id not in table.schema.names:
                     raise SourceUnreadableError(
                         source=self._spec.name, missing_column=self._spec.record_id
                     )
                 yield table
+
+
+def _read(rows: pa.Table | pa.RecordBatch) -> list[dict[str, Any] | None]:
+    """Return rows as Python has them; None for one that it has no values for."""
+    try:
+        return list(rows.to_pylist())
+    except _NO_VALUE:
+        if rows.num_rows == 1:
+            return [None]
+    return [_read(rows.slice(number, 1))[0] for number in range(rows.num_rows)]
 
 
 def _copied(rows: pa.RecordBatch) -> pa.RecordBatch:
