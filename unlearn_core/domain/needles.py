@@ -75,7 +75,7 @@ class Needles:
         region: Country of telephone numbers without a country code.
 
     Attributes:
-        words: The words of everybody's names.
+        words: The words of everybody's names in every spelling, initials included.
         longest: Signs of a text in which the longest identifier fits, however written.
     """
 
@@ -175,10 +175,11 @@ class Needles:
         self.longest = max(self.longest, (spelling.GAP + 2) * len(value))
         if kind is IdentifierKind.NAME:
             self._families |= spelling.surnames(value)
-            self.words.update(spelling.words(value))
         for form, how in self._written(kind, value).items():
             if any(form):
                 self._owners[kind].setdefault(form, {}).setdefault(person, how)
+                if kind is IdentifierKind.NAME:
+                    self.words.update(form)
                 if kind in _OF_WORDS:
                     self._lengths[form[0]].add(len(form))
 

@@ -29,8 +29,14 @@ WORDLESS_MARK = "[...]"
 FEWEST_LETTERS = 3
 """Of a word of a name that is redacted alone."""
 
+SIGNS_AT_ONCE = 256
+"""A longer text is redacted half by half, as each look at it costs its length."""
+
 _CHUNK = re.compile(r"\S+")
-_WORD = re.compile(r"[^\W_]+")
+_SPACE = re.compile(r"\s")
+_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u00ad\u0300-\u036f\u200b-\u200d\u2060\ufeff])*")
+"""With the accents and invisible signs inside, as in a decomposed umlaut."""
+
 _BEFORE = "@+#"
 
 Path = tuple[str | int, ...]
@@ -62,6 +68,13 @@ class Redactor:
 
         The identifier of the record and what says that it is on hold stay.
         """
+        before, after = row, self._redacted(row)
+        while after != before:
+            # What stood between two words may have gone.
+            before, after = after, self._redacted(after)
+        return after
+
+    def _redacted(self, row: Row) -> dict[str, Any]:
         whole = set(self._parted(row))
         return {
             name: value
@@ -72,10 +85,18 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text without the person's identifiers."""
+        return self._without_lone_words(self._marked_up(text))
+
+    def _marked_up(self, text: str) -> str:
+        """Return a text with a mark for every run of words that identifies."""
+        if not self._is_in(text):
+            return text
+        if middle := _middle(text):
+            text = self._marked_up(text[:middle]) + self._marked_up(text[middle:])
         while self._is_in(text):
             begin, end = self._span(text)
             text = f"{text[:begin]}{self.mark}{text[end:]}"
-        return self._without_lone_words(text)
+        return text
 
     def _value(self, value: Any, path: Path, whole: set[Path]) -> Any:  # noqa: ANN401 - any value of a row
         """Return a value without identifiers, whatever is nested in it."""
@@ -90,10 +111,13 @@ class Redactor:
                 for key, item in value.items()
             }
         if isinstance(value, list | tuple):
-            return [
+            items = [
                 self._value(item, (*path, number), whole)
                 for number, item in enumerate(value)
             ]
+            if items == list(value):
+                return value
+            return items if isinstance(value, list) else tuple(items)
         return value
 
     def _parted(self, row: Row) -> Iterator[Path]:
@@ -168,6 +192,14 @@ def _edges(text: str) -> tuple[list[int], list[int]]:
             begins.append(found.start())
             ends.append(found.end())
     return sorted(set(begins)), sorted(set(ends))
+
+
+def _middle(text: str) -> int:
+    """Return where a long text can be cut between two words; 0 if it need not be."""
+    half = len(text) // 2
+    is_long = len(text) > SIGNS_AT_ONCE
+    found = _SPACE.search(text, half) if is_long else None
+    return found.start() if found else 0
 
 
 def _last_that(places: Sequence[int], is_so: Callable[[int], bool]) -> int:

@@ -32,6 +32,7 @@ def redactor() -> Redactor:
         ("Zoe Muster\nZoe Muster", "[redacted]\n[redacted]"),
         ("Dear Zoë, Frau Muster", "Dear [redacted], Frau [redacted]"),
         ("no muster without a capital", "no muster without a capital"),
+        ("Dear Z\u00ado\u00ade\u0308", "Dear [redacted]"),
         ("", ""),
     ],
 )
@@ -63,6 +64,46 @@ def test_columns_lose_their_value_and_what_names_a_record_stays() -> None:
         "count": 3,
         "empty": None,
     }
+
+
+@pytest.mark.parametrize(
+    "written", ["M\u00fcller", "Mu\u0308ller", "Mueller", "MULLER"]
+)
+@pytest.mark.parametrize("stated", ["Zo\u00eb M\u00fcller", "Zo\u00eb Mueller"])
+def test_a_word_alone_is_redacted_in_every_spelling(stated: str, written: str) -> None:
+    one = Redactor(subject(name=stated, handle="zoe_m"), source_spec())
+    assert one.text(f"Frau {written} fragt") == "Frau [redacted] fragt"
+
+
+def test_a_name_in_two_columns_goes_too_if_what_was_between_has_gone() -> None:
+    one = Redactor(subject(name="Zoe Xu", handle="redacted"), source_spec())
+    after = one.redact({"id": "1", "first": "zoe @redacted", "last": "xu"})
+    assert after == {"id": "1", "first": "[...]", "last": "[...]"}
+
+
+def test_pairs_stay_pairs() -> None:
+    row = {"id": "1", "by": [("author", "Zo\u00eb Muster"), ("year", 2026)]}
+    assert redactor().redact(row)["by"] == [("author", "[redacted]"), ("year", 2026)]
+    other = {"id": "1", "by": [("author", "Ben Example")]}
+    assert redactor().redact(other) == other
+
+
+def test_a_long_text_is_looked_at_as_often_as_a_short_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at = 0
+    is_in = Redactor._is_in
+
+    def counted(self: Redactor, text: str) -> bool:
+        nonlocal looked_at
+        looked_at += len(text)
+        return is_in(self, text)
+
+    monkeypatch.setattr(Redactor, "_is_in", counted)
+    text = "Zoe Muster said something that somebody else wrote down. " * 200
+    assert redactor().text(text) == text.replace("Zoe Muster", "[redacted]")
+    # Some thirty looks for one of five mentions in 256 signs, and one a halving.
+    assert looked_at < 200 * len(text)
 
 
 def test_a_number_that_identifies_becomes_nothing() -> None:
