@@ -31,7 +31,9 @@ class JsonLines(PieceFormat):
 
     def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
         """Return a line with the same keys in the same order."""
-        text = json.dumps(redactor.redact(row), ensure_ascii=raw.isascii())
+        # A surrogate alone can only be escaped.
+        is_escaped = raw.isascii() or b"\\ud" in raw.lower()
+        text = json.dumps(redactor.redact(row), ensure_ascii=is_escaped)
         return text.encode() + raw[len(raw.rstrip()) :]
 
     def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:

@@ -150,6 +150,16 @@ def test_a_redacted_line_keeps_its_other_values_and_the_others_their_bytes(
     assert path.read_bytes() == after.encode() + b"\r\n" + other + broken
 
 
+def test_a_surrogate_alone_stays_what_it_is_in_a_redacted_line(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    line = '{"id": "r-1", "text": "\u00fc \\ud800 Ada Example"}\n'
+    path.write_bytes(line.encode())
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    assert connector.redact(["r-1"], subject(), dry_run=False) == 1
+    after = b'{"id": "r-1", "text": "\\u00fc \\ud800 [redacted]"}\n'
+    assert path.read_bytes() == after
+
+
 def test_a_line_too_long_to_keep_is_counted_and_the_rest_is_searched(
     path: Path, connector: JsonLinesConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
