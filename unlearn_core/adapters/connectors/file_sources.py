@@ -307,6 +307,11 @@ def _with_former(present: SearchResult, earlier: SearchResult) -> SearchResult:
 def _unknown(
     records: tuple[SourceRecord, ...], known: set[str]
 ) -> tuple[SourceRecord, ...]:
-    """Return records that the present files do not have, each once."""
+    """Return records that the present files do not have, each once.
+
+    Such a record goes with its version, whatever becomes of present ones.
+    """
     found = {item.record_id: item for item in records if item.record_id not in known}
-    return tuple(replace(item, is_former=True) for item in found.values())
+    return tuple(
+        replace(item, is_former=True, is_redacted=False) for item in found.values()
+    )

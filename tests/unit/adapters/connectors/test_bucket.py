@@ -293,6 +293,17 @@ def test_an_identifier_that_somebody_else_has_now_is_not_erased(
     assert (set(plan.deleted), set(plan.redacted)) == ({"r-3"}, set())
 
 
+def test_what_only_an_earlier_version_has_goes_with_it_and_is_not_redacted(
+    versioned: Bucket,
+) -> None:
+    versioned.put(KEY, jsonl_bytes(PEOPLE[1:2]))
+    source = versioned.source()
+    source._spec = replace(source._spec, is_redacted=True)
+    found = source.locate(subject())
+    assert [item.record_id for item in found.records] == ["r-1", "r-3"]
+    assert not any(item.is_redacted for item in found.records)
+
+
 @pytest.mark.parametrize("size", [0, module.PART_BYTES])
 def test_an_object_is_encrypted_with_its_own_key_again(
     bucket: Bucket, size: int
