@@ -15,16 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.adapters.connectors.specification import (
+    MARK,
+    WORDLESS_MARK,
+    Row,
+    SourceSpec,
+)
 from unlearn_core.domain import spelling
 from unlearn_core.domain.needles import AROUND, Needles
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
-
-MARK = "[redacted]"
-"""What stands where an identifier stood; it says nothing about it."""
-
-WORDLESS_MARK = "[...]"
-"""For whoever has an identifier that reads like the other one."""
 
 FEWEST_LETTERS = 3
 """Of a word of a name that is redacted alone."""

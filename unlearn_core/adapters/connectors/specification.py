@@ -19,6 +19,12 @@ from unlearn_core.privacy import Personal
 
 Row = Mapping[str, Any]
 
+MARK = "[redacted]"
+"""What stands where an identifier stood; it says nothing about it."""
+
+WORDLESS_MARK = "[...]"
+"""For whoever has an identifier that reads like the other one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatPassages:
@@ -145,18 +151,25 @@ class SourceSpec:
     ) -> SourceRecord:
         """Turn a readable row into a record; one that matched keeps what it says.
 
+        What has been redacted states nothing, unless it concerns somebody else now:
+        nobody is called like the mark, and no model is taught what is left.
+
         Args:
             row: The row.
             matched: Kinds of identifiers that matched.
             why: Why it matched.
             columns: Columns in which it did.
         """
+        reasons = tuple(why)
+        if not reasons and self._was_redacted(row):
+            names = {self.record_id, self.held}
+            row = {name: value for name, value in row.items() if name in names}
         name = self._text(row, self.identifiers.get(IdentifierKind.NAME))
         return SourceRecord(
             source=self.name,
             record_id=str(row[self.record_id]),
             matched=matched,
-            why=(reasons := tuple(why)),
+            why=reasons,
             texts=texts_of(row) if reasons else {},
             is_held=self.is_held(row),
             is_redacted=self.is_redacted_in(columns),
@@ -205,8 +218,15 @@ class SourceSpec:
 
         One whose own identifier names somebody has to go as a whole.
         """
-        allowed = self.redacted_columns or set(columns) - {self.record_id}
+        allowed = (self.redacted_columns or set(columns)) - {self.record_id}
         return self.is_redacted and bool(columns) and set(columns) <= allowed
+
+    def _was_redacted(self, row: Row) -> bool:
+        return self.is_redacted and any(
+            mark in text
+            for text in whole_texts(row).values()
+            for mark in (MARK, WORDLESS_MARK)
+        )
 
     def may_erase(self, row: Row | None, record_ids: Collection[str]) -> bool:
         """Tell whether a row is one of these records, and nothing holds it."""

@@ -149,6 +149,7 @@ def test_a_value_that_is_missing_leaves_a_gap_and_no_passage() -> None:
         (frozenset(), set(), False),
         (frozenset({"note"}), {"note"}, True),
         (frozenset({"note"}), {"name", "note"}, False),
+        (frozenset({"id", "note"}), {"id", "note"}, False),
     ],
 )
 def test_a_record_is_redacted_by_where_it_names_somebody(
@@ -157,3 +158,15 @@ def test_a_record_is_redacted_by_where_it_names_somebody(
     spec = replace(source_spec(), is_redacted=True, redacted_columns=redacted)
     assert spec.is_redacted_in(columns) is expected
     assert not source_spec().is_redacted_in(columns)
+
+
+def test_what_was_redacted_states_nothing_unless_it_concerns_somebody_else() -> None:
+    spec = replace(source_spec(passages=[TextPassage(text="text")]), is_redacted=True)
+    row = {"id": "r-1", "name": "[redacted]", "city": "Ulm", "text": "Lives in Ulm"}
+    sampled, found = spec.record(row), spec.record(row, why=("name in text",))
+    assert (sampled.record_id, sampled.name) == ("r-1", None)
+    assert not sampled.fields
+    assert not sampled.passages
+    assert found.fields
+    assert found.passages
+    assert replace(spec, is_redacted=False).record(row).fields
