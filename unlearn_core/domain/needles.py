@@ -113,9 +113,9 @@ class Needles:
         """Find names whose parts are the whole values of two columns side by side."""
         for first, second in pairwise(values):
             if len(first) <= spelling.LONGEST_PART >= len(second):
-                form = spelling.words(first) + spelling.words(second)
-                for found in self._found(IdentifierKind.NAME, form):
-                    if found[2] in _WHOLE:
+                one, other = spelling.words(first), spelling.words(second)
+                for found in self._found(IdentifierKind.NAME, one + other):
+                    if one and other and found[2] in _WHOLE:
                         yield found
 
     def probes(self) -> Iterator[Probe]:

@@ -81,6 +81,11 @@ def test_a_name_in_two_columns_goes_too_if_what_was_between_has_gone() -> None:
     assert after == {"id": "1", "first": "[...]", "last": "[...]"}
 
 
+def test_what_is_empty_beside_a_name_stays_empty() -> None:
+    row = {"id": "1", "first": "", "last": "Zoe Muster", "after": " - "}
+    assert redactor().redact(row) == {**row, "last": "[redacted]"}
+
+
 def test_pairs_stay_pairs() -> None:
     row = {"id": "1", "by": [("author", "Zo\u00eb Muster"), ("year", 2026)]}
     assert redactor().redact(row)["by"] == [("author", "[redacted]"), ("year", 2026)]
