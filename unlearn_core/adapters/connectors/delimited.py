@@ -2,7 +2,8 @@
 
 The separator is the one of comma, semicolon, tab and bar that the first line has most
 of. A row with another number of columns, with bytes that are not UTF-8 or with an open
-quote is counted as unreadable, and kept as it is when others are erased.
+quote is counted as unreadable, and kept as it is when others are erased. A second
+column of one name, or without any, is searched under the name with its place, ``#3``.
 """
 
 import csv
@@ -45,7 +46,7 @@ class Delimited(PieceFormat):
             if values is None:
                 return
             if header is None:
-                header = values
+                header = _distinct(values)
                 self._check(header)
                 yield Piece(raw=raw, is_record=False)
             elif values or raw.strip():
@@ -68,6 +69,10 @@ class Delimited(PieceFormat):
         if self._spec.record_id not in header:
             raise SourceUnreadableError(
                 source=self._spec.name, missing_column=self._spec.record_id
+            )
+        if len(set(header)) < len(header):
+            raise SourceUnreadableError(
+                source=self._spec.name, problem="two columns have one name"
             )
 
 
@@ -111,6 +116,14 @@ class _Lines:
         line = next(self._file)
         self._taken.append(line)
         return line.decode("utf-8", "surrogateescape")
+
+
+def _distinct(header: list[str]) -> list[str]:
+    """Return names of which none hides another: a repeated one gets its place."""
+    return [
+        f"{name}#{at}" if name in header[: at - 1] else name
+        for at, name in enumerate(header, start=1)
+    ]
 
 
 def _values(raw: bytes, separator: str) -> list[str] | None:

@@ -95,3 +95,23 @@ def test_a_redacted_row_keeps_separator_line_end_and_the_other_rows_their_bytes(
     assert open_source(path).redact(["r-1"], subject(), dry_run=False) == 1
     after = line("r-1", "[redacted]", '"one, two\nby [redacted]"')
     assert path.read_bytes() == head + other + after
+
+
+def test_a_column_whose_name_is_there_already_is_searched_and_redacted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("id,note,note,,\nr-1,Ada Example,x,y,\nr-2,x,y,,Ada Example\n")
+    connector = DelimitedConnector(source_spec("csv", path))
+    ids = [item.record_id for item in connector.locate(subject()).records]
+    assert ids == ["r-1", "r-2"]
+    assert connector.redact(ids, subject(), dry_run=False) == 2
+    lines = path.read_text().splitlines()
+    assert lines == ["id,note,note,,", "r-1,[redacted],x,y,", "r-2,x,y,,[redacted]"]
+
+
+def test_names_of_columns_that_cannot_be_told_apart_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.csv"
+    path.write_text("id,note#4,note,note\nr-1,x,y,z\n")
+    with pytest.raises(SourceUnreadableError, match="two columns have one name"):
+        DelimitedConnector(source_spec("csv", path)).locate(subject())
