@@ -21,9 +21,13 @@ from unlearn_core.adapters.connectors.formats import FileFormat, Piece, PieceFor
 from unlearn_core.adapters.connectors.mail_redaction import redacted_message
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.errors import SourceUnreadableError
 
 MAILDIR_FOLDERS = frozenset({"cur", "new"})
 _BEGIN = b"From "
+
+_MALFORMED = (ValueError, LookupError, AttributeError, TypeError, RecursionError)
+"""What malformed headers raise; the parser promises little about it."""
 
 
 class Mbox(PieceFormat):
@@ -47,7 +51,7 @@ class Mbox(PieceFormat):
         """Return a message with the line before it and the blank one behind."""
         begin, _, message = raw.partition(b"\n")
         envelope = redactor.text(begin.decode("utf-8", "surrogateescape"))
-        after = redacted_message(message, row, redactor, is_in_mbox=True)
+        after = _redacted(self._spec, message, row, redactor, is_in_mbox=True)
         end = b"\n" if raw.endswith(b"\n\n") and not after.endswith(b"\n\n") else b""
         return envelope.encode("utf-8", "surrogateescape") + b"\n" + after + end
 
@@ -64,7 +68,7 @@ class SingleMessage(PieceFormat):
 
     def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
         """Return the message."""
-        return redacted_message(raw, row, redactor, is_in_mbox=False)
+        return _redacted(self._spec, raw, row, redactor, is_in_mbox=False)
 
 
 class MailConnector(FilesConnector):
@@ -105,9 +109,26 @@ def message_row(raw: bytes) -> Row | None:
             "attachments": " ".join(part.get_filename() or "" for part in parts),
             "text": "\n".join(map(_text, parts)).strip(),
         }
-    # The parser promises little about what malformed headers raise.
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+    except _MALFORMED:
         return None
+
+
+def _redacted(
+    spec: SourceSpec, raw: bytes, row: Row, redactor: Redactor, *, is_in_mbox: bool
+) -> bytes:
+    """Return a redacted message that is found again by its identifier.
+
+    Raises:
+        SourceUnreadableError: It cannot be written so.
+    """
+    try:
+        after = redacted_message(raw, row, redactor, is_in_mbox=is_in_mbox)
+    except _MALFORMED:
+        after = b""
+    said = message_row(after)
+    if said is None or said["message_id"] != row["message_id"]:
+        raise SourceUnreadableError(source=spec.name, problem="cannot be written anew")
+    return after
 
 
 def _mbox_piece(lines: list[bytes]) -> Piece:

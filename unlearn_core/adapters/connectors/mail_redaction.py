@@ -60,7 +60,9 @@ def _redact_headers(
 
 
 def _header(name: str, text: str, row: Row, columns: Row, redactor: Redactor) -> str:
-    after = redactor.text(str(columns.get(name, text)))
+    # A header that is there twice has only its first value among the columns.
+    is_column = columns and row.get(name) == text
+    after = redactor.text(str(columns[name]) if is_column else text)
     for column in _PARTS_OF_FROM if name == "from" and columns else ():
         if columns[column] != row[column]:
             after = after.replace(str(row[column]), str(columns[column]))

@@ -11,6 +11,7 @@ from support.sources import subject
 from unlearn_core.adapters.connectors.mail import MailConnector, message_row
 from unlearn_core.adapters.connectors.mail_redaction import redacted_message
 from unlearn_core.adapters.connectors.redaction import Redactor
+from unlearn_core.errors import SourceUnreadableError
 
 ADA = subject(name="Ada Example", email="ada@post.example", customer_number="C-1001")
 MESSAGE = b"""\
@@ -75,6 +76,24 @@ def test_a_message_keeps_its_identifier_though_its_bytes_change() -> None:
     assert after is not None
     assert before["message_id"].startswith("sha256:")
     assert after["message_id"] == before["message_id"]
+
+
+def test_a_header_that_is_there_twice_keeps_both_values() -> None:
+    raw = b"From: Ada Example <a@c.example>\nTo: Ada Example\nTo: Ben\n\nHello.\n"
+    assert b'\nTo: "[redacted]"\nTo: Ben\n' in redacted(raw)
+
+
+def test_a_message_that_cannot_be_written_anew_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "mail.mbox"
+    before = b"From x Mon Mar  2 09:00:00 2026\nMessage-ID: <1@c.example>\n"
+    before += (
+        b"From: Ada Example <a@c.example>\nContent-Type: multipart/mixed\n\n\xfc\n"
+    )
+    path.write_bytes(before)
+    connector = MailConnector(mail_spec(path))
+    with pytest.raises(SourceUnreadableError, match="cannot be written anew"):
+        connector.redact(["<1@c.example>"], ADA, dry_run=False)
+    assert path.read_bytes() == before
 
 
 def test_a_mailbox_has_the_same_messages_afterwards(tmp_path: Path) -> None:
