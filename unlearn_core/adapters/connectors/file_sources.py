@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import IO, Protocol
 
+from unlearn_core.adapters.connectors import spelling
 from unlearn_core.adapters.connectors.formats import Edit, FileFormat
 from unlearn_core.adapters.connectors.matching import (
     PeopleMatcher,
@@ -263,14 +264,14 @@ class FilesConnector:
     def _sifted(
         self, names: list[str], sieve: Sieve, matcher: PeopleMatcher | None = None
     ) -> Iterator[Sifted]:
-        """Yield what may pass a sieve, and all of a file whose own name matches."""
+        """Yield what may pass a sieve, and all of a file whose own name may match."""
         for name in names:
             form = self._form_of(name)
             if form is None:
                 yield None
                 continue
             columns = self._columns(name, form)
-            is_named = matcher is not None and columns and matcher.match(columns)
+            is_named = matcher is not None and _names(columns, matcher)
             with self._files.open(name) as file:
                 for row in form.rows(file) if is_named else form.sifted(file, sieve):
                     if row is None or isinstance(row, int):
@@ -291,6 +292,14 @@ class FilesConnector:
         with self._files.open(name) as file:
             for row in form.rows(file):
                 yield row if row is None else with_columns(row, columns)
+
+
+def _names(columns: Columns, matcher: PeopleMatcher) -> bool:
+    """Tell whether folders name somebody, or a part of a name that goes on inside."""
+    words = {word for value in columns.values() for word in spelling.words(value or "")}
+    return bool(columns and matcher.match(columns)) or not words.isdisjoint(
+        matcher.words
+    )
 
 
 def _with_former(present: SearchResult, earlier: SearchResult) -> SearchResult:

@@ -88,6 +88,7 @@ class PeopleMatcher:
 
     Attributes:
         people: How many there are.
+        words: The words of their names.
         finder: Finds them.
         kinds: Kinds of identifiers that are known of each.
     """
@@ -99,7 +100,9 @@ class PeopleMatcher:
             frozenset(item.kind for item in subject.identifiers) for subject in people
         ]
         self.people = len(people)
-        self.finder: Finder = Needles(people)
+        needles = Needles(people)
+        self.words = needles.words
+        self.finder: Finder = needles
 
     def match(self, row: Row) -> Mapping[int, Match]:
         """Compare one row; return the people that it concerns, by their number."""

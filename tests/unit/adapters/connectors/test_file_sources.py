@@ -131,6 +131,19 @@ def test_a_partition_tree_is_one_source(tmp_path: Path) -> None:
     assert [item.record_id for item in source.read()] == ["r-1", "r-2", "r-3", "r-5"]
 
 
+def test_a_name_that_begins_in_a_folder_and_ends_inside_is_found(
+    tmp_path: Path,
+) -> None:
+    rows = [{"last": "Example", "id": "r-1"}, {"last": "Muster", "id": "r-2"}]
+    for first in ("Ada", "Ben"):
+        (tmp_path / f"first={first}").mkdir()
+        write_parquet(tmp_path / f"first={first}" / "part-0.parquet", rows)
+    source = ParquetConnector(source_spec("parquet", tmp_path))
+    found = source.locate(subject())
+    assert [item.record_id for item in found.records] == ["r-1"]
+    assert found.searched == 4
+
+
 def test_a_parquet_file_that_is_cut_off_is_unreadable_and_stays_as_it_is(
     folder: Path,
 ) -> None:
