@@ -7,7 +7,6 @@ from dataclasses import replace
 from itertools import chain
 from typing import IO, Protocol
 
-from unlearn_core.adapters.connectors import spelling
 from unlearn_core.adapters.connectors.formats import Edit, FileFormat
 from unlearn_core.adapters.connectors.matching import (
     PeopleMatcher,
@@ -25,6 +24,7 @@ from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.needles import Needles
+from unlearn_core.domain import spelling
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
