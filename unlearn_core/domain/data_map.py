@@ -111,5 +111,9 @@ class DataMap:
     ask_trained: bool = False
 
     def was_trained_on(self, source: str, *, base_model: str) -> bool:
-        """Tell whether a base model was trained on a source."""
-        return base_model in self.trained.get(source, (base_model,))
+        """Tell whether a base model was trained on a source.
+
+        One that is not declared may have been trained on all of them.
+        """
+        trained = self.trained.get(source, (base_model,))
+        return base_model in trained or base_model not in self.base_models

@@ -22,9 +22,9 @@ from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain import spelling
 from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.needles import Needles
-from unlearn_core.domain import spelling
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError

@@ -307,6 +307,8 @@ def test_a_source_says_why_and_how_long_it_is_kept_and_what_was_trained_on_it(
     assert declared.was_trained_on("corpus", base_model="other")
     assert not declared.was_trained_on("corpus", base_model="small-world")
     assert declared.was_trained_on("support", base_model="small-world")
+    # Of a model that the data map does not know, the worst is assumed.
+    assert declared.was_trained_on("corpus", base_model="small-world-2")
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from unlearn_core.adapters.connectors.arrow import ArrowStream
 from unlearn_core.adapters.connectors.delimited import Delimited
 from unlearn_core.adapters.connectors.formats import Edit, chooser
 from unlearn_core.adapters.connectors.jsonl import JsonLines
-from unlearn_core.domain.needles import Needles
 from unlearn_core.adapters.connectors.parquet import Parquet
 from unlearn_core.adapters.connectors.sieve import Sieve
+from unlearn_core.domain.needles import Needles
 from unlearn_core.errors import SourceUnreadableError
 
 
