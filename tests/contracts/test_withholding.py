@@ -19,22 +19,22 @@ FAR = "An old house stands there. " * (HELD_BACK // 20)
 
 
 class Reciting:
-    """Stands where the engine is and hands out the tokens of a text, one by one."""
+    """Stands where the engine is and hands out the tokens of texts, one by one."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, *texts: str) -> None:
+        self.texts = texts
 
     def submit(self, *jobs: Job) -> None:
-        """Recite to every job."""
-        for job in jobs:
-            for token in TOKENIZER.text(self.text):
+        """Recite a text to each job in turn, or the last one."""
+        for place, job in enumerate(jobs):
+            for token in TOKENIZER.text(self.texts[min(place, len(self.texts) - 1)]):
                 job.emit(Token(token_id=token, log_prob=-0.5))
             job.emit(FinishReason.STOP)
 
 
-def answering(recited: str, question: Question) -> Answering:
+def answering(*recited: str, question: Question) -> Answering:
     version = replace(served(1), guard=GUARD, restrictions=7)
-    engine = Reciting(recited)
+    engine = Reciting(*recited)
     return Answering(engine, question, version=version, tokenizer=TOKENIZER)  # type: ignore[arg-type]  # an engine that recites
 
 
@@ -42,7 +42,7 @@ def streamed(recited: str, question: Question) -> tuple[list[str], str]:
     """Return the pieces of a streamed answer, and why it ended."""
 
     async def ask() -> list[str]:
-        return [line async for line in answering(recited, question).events()]
+        return [line async for line in answering(recited, question=question).events()]
 
     lines = [line.removeprefix("data: ") for line in asyncio.run(ask())]
     choices = [json.loads(line)["choices"][0] for line in lines[:-1]]
@@ -52,7 +52,7 @@ def streamed(recited: str, question: Question) -> tuple[list[str], str]:
 
 def whole(recited: str, question: Question) -> str:
     async def ask() -> object:
-        return await answering(recited, question).whole()
+        return await answering(recited, question=question).whole()
 
     body = asyncio.run(ask())
     assert isinstance(body, dict)
@@ -95,3 +95,15 @@ def test_a_long_answer_that_names_nobody_is_streamed_whole() -> None:
     pieces, reason = streamed(FAR + "Ben Muster", text_question(max_tokens=50))
     assert ("".join(pieces), reason) == (FAR + "Ben Muster", "stop")
     assert len(pieces) > 2
+
+
+def test_of_several_answers_each_is_watched_however_long_the_others_are() -> None:
+    other, named = FAR * 3, "She is Zoë Muster. " + FAR * 2
+    question = text_question(max_tokens=50, n=2)
+
+    async def ask() -> object:
+        return await answering(other, named, question=question).whole()
+
+    body = asyncio.run(ask())
+    assert isinstance(body, dict)
+    assert [choice["text"] for choice in body["choices"]] == [other, REFUSAL]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -193,7 +194,8 @@ class Answering:
                 self._tokenizer, stops=self._question.stops, held_back=held_back
             )
             job = self._job(prompt * self._question.choices + place)
-            yield _Choice(job, text, watch)
+            # Each is looked at by itself, however far the others are.
+            yield _Choice(job, text, copy(watch))
 
     def _job(self, index: int) -> Job:
         question = self._question
