@@ -42,7 +42,8 @@ _WRITTEN_OUT = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "ß": "ss"}
 )
 _CONTRACTED = re.compile(r"([aou])e(?!l?\b)")  # Joel and Samuel have no umlaut
-_EMAIL = re.compile(r"[\w.+\-']+@[\w\-]+(?:\.[\w\-]+)+")
+# Longer local parts are no addresses, and would take time with the square of a word.
+_EMAIL = re.compile(r"[\w.+\-']{1,64}@[\w\-]+(?:\.[\w\-]+)+")
 _DIGITS = re.compile(r"[0-9](?:[^\w\n]{0,3}[0-9]){5,}")
 _ALIKE = re.compile("[0-9]+|[^0-9]+")
 _WHOLE = frozenset({Spelling.AS_WRITTEN, Spelling.TRANSLITERATED})

@@ -12,7 +12,6 @@ apart, and answers about them are withheld as well.
 Where nobody is restricted there is no guard, and nothing here is called.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 
 from unlearn_core.domain.needles import Needles
@@ -26,7 +25,6 @@ HELD_BACK = 500
 LOOK_EVERY = 64
 """Signs that an answer grows by between two looks; they are held back anyway."""
 
-_LAST_WORD = re.compile(r"\w+$")
 _TOO_WEAK = frozenset({Spelling.INITIALS, Spelling.WORD})
 """Spellings that are likelier somebody else's, or an ordinary word."""
 
@@ -83,12 +81,14 @@ class Watch:
             is_last: Whether nothing more will come; otherwise its last word may go on,
                 and then the name would be somebody else's.
         """
-        new = len(answer) - self._looked
-        if new < LOOK_EVERY and not is_last:
+        if len(answer) - self._looked < LOOK_EVERY and not is_last:
             return False
-        self._looked = len(answer)
         text = self._question + answer
-        return self._is_at_end_of(text if is_last else _LAST_WORD.sub("", text), new)
+        if not is_last:
+            text = _without_last_word(text)
+        seen = len(text) - len(self._question)
+        new, self._looked = seen - self._looked, seen
+        return self._is_at_end_of(text, new)
 
     def would_be_named(self, answers: Iterable[str]) -> bool:
         """Tell whether an answer would name somebody that was likely, and is told."""
@@ -101,6 +101,17 @@ class Watch:
             text: The text.
             new: How many of its last signs were not looked at before.
         """
-        seen = self._guard.longest + LOOK_EVERY  # a last word may have been left out
+        seen = self._guard.longest + LOOK_EVERY  # a name may have begun before
         begin = text.rfind(" ", 0, max(0, len(text) - new - seen))
         return self._guard.names(text[begin + 1 :])
+
+
+def _without_last_word(text: str) -> str:
+    """Leave out the letters and digits that a text ends with.
+
+    An expression would take time with the square of the longest word.
+    """
+    end = len(text)
+    while end and text[end - 1].isalnum():
+        end -= 1
+    return text[:end]

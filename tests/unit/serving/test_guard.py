@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from unlearn_core.domain.subjects import DataSubject, parse_subject
@@ -79,6 +81,30 @@ def test_what_might_have_been_said_counts_if_it_is_told() -> None:
     watch = ZOE.watch("Who?", is_chat=True)
     assert watch.would_be_named(["Zoë Meier", "Zoë Müller"])
     assert not watch.would_be_named(["Zoë Meier", "Zoë"])
+
+
+def test_a_name_in_a_word_that_does_not_end_is_recognised_before_it_is_released() -> (
+    None
+):
+    watch = asked()
+    told = "Zoë_Müller" + "_and_so" * 100
+    assert any(
+        watch.is_named(told[:end], is_last=False) for end in range(0, HELD_BACK, 5)
+    )
+    # So is one behind whose last word more has come than a look reads.
+    watch = asked()
+    begun = "x" * LOOK_EVERY + " Zoë"
+    assert not watch.is_named(begun + " Müller" + "y" * 900, is_last=False)
+    assert watch.is_named(begun + " Müller, " + "y" * 900, is_last=False)
+
+
+@pytest.mark.parametrize("text", ["a" * 20_000 + " @ ", "a." * 10_000 + " @ "])
+def test_the_longest_words_take_no_more_time_than_others(text: str) -> None:
+    began = time.process_time()
+    watch = ZOE.watch(text, is_chat=False)
+    assert not watch.is_named("b" * LOOK_EVERY + "!", is_last=False)
+    # With the square of its length it took eight seconds and more.
+    assert time.process_time() - began < 4
 
 
 def test_only_the_end_of_a_long_answer_is_read_again_from_a_whole_word_on() -> None:
