@@ -153,6 +153,7 @@ class ServingWorld:
         other = ServingWorld(folder)
         other.registry, other.clock = self.registry, self.clock
         other.notary, other.sealer = self.notary, self.sealer
+        other.lists = self.lists
         return other
 
     def replica(
