@@ -115,8 +115,12 @@ def restrict_request(
 
 
 def restrict_at_once(request_id: RequestId, *, desk: RestrictionDesk) -> bool:
-    """Restrict every request whose identity was verified; tell whether it was new."""
-    if restrictions(desk.ledger, request_id):
+    """Restrict a request whose identity was verified, once; tell whether it was new.
+
+    A run that is resumed comes here again, whatever was decided or done meanwhile.
+    """
+    done = {entry.event for entry in desk.ledger.entries(request_id)}
+    if done & {RESTRICTED, Stage.SERVING_CONFIRMED, Stage.PURGED}:
         return False
     facts: Mapping[str, JsonValue] = {
         "reason": RestrictionReason.PENDING.value,

@@ -102,3 +102,18 @@ def test_where_the_terms_say_so_every_verified_request_restricts_once(
     work_until(Stage.ACKNOWLEDGED, forged, bench=bench)
     verify_identity(forged, bench=bench)
     assert world.controller.entries(forged, "restricted") == []
+
+
+def test_a_run_that_is_resumed_does_not_restrict_again_who_was_set_free(
+    world: RestrictionWorld,
+) -> None:
+    request_id = world.controller.receive()
+    bench = world.controller.bench(request_id)
+    work_until(Stage.ACKNOWLEDGED, request_id, bench=bench)
+    bench = replace(bench, terms=replace(bench.terms, restricts_at_once=True))
+    verify_identity(request_id, bench=bench)
+    world.lift(request_id, "anna")
+    assert world.lift(request_id, "berta")
+    verify_identity(request_id, bench=bench)
+    assert len(world.controller.entries(request_id, "restricted")) == 1
+    assert world.state(request_id) == "restriction_lifted"
