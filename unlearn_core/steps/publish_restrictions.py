@@ -31,10 +31,18 @@ from unlearn_core.domain.restrictions import (
     write_people,
 )
 from unlearn_core.domain.subjects import DataSubject, parse_subject
-from unlearn_core.errors import LeaseBusyError
+from unlearn_core.errors import (
+    LeaseBusyError,
+    ManifestInvalidError,
+    SignatureInvalidError,
+)
 from unlearn_core.steps import scopes
 from unlearn_core.steps.cut_off_replica import cut_offs, look_at
-from unlearn_core.steps.restrict_request import end_restriction, restrictions
+from unlearn_core.steps.restrict_request import (
+    destroy_kept,
+    end_restriction,
+    restrictions,
+)
 
 LEASE_TIME = timedelta(minutes=1)
 
@@ -85,7 +93,6 @@ def keep_restrictions(keeper: RestrictionKeeper) -> bool:
 
     Raises:
         RegistryUnavailableError: The registry does not answer.
-        SignatureInvalidError: The published list is not genuine.
     """
     if not any(keeper.ledger.entries(event=RESTRICTED)):
         return True
@@ -107,31 +114,12 @@ def keep_restrictions(keeper: RestrictionKeeper) -> bool:
 
 def _publish(keeper: RestrictionKeeper, lease: Lease) -> int:
     """Publish the list if it is another one, or grows old; return its version."""
+    # First, so that whatever is ordered meanwhile makes a later list.
+    version = _version(keeper)
     open_ = _still_open(keeper)
-    version, now = _version(keeper), keeper.clock.now()
-    published = _published(keeper)
-    if (
-        published is not None
-        and published.version == version
-        and published.expires_at - now > keeper.validity / 2
-    ):
-        return version
-    people = [_subject(item.request_id, keeper) for item in open_]
-    if people:
-        people += map(named, keeper.cover)
-    sealed = keeper.lists.close(write_people(people), base_model=keeper.base_model)
-    listed = RestrictionList(
-        base_model=keeper.base_model,
-        version=version,
-        issued_at=now,
-        expires_at=now + keeper.validity,
-        people=sealed,
-    )
-    keeper.leases.check(lease)
-    keeper.registry.publish_restrictions(
-        keeper.base_model,
-        keeper.signer.sign(canonical_json(listed.to_json()), payload_type=LIST_TYPE),
-    )
+    if not _is_published(version, keeper):
+        _write(version, open_, keeper, lease)
+        _destroy_left(keeper)
     if published_version(keeper.ledger) < version:
         keeper.ledger.note(
             LIST_PUBLISHED, {"version": version, "restricted": len(open_)}
@@ -139,12 +127,57 @@ def _publish(keeper: RestrictionKeeper, lease: Lease) -> int:
     return version
 
 
-def _published(keeper: RestrictionKeeper) -> RestrictionList | None:
-    envelope = keeper.registry.restrictions(keeper.base_model)
-    if envelope is None:
-        return None
-    payload = keeper.envelopes.open(envelope, payload_type=LIST_TYPE)
-    return RestrictionList.from_json(json.loads(payload))
+def _write(
+    version: int,
+    open_: Sequence[Restriction],
+    keeper: RestrictionKeeper,
+    lease: Lease,
+) -> None:
+    """Sign the list and publish it."""
+    people = [_subject(item.request_id, keeper) for item in open_]
+    if people:
+        people += map(named, keeper.cover)
+    now = keeper.clock.now()
+    listed = RestrictionList(
+        base_model=keeper.base_model,
+        version=version,
+        issued_at=now,
+        expires_at=now + keeper.validity,
+        people=keeper.lists.close(write_people(people), base_model=keeper.base_model),
+    )
+    keeper.leases.check(lease)
+    keeper.registry.publish_restrictions(
+        keeper.base_model,
+        keeper.signer.sign(canonical_json(listed.to_json()), payload_type=LIST_TYPE),
+    )
+
+
+def _destroy_left(keeper: RestrictionKeeper) -> None:
+    """Destroy what a process that was killed while it lifted has left."""
+    for entry in keeper.ledger.entries(event=RESTRICTION_LIFTED):
+        if entry.request_id is not None:
+            destroy_kept(entry.request_id, desk=keeper)
+
+
+def _is_published(version: int, keeper: RestrictionKeeper) -> bool:
+    """Tell whether the registry has this list, and for long enough.
+
+    One that cannot be read was cut off while it was written, or forged: another is
+    written from the ledger, which owes nothing to it.
+    """
+    try:
+        envelope = keeper.registry.restrictions(keeper.base_model)
+        if envelope is None:
+            return False
+        payload = keeper.envelopes.open(envelope, payload_type=LIST_TYPE)
+        listed = RestrictionList.from_json(json.loads(payload))
+    except (SignatureInvalidError, ManifestInvalidError):
+        return False
+    is_fresh = listed.expires_at - keeper.clock.now() > keeper.validity / 2
+    return is_fresh and (listed.base_model, listed.version) == (
+        keeper.base_model,
+        version,
+    )
 
 
 def _version(keeper: RestrictionKeeper) -> int:
@@ -169,12 +202,15 @@ def _still_open(keeper: RestrictionKeeper) -> list[Restriction]:
         elif any(keeper.ledger.entries(item.request_id, event=Stage.SERVING_CONFIRMED)):
             reason = LiftReason.EFFECTIVE
         else:
-            request = keeper.requests.get(item.request_id)
-            if request.base_model == keeper.base_model:
+            if _is_ours(item, keeper):
                 kept.append(item)
             continue
         end_restriction(item.request_id, {"reason": reason.value}, desk=keeper)
     return kept
+
+
+def _is_ours(item: Restriction, keeper: RestrictionKeeper) -> bool:
+    return keeper.requests.get(item.request_id).base_model == keeper.base_model
 
 
 def _subject(request_id: RequestId, keeper: RestrictionKeeper) -> DataSubject:
@@ -187,7 +223,9 @@ def _see_force(keeper: RestrictionKeeper, version: int) -> bool:
     waiting = [
         item
         for item in restrictions(keeper.ledger).values()
-        if item.in_force_at is None and item.sequence <= version
+        if item.in_force_at is None
+        and item.sequence <= version
+        and _is_ours(item, keeper)
     ]
     if not waiting:
         return True

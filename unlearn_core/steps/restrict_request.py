@@ -177,6 +177,11 @@ def end_restriction(
 ) -> None:
     """Record the end of a restriction and destroy what it was kept by."""
     desk.ledger.note(RESTRICTION_LIFTED, facts, request_id=request_id)
+    destroy_kept(request_id, desk=desk)
+
+
+def destroy_kept(request_id: RequestId, *, desk: EndsRestrictions) -> None:
+    """Destroy what a restriction was kept by, if that is not done."""
     if desk.custody.holds(scopes.restriction(request_id)):
         desk.custody.shred(scopes.restriction(request_id))
 

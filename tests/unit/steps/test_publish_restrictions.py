@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -149,3 +150,85 @@ def test_a_registry_that_is_down_leaves_the_restriction_for_the_next_look(
     world.controller.registry.is_reachable = True
     keep_restrictions(world.keeper)
     assert world.names()[0] == world.name()
+
+
+def test_who_is_restricted_while_a_list_is_made_is_on_the_one_behind_it(
+    world: RestrictionWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.restrict(world.verified())
+    late = world.verified(1)
+    custody = world.controller.custody
+    holds = custody.holds
+
+    def meanwhile(scope: str) -> bool:
+        monkeypatch.setattr(custody, "holds", holds)
+        world.restrict(late)
+        return custody.holds(scope)
+
+    monkeypatch.setattr(custody, "holds", meanwhile)
+    keep_restrictions(world.keeper)
+    assert world.names() == [world.name(), world.name(1), "Ida Unbekannt"]
+    (ordered,) = world.controller.entries(late, "restricted")
+    assert world.published().version == ordered.sequence
+
+
+def test_a_list_that_was_cut_off_while_it_was_written_is_written_again(
+    world: RestrictionWorld,
+) -> None:
+    world.restrict(world.verified())
+    keep_restrictions(world.keeper)
+    envelope = world.controller.registry.restrictions(BASE_MODEL)
+    assert envelope is not None
+    world.controller.registry.publish_restrictions(BASE_MODEL, envelope[:-9])
+    keep_restrictions(world.keeper)
+    assert world.names()[0] == world.name()
+
+
+def test_a_keeper_that_was_killed_behind_publishing_tells_the_ledger_later(
+    world: RestrictionWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.restrict(world.verified())
+
+    def killed(*_facts: object, **_of: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.controller.store, "note", killed)
+        with pytest.raises(KeyboardInterrupt):
+            keep_restrictions(world.keeper)
+    assert published_version(world.controller.store) == 0
+    keep_restrictions(world.keeper)
+    assert published_version(world.controller.store) == world.published().version
+
+
+def test_what_an_officer_who_was_cut_off_has_left_is_destroyed_with_the_next_list(
+    world: RestrictionWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request_id = world.verified()
+    world.restrict(request_id)
+    keep_restrictions(world.keeper)
+    world.lift(request_id, "anna")
+
+    def killed(_scope: str) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.controller.custody, "shred", killed)
+        with pytest.raises(KeyboardInterrupt):
+            world.lift(request_id, "berta")
+    scope = scopes.restriction(request_id)
+    assert world.controller.custody.holds(scope)
+    keep_restrictions(world.keeper)
+    assert not world.controller.custody.holds(scope)
+    assert world.names() == []
+
+
+def test_replicas_of_another_base_model_bring_nothing_into_force(
+    world: RestrictionWorld,
+) -> None:
+    request_id = world.verified()
+    world.restrict(request_id)
+    (ordered,) = world.controller.entries(request_id, "restricted")
+    world.told(ordered.sequence)
+    assert keep_restrictions(replace(world.keeper, base_model="another"))
+    assert world.state(request_id) == "restricted"
