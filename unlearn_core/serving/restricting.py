@@ -108,10 +108,11 @@ def look(
         return
     listed = reader.open(envelope)
     listed.check_follows(kept)
-    _follow(listed, slot, reader)
+    # Kept first: what is said to be in force has to be so after a restart.
     beside = cache / f"{SEEN_LIST}.new"
     beside.write_bytes(envelope)
     beside.replace(cache / SEEN_LIST)
+    _follow(listed, slot, reader)
 
 
 def _follow(listed: RestrictionList, slot: Slot[Law], reader: ListReader) -> None:

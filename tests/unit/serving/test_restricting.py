@@ -173,6 +173,18 @@ def test_a_restart_without_the_registry_keeps_the_list_and_no_name_on_disk(
     assert is_guarded(started(world)) is None
 
 
+def test_a_list_that_would_not_survive_a_restart_is_not_said_to_be_followed(
+    world: ServingWorld,
+) -> None:
+    replica = started(world)
+    (world.cache / f"{SEEN_LIST}.new").mkdir()  # nothing can be written there
+    publish(world, a_list(world, 7))
+    assert look(replica) == "unexpected_error"
+    assert replica.state().restrictions == 0
+    (world.cache / f"{SEEN_LIST}.new").rmdir()
+    assert (look(replica), replica.state().restrictions) == ("", 7)
+
+
 def test_the_state_tells_of_answers_that_still_run_under_an_older_list(
     world: ServingWorld,
 ) -> None:
