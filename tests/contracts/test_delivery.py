@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from mlflow.tracking import MlflowClient
 from support.domain import digest, request_id
 from support.mlflow_store import DOWN, mlflow_store
 from support.replicas import silent_address, state_pages
@@ -21,6 +22,7 @@ from unlearn_core.adapters.mlflow_registry import (
     MlflowRunTracker,
 )
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.domain.artifacts import registered_model_name
 from unlearn_core.errors import RegistryUnavailableError
 from unlearn_core.ports import RegisteredVersion, ReplicaState
 
@@ -113,6 +115,21 @@ def test_a_list_of_restrictions_is_kept_whatever_its_size_and_before_any_version
         assert delivery.registry.restrictions(delivery.base_model) == envelope
     assert delivery.registry.pointer(delivery.base_model) is None
     assert delivery.registry.versions(delivery.base_model) == ()
+
+
+@pytest.mark.integration
+def test_nothing_of_a_longer_list_is_left_behind_a_shorter_one(mlflow_uri: str) -> None:
+    base_model = f"small-world-{uuid4().hex}"
+    registry = MlflowArtifactRegistry(mlflow_uri)
+    for size in (13_000, 20):
+        registry.publish_restrictions(base_model, b"x" * size)
+    model = MlflowClient(mlflow_uri).get_registered_model(
+        registered_model_name(base_model)
+    )
+    assert model.tags == {
+        "unlearn.restrictions": "1",
+        "unlearn.restrictions.0": "x" * 20,
+    }
 
 
 def test_a_registered_version_gets_the_next_number(

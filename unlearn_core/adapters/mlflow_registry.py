@@ -137,6 +137,11 @@ class MlflowArtifactRegistry:
                     name, f"{_RESTRICTIONS}.{number}", part
                 )
             self._client.set_registered_model_tag(name, _RESTRICTIONS, str(len(parts)))
+            # What is left of a longer list names people who are on none any more.
+            known, number = self._model(base_model), len(parts)
+            while known and (tag := f"{_RESTRICTIONS}.{number}") in known.tags:
+                self._client.delete_registered_model_tag(name, tag)
+                number += 1
 
     def restrictions(self, base_model: str) -> bytes | None:
         """Return the published list of restrictions.
