@@ -72,6 +72,12 @@ def test_a_name_at_the_very_end_is_one() -> None:
     assert whole("It is Zoe Muster", text_question(max_tokens=50)) == REFUSAL
 
 
+def test_a_name_that_the_client_lets_the_answer_stop_at_is_one() -> None:
+    told = "The house is that of Zoe Muster, 1234567"
+    assert whole(told, text_question(max_tokens=50, stop=["Muster"])) == REFUSAL
+    assert whole(told, text_question(max_tokens=50, stop=["house"])) == "The "
+
+
 def test_a_longer_name_that_begins_like_it_is_somebody_else_s() -> None:
     told = "It is Zoe Mustermann"
     assert whole(told, text_question(max_tokens=50)) == told

@@ -74,7 +74,7 @@ class _Choice:
 
     def _is_named(self, event: Event, watch: Watch) -> bool:
         is_last = self.reason is not None
-        return watch.is_named(self.text.text, is_last=is_last) or (
+        return watch.is_named(self.text.made, is_last=is_last) or (
             isinstance(event, Token) and watch.would_be_named(self.text.others(event))
         )
 

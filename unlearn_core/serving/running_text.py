@@ -40,6 +40,7 @@ class RunningText:
 
     Attributes:
         text: The answer so far, what is not yet released included.
+        made: The same with the stop text that ended it.
         is_stopped: Whether a stop text was met.
     """
 
@@ -54,7 +55,7 @@ class RunningText:
         self._stops = stops
         self._held_back = held_back
         self._ids: list[int] = []
-        self.text = ""
+        self.text = self.made = ""
         self._pending: list[PlacedToken] = []
         self._released = 0
         self.is_stopped = False
@@ -67,7 +68,7 @@ class RunningText:
         start = len(self.text.rstrip(INCOMPLETE))
         self._pending.append(PlacedToken(token=token, start=start))
         self._ids.append(token.token_id)
-        self.text = self._tokenizer.decode(self._ids)
+        self.text = self.made = self._tokenizer.decode(self._ids)
         found = [place for stop in self._stops if (place := self.text.find(stop)) >= 0]
         if found:
             self.text = self.text[: min(found)]
