@@ -231,7 +231,8 @@ class MailSettings(BaseModel):
         default="privacy@unlearn.example", description="Address that mail comes from."
     )
     language: Literal["de", "en"] = Field(
-        default="en", description="Language of the messages."
+        default="en",
+        description="Language of messages to whoever did not say which they read.",
     )
 
 

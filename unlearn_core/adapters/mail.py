@@ -89,7 +89,7 @@ class SmtpCarrier:
     Attributes:
         server: Where mail is handed over.
         sender: Address of the controller.
-        language: Name of the template file.
+        language: What is written in to whoever did not ask in one of `languages`.
         link: Gives the address of a request's status page; None if there is none.
         authority: Supervisory authority that the controller names.
         timezone: Where the controller is; moments are told in its time.
@@ -117,14 +117,19 @@ class SmtpCarrier:
         Raises:
             MessageRefusedError: The address is none, or more than one.
         """
-        template: Any = _TEMPLATES.get_template(f"{self.language}.txt").module
+        language = self._language(message)
+        template: Any = _TEMPLATES.get_template(f"{language}.txt").module
         mail = addressed(message, sender=self.sender, to=to.reveal() if to else "")
         mail["Subject"] = template.subject
         mail.set_content(
             template.text(message.template, self._facts(message, template))
         )
-        mail["Content-Language"] = self.language  # a new content takes it away
+        mail["Content-Language"] = language  # a new content takes it away
         return mail
+
+    def _language(self, message: Message) -> str:
+        asked_in = message.language.reveal() if message.language else self.language
+        return asked_in if asked_in in languages() else self.language
 
     def _facts(self, message: Message, template: Any) -> dict[str, str | None]:  # noqa: ANN401 - a module of macros
         deadline, day, until = message.request.deadline, template.day, None

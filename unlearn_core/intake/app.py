@@ -227,4 +227,5 @@ def _submission(body: ErasureRequestIn) -> Submission:
         contact=checked_contact(contact.get_secret_value() if contact else None),
         channel=Channel.HTTP,
         ground=body.ground,
+        language=body.language,
     )

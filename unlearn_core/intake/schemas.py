@@ -1,7 +1,7 @@
 """What the intake API takes and gives."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -53,6 +53,10 @@ class ErasureRequestIn(BaseModel):
     ground: Annotated[
         Ground | None,
         Field(description="Ground of Art. 17(1) GDPR that the subject claims."),
+    ] = None
+    language: Annotated[
+        Literal["de", "en"] | None,
+        Field(description="Language in which the subject is written to."),
     ] = None
 
     def plain_identifiers(self) -> dict[str, object]:

@@ -94,7 +94,7 @@ def add_pages(app: FastAPI, web: WebDesk) -> None:
     def send(request: Request) -> Response:
         """Take in a form; lead to its status page."""
         try:
-            submission = _submission(request.state.form)
+            submission = _submission(request.state.form, texts_of(request))
         except InvalidIdentifierError as error:
             return _form(request, web, problems=_problems(error, texts_of(request)))
         received = receive_request(submission, desk=web.desk)
@@ -221,7 +221,7 @@ _LESS_THAN_ASKED = frozenset(
 """Outcomes about which the subject may complain (Art. 12(4) GDPR)."""
 
 
-def _submission(form: Mapping[str, str]) -> Submission:
+def _submission(form: Mapping[str, str], texts: Texts) -> Submission:
     """Read the form; an error names a field and never what was in it."""
     filled = {name: value.strip() for name, value in form.items() if value.strip()}
     evidence = checked_evidence(filled.pop("identity_token", None))
@@ -232,6 +232,7 @@ def _submission(form: Mapping[str, str]) -> Submission:
         contact=None,
         channel=Channel.WEB_PAGE,
         ground=ground,
+        language=texts.language,
     )
 
 

@@ -41,6 +41,8 @@ class Message:
         cancel_until: Until when, at least, the subject can cancel the request, if it
             says so.
         notice: What a recipient is told, if it is for one.
+        language: Code of the language in which the subject asked, if it is known and
+            the message goes to them.
     """
 
     request: ErasureRequest
@@ -51,6 +53,7 @@ class Message:
     senders_reference: Personal[str] | None = None
     cancel_until: datetime | None = None
     notice: Notice | None = None
+    language: Personal[str] | None = None
 
 
 class Carrier(Protocol):

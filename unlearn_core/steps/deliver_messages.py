@@ -27,7 +27,7 @@ from unlearn_core.errors import LeaseBusyError, UnlearnError
 from unlearn_core.observability import EventLog
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
-from unlearn_core.steps.receive_request import senders_reference
+from unlearn_core.steps.receive_request import senders_reference, subjects_language
 from unlearn_core.steps.settle_recipient import forget_notices
 
 RESOURCE = "post"
@@ -173,7 +173,7 @@ def _try(dispatch: Dispatch, room: PostRoom) -> Dispatch:
 
 
 def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Dispatch:
-    address = code = notice = reference = None
+    address = code = notice = reference = language = None
     if _is_overtaken(dispatch, room):
         return dispatch.abandoned(OVERTAKEN)
     if dispatch.template == NOTICE:
@@ -186,6 +186,7 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
         address, code = find(dispatch, room.custody)
         if address is None:
             return dispatch.abandoned(ADDRESS_GONE)
+        language = subjects_language(dispatch.request_id, custody=room.custody)
     if carrier.route.senders:
         reference = senders_reference(dispatch.request_id, custody=room.custody)
     message = ports.Message(
@@ -197,6 +198,7 @@ def _hand_over(dispatch: Dispatch, carrier: ports.Carrier, room: PostRoom) -> Di
         senders_reference=reference,
         cancel_until=_cancel_until(dispatch, room),
         notice=notice,
+        language=language,
     )
     carrier.carry(message, to=address)
     return dispatch.sent()

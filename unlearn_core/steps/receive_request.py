@@ -85,6 +85,8 @@ class Submission:
         rule: Legal rule that it is made under, if not that of the desk.
         echoes_reference: Whether the sender is told its reference again; it is sealed
             beside the address as long as there is something to answer.
+        language: Code of the language in which it was made, if that is known; it is
+            sealed beside the address too, for it says something of the subject.
     """
 
     subject: DataSubject
@@ -98,6 +100,7 @@ class Submission:
     received_at: datetime | None = None
     rule: Rule | None = None
     echoes_reference: bool = False
+    language: str | None = None
 
     def facts(self) -> dict[str, JsonValue]:
         """Return what the first entry of the ledger says about it."""
@@ -278,16 +281,32 @@ def _seal(
     if submission.echoes_reference:
         sealed = canonical_json(_text(submission.reference))
         custody.put(scopes.contact(request_id), scopes.REFERENCE, sealed)
+    if submission.language:
+        sealed = canonical_json(submission.language)
+        custody.put(scopes.contact(request_id), scopes.LANGUAGE, sealed)
 
 
 def senders_reference(
     request_id: RequestId, *, custody: ports.Custody
 ) -> Personal[str] | None:
     """Return the sender's own name of a request, as long as it is kept."""
+    return _beside_address(request_id, scopes.REFERENCE, custody=custody)
+
+
+def subjects_language(
+    request_id: RequestId, *, custody: ports.Custody
+) -> Personal[str] | None:
+    """Return the language in which a request was made, as long as it is kept."""
+    return _beside_address(request_id, scopes.LANGUAGE, custody=custody)
+
+
+def _beside_address(
+    request_id: RequestId, name: str, *, custody: ports.Custody
+) -> Personal[str] | None:
     scope = scopes.contact(request_id)
-    if not custody.has(scope, scopes.REFERENCE):
+    if not custody.has(scope, name):
         return None
-    return Personal(json.loads(custody.get(scope, scopes.REFERENCE)))
+    return Personal(json.loads(custody.get(scope, name)))
 
 
 def _text(value: Personal[str] | None) -> str | None:

@@ -11,6 +11,7 @@ POLICY = "policy"
 VALUES = "values"
 CODE = "code"
 REFERENCE = "reference"
+LANGUAGE = "language"
 ERASED = "erased-records"
 
 

@@ -104,6 +104,15 @@ def message(template: str = "acknowledged") -> Message:
     )
 
 
+@pytest.mark.parametrize(("asked_in", "sent_in"), [("de", "de"), ("fr", "en")])
+def test_what_the_subject_reads_comes_before_what_is_configured(
+    asked_in: str, sent_in: str
+) -> None:
+    asked = replace(message(), language=Personal(asked_in))
+    mail = carrier(25).compose(asked, ADDRESS)
+    assert mail["Content-Language"] == sent_in
+
+
 def test_a_message_is_handed_over_with_a_subject_line_that_tells_nothing() -> None:
     mailboxes = Mailboxes()
     with mail_server(mailboxes) as port:

@@ -1,17 +1,28 @@
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from support.intake import IntakeWorld
+from support.mailbox import open_mailbox
 
+from unlearn_core.adapters.mail import EMAIL, MailServer, SmtpCarrier
+from unlearn_core.adapters.memory.contact import MemoryNotifier
+from unlearn_core.domain.dispatches import DispatchState
 from unlearn_core.domain.requests import Stage
 from unlearn_core.intake.app import create_app
 from unlearn_core.intake.languages import TEXTS
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import PAGES
 from unlearn_core.intake.texts import ENGLISH
+from unlearn_core.privacy import Personal
+from unlearn_core.steps import scopes
+from unlearn_core.steps.deliver_messages import PostRoom, deliver_messages
+from unlearn_core.steps.prove_identity import send_code
+from unlearn_core.steps.receive_request import subjects_language
 
 FOR_SUBJECTS = ("base.html", "form.html", "status.html", "missing.html", "refused.html")
 
@@ -95,6 +106,84 @@ def test_what_is_not_ours_is_refused_in_german_too(client: TestClient) -> None:
     answer = client.post("/request", data={"name": "x"}, headers=headers)
     assert answer.status_code == 403
     assert "Das ist nicht möglich" in answer.text
+
+
+FILLED = {"name": "Ottilie Quastenflosser", "email": "ottilie@fins.example"}
+
+
+def carry_all(world: IntakeWorld, mail: SmtpCarrier) -> None:
+    room = PostRoom(
+        holder="intake-1",
+        carriers=(mail,),
+        outbox=world.notifier,
+        requests=world.store,
+        ledger=world.store,
+        leases=world.leases,
+        custody=world.custody,
+        clock=world.clock,
+    )
+    delivered = deliver_messages(room)
+    assert {dispatch.state for dispatch in delivered} == {DispatchState.SENT}
+
+
+def test_mail_is_in_the_language_in_which_somebody_asked(
+    world: IntakeWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.notifier = MemoryNotifier(clock=world.clock, routes=(EMAIL,))
+    with (
+        caplog.at_level(logging.DEBUG),
+        TestClient(
+            create_app(replace(world.service(), web=world.web())),
+            base_url="https://testserver",
+        ) as client,
+        open_mailbox() as (mailbox, port),
+    ):
+        for language in ("de", "en"):
+            headers = {"Accept-Language": language}
+            filled = FILLED | {"email": f"form-{language}@fins.example"}
+            client.post("/request", data=filled, headers=headers)
+        statuses = []
+        for said in ("de", None, "fr"):
+            filled = FILLED | {"email": f"api-{said}@fins.example"}
+            asked = {"identifiers": filled, "language": said}
+            statuses.append(client.post("/v1/erasure-requests", json=asked).status_code)
+        for request in world.store.all():
+            lease = world.leases.acquire("r", holder="w", ttl=timedelta(minutes=1))
+            assert send_code(request.request_id, lease=lease, desk=world.proof())
+            world.leases.release(lease)
+        server = MailServer(host="127.0.0.1", port=port, encrypts=False)
+        sender = "privacy@unlearn.example"
+        carry_all(world, SmtpCarrier(server=server, sender=sender, language="en"))
+    assert statuses == [202, 202, 400]
+    mails = dict(mailbox.taken)
+    assert {to: str(mail["Content-Language"]) for to, mail in mails.items()} == {
+        "form-de@fins.example": "de",
+        "form-en@fins.example": "en",
+        "api-de@fins.example": "de",
+        "api-None@fins.example": "en",
+    }
+    shown = mails["form-de@fins.example"].get_content()
+    assert "Er gilt eine halbe Stunde" in shown
+    recorded = [
+        entry.payload
+        for request in world.store.all()
+        for entry in world.store.entries(request.request_id)
+    ]
+    assert recorded
+    assert not [payload for payload in recorded if {"de", "en"} & {*payload.values()}]
+    logged = [vars(item) for item in caplog.records if item.name.startswith("unlearn")]
+    assert logged
+    assert "language" not in str(logged) + str(recorded)
+
+
+def test_the_language_is_forgotten_with_the_address(world: IntakeWorld) -> None:
+    service = replace(world.service(), web=world.web())
+    with TestClient(create_app(service), base_url="https://testserver") as client:
+        client.post("/request", data=FILLED, headers={"Accept-Language": "de"})
+    (key,) = (request.request_id for request in world.store.all())
+    assert subjects_language(key, custody=world.custody) == Personal("de")
+    world.custody.shred(scopes.contact(key))
+    assert subjects_language(key, custody=world.custody) is None
 
 
 def test_every_word_that_a_page_names_exists_and_is_used() -> None:
