@@ -36,7 +36,7 @@ from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import MEDIA_TYPE, refusal
 from unlearn_core.http_rates import Rate
 from unlearn_core.intake.doors import Doors
-from unlearn_core.intake.languages import subject_page
+from unlearn_core.intake.languages import subject_page, texts_of
 from unlearn_core.intake.rendering import lead_to
 from unlearn_core.intake.rules import RULES, Door, Rule
 
@@ -215,7 +215,7 @@ class Gate:
             request,
             "refused.html",
             HTTPStatus(answer.status_code),
-            text=error.diagnostics(),
+            text=texts_of(request).why_refused(error),
             path=back,
             back=back,
         )

@@ -6,6 +6,7 @@ from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import IdentifierKind
+from unlearn_core.http_errors import RateLimitedError
 from unlearn_core.intake.texts import Texts
 
 GERMAN = Texts(
@@ -126,6 +127,33 @@ GERMAN = Texts(
         "busy": (
             "Jemand arbeitet gerade an Ihrem Antrag. Versuchen Sie es gleich noch "
             "einmal."
+        ),
+    },
+    gate={
+        RateLimitedError.code: (
+            "Von Ihrer Adresse kamen zu viele Formulare. Warten Sie eine Minute, gehen "
+            "Sie dann zurück und senden Sie es noch einmal."
+        ),
+        "the form is not from here": (
+            "Zu Ihrem Schutz nehmen wir ein Formular nur von unserer eigenen Seite an, "
+            "und dieses scheint von anderswo zu kommen. Gehen Sie zurück und senden "
+            "Sie es von dort."
+        ),
+        "the form is not of this session": (
+            "Das Formular wurde geöffnet, bevor Sie sich zuletzt angemeldet haben. "
+            "Gehen Sie zurück und senden Sie es noch einmal."
+        ),
+        "not a form": (
+            "Was ankam, war kein Formular, das wir lesen können, oder es war zu lang. "
+            "Gehen Sie zurück und füllen Sie es noch einmal aus."
+        ),
+        "the role is missing": (
+            "Sie sind angemeldet, dürfen das aber nicht tun. Bitten Sie die Verwaltung "
+            "um eine Rolle, die es darf."
+        ),
+        "other": (
+            "Dabei ist etwas schiefgegangen. Gehen Sie zurück und versuchen Sie es "
+            "noch einmal; wenn es wieder geschieht, schreiben Sie uns bitte."
         ),
     },
     cancelling={

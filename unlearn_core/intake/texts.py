@@ -14,6 +14,8 @@ from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import Outcome, RequestStatus, Stage
 from unlearn_core.domain.standing import Reason
 from unlearn_core.domain.subjects import MAXIMUM_IDENTIFIER_CHARACTERS, IdentifierKind
+from unlearn_core.errors import UnlearnError
+from unlearn_core.http_errors import RateLimitedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Texts:
         headlines: Where a request stands, in a few words.
         explanations: The same in a sentence.
         form_problems: Why a form of the status page was not carried out.
+        gate: Why a form was not taken at all, by the error's problem or code.
         cancelling: Until when the subject can change their mind.
         extensions: Why it takes longer, as Art. 12(3) GDPR wants them to be told.
         certificates: How the certificate stands.
@@ -71,6 +74,7 @@ class Texts:
     headlines: Mapping[str, str]
     explanations: Mapping[str, str]
     form_problems: Mapping[str, str]
+    gate: Mapping[str, str]
     cancelling: Mapping[str, str]
     extensions: Mapping[str, str]
     certificates: Mapping[str, str]
@@ -85,6 +89,11 @@ class Texts:
         """Return where somebody can complain who was refused."""
         named = self.competent.format(authority=authority) if authority else ""
         return self.complaint + named, self.judicial_remedy
+
+    def why_refused(self, error: UnlearnError) -> str:
+        """Return why a form was not taken at all, and what to do next."""
+        word = str(error.facts.get("problem", error.code))
+        return self.gate.get(word, self.gate["other"])
 
 
 ENGLISH = Texts(
@@ -182,6 +191,31 @@ ENGLISH = Texts(
             "It is too late: the request cannot be cancelled."
         ),
         "busy": "Somebody is at work on your request. Try again in a moment.",
+    },
+    gate={
+        RateLimitedError.code: (
+            "Too many forms came from your address. Wait a minute, then go back and "
+            "send it again."
+        ),
+        "the form is not from here": (
+            "For your protection we take a form only from our own page, and this one "
+            "seems to come from elsewhere. Go back and send it from there."
+        ),
+        "the form is not of this session": (
+            "The form was opened before you last signed in. Go back and send it again."
+        ),
+        "not a form": (
+            "What arrived was no form that we can read, or it was too long. Go back "
+            "and fill it in again."
+        ),
+        "the role is missing": (
+            "You are signed in but may not do this. Ask an administrator for a role "
+            "that may."
+        ),
+        "other": (
+            "Something went wrong with it. Go back and try again; if it happens again, "
+            "please write to us."
+        ),
     },
     cancelling={
         "until": (

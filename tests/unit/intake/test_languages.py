@@ -13,7 +13,10 @@ from unlearn_core.adapters.mail import EMAIL, MailServer, SmtpCarrier
 from unlearn_core.adapters.memory.contact import MemoryNotifier
 from unlearn_core.domain.dispatches import DispatchState
 from unlearn_core.domain.requests import Stage
+from unlearn_core.errors import UnlearnError
+from unlearn_core.http_errors import ApiKeyError, ForbiddenError, RateLimitedError
 from unlearn_core.intake.app import create_app
+from unlearn_core.intake.gate import Unlimited
 from unlearn_core.intake.languages import TEXTS
 from unlearn_core.intake.links import StatusLinks
 from unlearn_core.intake.rendering import PAGES
@@ -106,6 +109,42 @@ def test_what_is_not_ours_is_refused_in_german_too(client: TestClient) -> None:
     answer = client.post("/request", data={"name": "x"}, headers=headers)
     assert answer.status_code == 403
     assert "Das ist nicht möglich" in answer.text
+    assert TEXTS["de"].gate["the form is not from here"] in answer.text
+    assert ForbiddenError.summary not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (RateLimitedError(retry_seconds=7), "rate_limited"),
+        (ForbiddenError(problem="not a form"), "not a form"),
+        (ForbiddenError(problem="the role is missing"), "the role is missing"),
+        (ForbiddenError(problem="nobody has decided who may"), "other"),
+        (ApiKeyError(), "other"),
+    ],
+)
+def test_why_the_gate_refuses_is_said_in_the_language_of_the_page(
+    error: UnlearnError, word: str
+) -> None:
+    for texts in TEXTS.values():
+        assert texts.why_refused(error) == texts.gate[word]
+
+
+def test_whoever_sends_too_many_forms_reads_in_german_to_wait(
+    world: IntakeWorld,
+) -> None:
+    service = replace(
+        world.service(), web=world.web(), limits=Unlimited(forms_per_minute=1)
+    )
+    with TestClient(create_app(service), base_url="https://testserver") as client:
+        headers = {"Accept-Language": "de"}
+        answers = [
+            client.post("/request", data={"name": "x"}, headers=headers)
+            for _ in range(2)
+        ]
+    assert [answer.status_code for answer in answers] == [422, 429]
+    assert "Warten Sie eine Minute" in answers[1].text
+    assert int(answers[1].headers["Retry-After"]) > 0
 
 
 FILLED = {"name": "Ottilie Quastenflosser", "email": "ottilie@fins.example"}
