@@ -26,13 +26,16 @@ GERMAN = Texts(
     },
     grounds={
         Ground.NO_LONGER_NEEDED: (
-            "Wozu sie erhoben wurden, dazu brauchen Sie sie nicht mehr."
+            "Meine Daten sind für den Zweck, zu dem sie erhoben wurden, nicht mehr "
+            "nötig."
         ),
-        Ground.CONSENT_WITHDRAWN: "Ich nehme meine Einwilligung zurück.",
-        Ground.OBJECTION: "Ich widerspreche ihrer Verwendung.",
-        Ground.UNLAWFUL: "Sie werden unrechtmäßig verwendet.",
-        Ground.DUTY_TO_ERASE: "Ein Gesetz verlangt, dass sie gelöscht werden.",
-        Ground.OFFERED_TO_CHILD: "Sie wurden online erhoben, als ich ein Kind war.",
+        Ground.CONSENT_WITHDRAWN: "Ich widerrufe meine Einwilligung.",
+        Ground.OBJECTION: "Ich widerspreche der Verwendung meiner Daten.",
+        Ground.UNLAWFUL: "Meine Daten werden unrechtmäßig verwendet.",
+        Ground.DUTY_TO_ERASE: "Ein Gesetz verlangt, dass meine Daten gelöscht werden.",
+        Ground.OFFERED_TO_CHILD: (
+            "Meine Daten wurden online erhoben, als ich ein Kind war."
+        ),
     },
     problems={
         "name": "Geben Sie Vor- und Nachnamen ein.",
@@ -64,7 +67,7 @@ GERMAN = Texts(
         Outcome.FAILED: "Nicht erreicht",
     },
     explanations={
-        RequestStatus.OPEN: "Ihr Antrag ist da; wir beginnen bald damit.",
+        RequestStatus.OPEN: "Ihr Antrag ist eingegangen; wir bearbeiten ihn bald.",
         RequestStatus.IN_PROGRESS: "Wir arbeiten an Ihrem Antrag.",
         RequestStatus.DENIED: "Wir konnten Ihren Antrag nicht erfüllen.",
         Stage.ON_HOLD: (
@@ -271,10 +274,10 @@ GERMAN = Texts(
         "error": "Fehler: ",
         "form_title": "Lassen Sie sich vergessen",
         "form_lead": (
-            "Sie können die Löschung Ihrer personenbezogenen Daten verlangen, auch "
-            "dessen, was unser Sprachmodell über Sie sagt. Das kostet nichts. Wir "
-            "antworten in der Zeit, die das Gesetz uns gibt, in der Regel in einem "
-            "Monat."
+            "Sie können verlangen, dass wir Ihre personenbezogenen Daten löschen, auch "
+            "das, was unser Sprachmodell über Sie sagt. Das kostet nichts. Wir "
+            "antworten innerhalb der gesetzlichen Frist, in der Regel binnen eines "
+            "Monats."
         ),
         "form_refused": "Wir konnten das Formular nicht annehmen",
         "form_again": (
@@ -287,11 +290,11 @@ GERMAN = Texts(
             "Sie von Menschen gleichen Namens zu unterscheiden."
         ),
         "optional": "(freiwillig)",
-        "ground": "Warum",
+        "ground": "Warum Sie die Löschung verlangen",
         "ground_reason": "Grund",
         "ground_hint": "Sie müssen keinen nennen; wir finden heraus, welcher zutrifft.",
-        "no_ground": "Kein Grund",
-        "proof": "Wie Sie es belegen",
+        "no_ground": "Ich nenne keinen Grund",
+        "proof": "Wie Sie nachweisen, wer Sie sind",
         "token": "Identitätsnachweis",
         "token_hint": (
             "Der Text, den unser Anmeldedienst Ihnen gegeben hat. Er wird vernichtet, "
@@ -326,7 +329,7 @@ GERMAN = Texts(
             "gesandt. Er gilt eine halbe Stunde."
         ),
         "code": "Code",
-        "prove": "Belegen, dass ich es bin",
+        "prove": "Code bestätigen",
         "new_code": "Neuen Code senden",
         "why": "Warum, und was Sie tun können",
         "what_you_can_do": "Was Sie tun können",
@@ -337,15 +340,16 @@ GERMAN = Texts(
         "keep_text": (
             "Setzen Sie ein Lesezeichen. Nur über diese Adresse kommen Sie hierher "
             "zurück, und alle, die sie kennen, sehen, wie es um Ihren Antrag steht, "
-            "und können ihn zurücknehmen. Wer Sie sind, sagt sie nicht."
+            "und können ihn zurücknehmen, solange das möglich ist. Ihr Name steht "
+            "nicht darin."
         ),
         "missing_title": "Seite nicht gefunden",
         "missing": "Diese Seite gibt es nicht",
         "missing_text": (
             "Prüfen Sie die Adresse: Ein Status-Link muss vollständig sein. Sie können "
-            "auch einen neuen Antrag stellen:"
+            "auch einen Antrag stellen:"
         ),
-        "new_request": "neuer Antrag",
+        "new_request": "zum Formular",
         "refused_title": "Nicht möglich",
         "refused": "Das ist nicht möglich",
         "back": "Zurück",

@@ -112,12 +112,14 @@ ENGLISH = Texts(
         IdentifierKind.PHONE: "With the country code, such as +49 30 1234567.",
     },
     grounds={
-        Ground.NO_LONGER_NEEDED: "You no longer need it for what you collected it for.",
+        Ground.NO_LONGER_NEEDED: (
+            "My data is no longer needed for what it was collected for."
+        ),
         Ground.CONSENT_WITHDRAWN: "I take back my consent.",
-        Ground.OBJECTION: "I object to its use.",
-        Ground.UNLAWFUL: "It is used unlawfully.",
-        Ground.DUTY_TO_ERASE: "A law demands that it is erased.",
-        Ground.OFFERED_TO_CHILD: "It was collected online when I was a child.",
+        Ground.OBJECTION: "I object to the use of my data.",
+        Ground.UNLAWFUL: "My data is used unlawfully.",
+        Ground.DUTY_TO_ERASE: "A law demands that my data is erased.",
+        Ground.OFFERED_TO_CHILD: "My data was collected online when I was a child.",
     },
     problems={
         "name": "Enter your first and last name.",
@@ -292,11 +294,11 @@ ENGLISH = Texts(
             "from people with the same name."
         ),
         "optional": "(optional)",
-        "ground": "Why",
+        "ground": "Why you ask",
         "ground_reason": "Reason",
         "ground_hint": "You need not give one; we find out which applies.",
-        "no_ground": "No reason",
-        "proof": "How you prove it",
+        "no_ground": "I give no reason",
+        "proof": "How you prove who you are",
         "token": "Identity token",
         "token_hint": (
             "The text that our sign-in service gave you. It is destroyed as soon as "
@@ -340,8 +342,8 @@ ENGLISH = Texts(
         "keep": "Keep this address",
         "keep_text": (
             "Save this page as a bookmark. Its address is the only way back here, and "
-            "everybody who knows it can see where your request stands, and cancel it. "
-            "It does not say who you are."
+            "everybody who knows it can see where your request stands, and cancel it "
+            "as long as that is possible. It does not say who you are."
         ),
         "missing_title": "Page not found",
         "missing": "There is no such page",
