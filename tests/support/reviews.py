@@ -5,6 +5,7 @@ import json
 from support.steps import Controller
 
 from unlearn_core.domain.reviews import RecordDecision, ReviewReason, Ruling
+from unlearn_core.privacy import Personal
 from unlearn_core.steps.review_records import ReviewDesk
 
 ANNA = "anna"
@@ -45,6 +46,7 @@ def decision(
     ruling: str = "keep",
     reason: str = "namesake",
     officer: str = ANNA,
+    reasoning: str | None = None,
 ) -> RecordDecision:
     """Return a decision about records of a list."""
     return RecordDecision(
@@ -52,4 +54,5 @@ def decision(
         ruling=Ruling(ruling),
         reason=ReviewReason(reason),
         officer=officer,
+        reasoning=Personal(reasoning) if reasoning else None,
     )

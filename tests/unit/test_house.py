@@ -57,6 +57,7 @@ MAY_REVEAL = {
     "unlearn_core/steps/answer_senders.py": "tells senders their own references",
     "unlearn_core/steps/match_drop.py": "makes a request of what matched",
     "unlearn_core/steps/receive_request.py": "seals identifiers and evidence",
+    "unlearn_core/steps/review_records.py": "seals why an exemption applies",
     "unlearn_core/verification/search.py": "asks the found words of other people",
     "unlearn_core/verification/latent.py": "pairs true answers with false ones",
     "unlearn_core/verification/judge.py": "looks for a fact in an answer",

@@ -16,7 +16,13 @@ from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.reviews import RecordDecision, ReviewReason, Ruling
 from unlearn_core.domain.sources import SourceRecord
-from unlearn_core.steps.review_records import ReviewDesk, open_review, review_records
+from unlearn_core.privacy import Personal
+from unlearn_core.steps.review_records import (
+    ReviewDesk,
+    open_review,
+    read_reasoning,
+    review_records,
+)
 
 app = typer.Typer(help="Records that may concern the subject.", no_args_is_help=True)
 
@@ -64,14 +70,26 @@ def decide(
     ruling: Annotated[Ruling, typer.Option(help="What becomes of the records.")],
     reason: Annotated[ReviewReason, typer.Option(help="Why.")],
     by: By,
+    reasoning: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            help="Why an exemption applies, in your words; - reads standard input."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Decide about records of the list; the last decision lets the request go on.
 
     Until then, deciding about a record again takes the place of what was said before.
+    A ground of Art. 17(3) GDPR needs a reasoning, which is sealed.
     """
+    said = reasoning.read().strip() if reasoning else ""
     decision = RecordDecision(
-        numbers=tuple(numbers), ruling=ruling, reason=reason, officer=by
+        numbers=tuple(numbers),
+        ruling=ruling,
+        reason=reason,
+        officer=by,
+        reasoning=Personal(said) if said else None,
     )
     desk = _desk()
     listed = review_records(RequestId(request_id), decision, desk=desk)
@@ -82,6 +100,19 @@ def decide(
             "undecided": len(listed.undecided),
             "stage": desk.requests.get(RequestId(request_id)).stage.value,
         },
+        as_json=as_json,
+    )
+
+
+@app.command(name="reasoning")
+def reasoning_(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
+    """Show why records were found exempt; that it was read is in the ledger."""
+    found = read_reasoning(RequestId(request_id), desk=_desk())
+    show_rows(
+        [
+            {"number": number, "reasoning": text.reveal()}
+            for number, text in sorted(found.items())
+        ],
         as_json=as_json,
     )
 

@@ -107,6 +107,8 @@ def _row(source: SourceConnector, *, is_trained: bool) -> dict[str, JsonValue]:
         "legal_basis": described.legal_basis,
         "retention": described.retention,
         "held": described.held,
+        "exemption": described.exemption,
+        "reasoning": described.reasoning,
     }
 
 

@@ -29,6 +29,7 @@ from enum import StrEnum
 from typing import Any
 
 from unlearn_core.domain.canonical import Digest, JsonValue, canonical_json
+from unlearn_core.domain.exemptions import Kept, KeptCounts
 from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.requests import Outcome, RequestId
 from unlearn_core.errors import CertificateInvalidError
@@ -134,6 +135,8 @@ class ErasureCertificate:
         recipients: How many who had received the data had come how far in being told,
             see `domain.recipients.Telling`; empty if nobody had.
         ground: Ground of Art. 17(1) GDPR, if one was claimed or found.
+        kept: How many records of which source stay, by the code of why; see
+            `domain.exemptions.Kept`.
     """
 
     request_id: str
@@ -153,6 +156,7 @@ class ErasureCertificate:
     ledger_head: Digest
     recipients: Mapping[str, int] = field(default_factory=dict)
     ground: Ground | None = None
+    kept: KeptCounts = field(default_factory=dict)
 
     def to_statement(self) -> dict[str, JsonValue]:
         """Return the in-toto statement."""
@@ -170,7 +174,7 @@ class ErasureCertificate:
                 "issued_at": self.issued_at.isoformat(),
                 "expires_at": self.expires_at.isoformat(),
                 "scope": _scope_json(scope) if scope else None,
-                "sources": {name: dict(row) for name, row in self.sources.items()},
+                "sources": _plain(self.sources),
                 "unsearched_sources": list(self.unsearched_sources),
                 "forget_set": self.forget_set,
                 "verdict": self.verdict,
@@ -179,6 +183,7 @@ class ErasureCertificate:
                 "ledger_head": self.ledger_head,
                 "limits": list(LIMITS),
                 **({"ground": self.ground.value} if self.ground else {}),
+                **({"kept": _plain(self.kept)} if self.kept else {}),
                 **({"recipients": dict(self.recipients)} if self.recipients else {}),
             },
         }
@@ -215,6 +220,7 @@ class ErasureCertificate:
                 ledger_head=Digest(body["ledger_head"]),
                 recipients=body.get("recipients", {}),
                 ground=Ground(body["ground"]) if "ground" in body else None,
+                kept=_kept(body.get("kept", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError):
             raise CertificateInvalidError(check=3, problem="malformed") from None
@@ -299,6 +305,8 @@ def _check_outcome(certificate: ErasureCertificate) -> None:
     outcome = certificate.outcome
     if outcome in _COMPLETE and certificate.unsearched_sources:
         raise CertificateInvalidError(check=5, problem="incomplete search")
+    if outcome in _COMPLETE and certificate.kept:
+        raise CertificateInvalidError(check=5, problem="records stay")
     if outcome is Outcome.SUPPRESSED_AT_OUTPUT and certificate.scope is None:
         raise CertificateInvalidError(check=5, problem="no scope")
     if certificate.scope is not None and (
@@ -347,6 +355,18 @@ def _subjects(ledger_head: Digest, manifest: Digest | None) -> list[JsonValue]:
         {"name": name, "digest": {"sha256": digest.removeprefix("sha256:")}}
         for name, digest in sorted(named.items())
     ]
+
+
+def _plain(counts: KeptCounts) -> dict[str, JsonValue]:
+    return {name: dict(row) for name, row in counts.items()}
+
+
+def _kept(raw: KeptCounts) -> KeptCounts:
+    """Read what stays; a code that nobody knows is malformed."""
+    return {
+        name: {Kept(code).value: count for code, count in row.items()}
+        for name, row in raw.items()
+    }
 
 
 def _scope_json(scope: ServedScope) -> dict[str, JsonValue]:

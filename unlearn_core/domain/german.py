@@ -1,5 +1,6 @@
 """The words of letters in German."""
 
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
@@ -54,6 +55,19 @@ GERMAN = Words(
         "{redacted} ohne das, was Sie nennt, behalten"
     ),
     unsearched="Nicht vollständig durchsucht oder nicht zu löschen: {sources}",
+    kept_line="{source}: {count} behalten, Grund: {why}",
+    kept={
+        Kept.FREE_EXPRESSION: "freie Meinungsäußerung und Information",
+        Kept.LEGAL_OBLIGATION: (
+            "rechtliche Verpflichtung oder Aufgabe im öffentlichen Interesse"
+        ),
+        Kept.PUBLIC_HEALTH: "öffentliche Gesundheit",
+        Kept.ARCHIVING: "Archivzwecke im öffentlichen Interesse, Forschung, Statistik",
+        Kept.LEGAL_CLAIMS: "Rechtsansprüche",
+        Kept.LEGAL_HOLD: "rechtliche Sperre",
+        Kept.NOT_ERASABLE: "in dieser Quelle kann nicht gelöscht werden",
+        Kept.SHARED_IDENTIFIER: "dieselbe Kennung wie ein anderer Datensatz",
+    },
     recipients="Empfänger der Daten",
     tellings={
         Telling.WAITING: "Eine Mitteilung ist unterwegs an: {count}",

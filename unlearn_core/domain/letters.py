@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from unlearn_core.domain.certificates import ErasureCertificate
+from unlearn_core.domain.exemptions import EXEMPTIONS, Kept, KeptCounts
 from unlearn_core.domain.german import GERMAN
 from unlearn_core.domain.grounds import ARTICLES
 from unlearn_core.domain.recipients import Telling
@@ -91,7 +92,26 @@ def _records(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:
     if certificate.unsearched_sources:
         names = ", ".join(certificate.unsearched_sources)
         lines.append(words.unsearched.format(sources=names))
-    return tuple(lines)
+    return (*lines, *kept_lines(certificate.kept, words))
+
+
+def kept_lines(kept: KeptCounts, words: Words) -> tuple[str, ...]:
+    """Say which records stay, how many, and on which ground.
+
+    Args:
+        kept: Source to code to number of records.
+        words: The language.
+    """
+    return tuple(
+        words.kept_line.format(source=source, count=count, why=_why(Kept(code), words))
+        for source, counts in sorted(kept.items())
+        for code, count in sorted(counts.items())
+    )
+
+
+def _why(code: Kept, words: Words) -> str:
+    article = EXEMPTIONS.get(code)
+    return f"{words.kept[code]} ({article})" if article else words.kept[code]
 
 
 def _recipients(certificate: ErasureCertificate, words: Words) -> tuple[str, ...]:

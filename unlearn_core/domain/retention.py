@@ -38,6 +38,7 @@ class Kind(StrEnum):
     RESTRICTION = "restriction"
     EVALUATION_SET = "evaluation_set"
     FINGERPRINTS = "fingerprints"
+    REASONING = "reasoning"
     MESSAGES = "messages"
     COMMITMENTS = "commitments"
     REQUEST = "request"
@@ -53,6 +54,7 @@ WHAT: Mapping[Kind, str] = {
     Kind.RESTRICTION: "identifiers of a restricted subject, sealed",
     Kind.EVALUATION_SET: "questions for re-verification, sealed",
     Kind.FINGERPRINTS: "keyed fingerprints of the subject's values, sealed",
+    Kind.REASONING: "officers' reasonings for exemptions, sealed",
     Kind.MESSAGES: "which messages were posted and how they were delivered",
     Kind.COMMITMENTS: "keyed commitments to identifiers: the suppression list",
     Kind.REQUEST: "the row of the request: channel, dates, stage, outcome",
@@ -194,7 +196,7 @@ def _period(kind: Kind, outcome: Outcome, terms: Terms) -> Period:
             return Period(days=terms.record_days, reason=reason)
         case Kind.COMMITMENTS | Kind.REQUEST:
             return _record(outcome, terms)
-        case Kind.DOCUMENTS | Kind.LEDGER_CONTENT:
+        case Kind.REASONING | Kind.DOCUMENTS | Kind.LEDGER_CONTENT:
             return Period(
                 days=terms.longest_days,
                 reason=PROOF,

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.datasets import Form
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.privacy import Personal
 
@@ -86,6 +87,7 @@ class SourceRecord:
         texts: Column to what a record that matched says there, for whoever has to
             decide about it; cut off after `LONGEST_TEXT` signs.
         is_held: Whether it must stay where it is: legal hold, or an exemption.
+        exemption: On which ground of Art. 17(3) GDPR, if an officer has named one.
         is_redacted: Whether only what identifies the subject goes, not the record.
         is_former: Whether only an earlier version of its file has it. What has its
             identifier now may be somebody else's.
@@ -100,6 +102,7 @@ class SourceRecord:
     why: tuple[str, ...] = ()
     texts: Mapping[str, Personal[str]] = field(default_factory=dict)
     is_held: bool = False
+    exemption: Kept | None = None
     is_redacted: bool = False
     is_former: bool = False
 
@@ -173,6 +176,9 @@ class SourceDescription:
         retention: How long they are kept, as an ISO 8601 period.
         base_models: Base models that were trained on it; all of them if none is named.
         held: Column that says that a record must stay.
+        exemption: On which ground of Art. 17(3) GDPR all of its records stay, if they
+            do.
+        reasoning: Why that ground applies; names nobody.
     """
 
     name: str
@@ -185,6 +191,8 @@ class SourceDescription:
     retention: str | None = None
     base_models: tuple[str, ...] = ()
     held: str | None = None
+    exemption: Kept | None = None
+    reasoning: str | None = None
 
 
 def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
@@ -198,6 +206,7 @@ def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
                 **({"why": list(record.why)} if record.why else {}),
                 **({"texts": _revealed(record.texts)} if record.texts else {}),
                 **({"is_held": True} if record.is_held else {}),
+                **({"exemption": record.exemption} if record.exemption else {}),
                 **({"is_redacted": True} if record.is_redacted else {}),
                 **({"is_former": True} if record.is_former else {}),
                 "name": record.name.reveal() if record.name else None,
@@ -228,6 +237,7 @@ def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
             why=tuple(raw.get("why", ())),
             texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
             is_held=raw.get("is_held", False),
+            exemption=Kept(raw["exemption"]) if "exemption" in raw else None,
             is_redacted=raw.get("is_redacted", False),
             is_former=raw.get("is_former", False),
             name=Personal(raw["name"]) if raw["name"] else None,

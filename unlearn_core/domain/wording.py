@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from unlearn_core.domain.certificates import LIMITS
 from unlearn_core.domain.decisions import COMPLAINT, JUDICIAL_REMEDY
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.grounds import Ground
 from unlearn_core.domain.recipients import Telling
 from unlearn_core.domain.requests import Outcome
@@ -17,6 +18,7 @@ class Words:
     Attributes:
         grounds: What each ground is called.
         outcomes: What each outcome means to the person.
+        kept: Why records stay.
         tellings: How far the telling of some recipients had come.
         remedies: Where somebody can complain who got less than was asked for.
         limits: The limits of a certificate, in their order.
@@ -37,6 +39,8 @@ class Words:
     record_line: str
     redacted_line: str
     unsearched: str
+    kept_line: str
+    kept: Mapping[Kept, str]
     recipients: str
     tellings: Mapping[Telling, str]
     recipients_list: str
@@ -95,6 +99,17 @@ ENGLISH = Words(
         "{redacted} kept without what names you"
     ),
     unsearched="Not searched completely, or not to be erased: {sources}",
+    kept_line="{source}: {count} kept, for {why}",
+    kept={
+        Kept.FREE_EXPRESSION: "the freedom of expression and information",
+        Kept.LEGAL_OBLIGATION: "a legal obligation or a task in the public interest",
+        Kept.PUBLIC_HEALTH: "reasons of public health",
+        Kept.ARCHIVING: "archiving in the public interest, research or statistics",
+        Kept.LEGAL_CLAIMS: "establishing, exercising or defending legal claims",
+        Kept.LEGAL_HOLD: "a legal hold",
+        Kept.NOT_ERASABLE: "lack of a way to erase in this source",
+        Kept.SHARED_IDENTIFIER: "an identifier shared with another record",
+    },
     recipients="Recipients of the data",
     tellings={
         Telling.WAITING: "A notice is on its way to: {count}",

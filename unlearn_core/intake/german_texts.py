@@ -332,6 +332,7 @@ GERMAN = Texts(
         "prove": "Code bestätigen",
         "new_code": "Neuen Code senden",
         "why": "Warum, und was Sie tun können",
+        "kept": "Was bleibt, und warum",
         "what_you_can_do": "Was Sie tun können",
         "change_your_mind": "Wenn Sie es sich anders überlegen",
         "confirm_cancel": "Ich möchte jetzt nicht, dass meine Daten gelöscht werden.",

@@ -335,6 +335,7 @@ ENGLISH = Texts(
         "prove": "Prove that it is me",
         "new_code": "Send a new code",
         "why": "Why, and what you can do",
+        "kept": "What stays, and why",
         "what_you_can_do": "What you can do",
         "change_your_mind": "If you change your mind",
         "confirm_cancel": "I do not want my data to be erased now.",

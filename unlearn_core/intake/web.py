@@ -8,6 +8,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 from fastapi import FastAPI, Request, Response
 
@@ -18,8 +19,10 @@ from unlearn_core.domain.decisions import (
     RefusalReason,
 )
 from unlearn_core.domain.docket import DEADLINE_EXTENDED, read_docket
+from unlearn_core.domain.exemptions import KeptCounts
 from unlearn_core.domain.grounds import GROUND, read_ground
 from unlearn_core.domain.ledger import LedgerEntry
+from unlearn_core.domain.letters import LANGUAGES, kept_lines
 from unlearn_core.domain.possible import can_be_withdrawn
 from unlearn_core.domain.requests import (
     Channel,
@@ -293,7 +296,19 @@ def _shown(
         "restriction": texts.restrictions.get(restriction_state(entries)),
         "heading": texts.page["why" if declined else "what_you_can_do"],
         "paragraphs": paragraphs,
+        "kept": _kept(request, entries, texts),
     }
+
+
+def _kept(
+    request: ErasureRequest, entries: Sequence[LedgerEntry], texts: Texts
+) -> tuple[str, ...]:
+    """Say of an answered request which records stay, and on which ground."""
+    erased = [entry for entry in entries if entry.event == Stage.SOURCES_ERASED]
+    if request.outcome is None or not erased:
+        return ()
+    kept = cast("KeptCounts", erased[-1].payload.get("staying", {}))
+    return kept_lines(kept, LANGUAGES[texts.language])
 
 
 def _was_asked(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:

@@ -42,6 +42,7 @@ SEALED = {
     Kind.RESTRICTION: scopes.restriction,
     Kind.EVALUATION_SET: scopes.evaluation,
     Kind.FINGERPRINTS: scopes.fingerprints,
+    Kind.REASONING: scopes.reasoning,
 }
 """Kinds that are sealed, each under a key of its own."""
 

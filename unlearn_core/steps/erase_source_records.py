@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.cooling import check_cooled_off
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import SourceRecord, records_from_bytes
 from unlearn_core.domain.subjects import DataSubject
@@ -95,22 +96,29 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     gone: dict[str, list[str]] = {}
     held: dict[str, int] = {}
     kept: list[str] = []
+    staying: dict[str, dict[str, int]] = {}
     for name, records in located.items():
         source = bench.sources[name]
-        if not source.describe().is_erasable:
+        described = source.describe()
+        if not described.is_erasable:
             kept.append(name)
+            code = described.exemption or Kept.NOT_ERASABLE
+            staying[name] = {code.value: len(records)}
             continue
         plan = plan_for(source, records, subject)
         _carry_out(plan, request_id, bench=bench)
-        staying = _on_hold(plan)
-        gone[name] = sorted((plan.deleted | plan.redacted) - staying)
-        erased[name] = plan.count(plan.deleted - staying)
+        on_hold = _on_hold(plan)
+        gone[name] = sorted((plan.deleted | plan.redacted) - on_hold)
+        erased[name] = plan.count(plan.deleted - on_hold)
         if plan.redacted:
-            redacted[name] = plan.count(plan.redacted - staying)
+            redacted[name] = plan.count(plan.redacted - on_hold)
         if left := len(records) - erased[name] - redacted.get(name, 0):
             held[name] = left
+            staying[name] = staying_for(plan, on_hold=on_hold)
     bench.custody.put(scopes.working(request_id), scopes.ERASED, canonical_json(gone))
-    return SourcesErased(erased=erased, kept=kept, held=held, redacted=redacted)
+    return SourcesErased(
+        erased=erased, kept=kept, held=held, redacted=redacted, staying=staying
+    )
 
 
 def plan_for(
@@ -140,6 +148,27 @@ def plan_for(
         subject=subject,
         deleted=frozenset(wanted & whole),
         redacted=frozenset(wanted - whole),
+    )
+
+
+def staying_for(plan: Plan, *, on_hold: frozenset[str] = frozenset()) -> dict[str, int]:
+    """Return how many located records stay, by the code of why.
+
+    Args:
+        plan: What is to become of the records.
+        on_hold: Identifiers that the source has put on hold since the search.
+    """
+    why = dict.fromkeys(on_hold, Kept.LEGAL_HOLD)
+    for record in plan.records:
+        if record.is_held and record.record_id not in why:
+            why[record.record_id] = record.exemption or Kept.LEGAL_HOLD
+    going = (plan.deleted | plan.redacted) - on_hold
+    return dict(
+        Counter(
+            why.get(record.record_id, Kept.SHARED_IDENTIFIER).value
+            for record in plan.records
+            if record.record_id not in going
+        )
     )
 
 

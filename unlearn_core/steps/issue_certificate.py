@@ -86,6 +86,7 @@ def _certificate(request_id: RequestId, *, bench: Workbench) -> ErasureCertifica
         },
         ledger_head=last.entry_hash,
         ground=standing.ground if standing else None,
+        kept=erased.get("staying", {}),
         recipients=counted(read_recipients(_until(last, bench=bench))),
     )
 

@@ -101,12 +101,14 @@ class SourcesErased:
             or because another record has the same identifier.
         redacted: Number of records per source that are there without what identified
             the subject.
+        staying: Number of records that stay, by source and by the code of why.
     """
 
     erased: dict[str, int]
     kept: list[str]
     held: dict[str, int] = field(default_factory=dict)
     redacted: dict[str, int] = field(default_factory=dict)
+    staying: dict[str, dict[str, int]] = field(default_factory=dict)
     stage: Stage = Stage.SOURCES_ERASED
 
 

@@ -13,6 +13,8 @@ from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.decisions import has_entered
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.reviews import (
+    EXEMPTS,
+    REASONING,
     RECORD_REVIEWED,
     RecordDecision,
     ReviewReason,
@@ -20,10 +22,12 @@ from unlearn_core.domain.reviews import (
     Ruling,
     check_decision,
     read_rulings,
+    reasonings,
     undecided,
 )
 from unlearn_core.domain.sources import SourceRecord, records_from_bytes
 from unlearn_core.errors import IllegalTransitionError, SealBrokenError
+from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
 
 LEASE_TIME = timedelta(seconds=30)
@@ -100,6 +104,26 @@ def open_review(request_id: RequestId, *, desk: ReviewDesk) -> ReviewList:
     )
 
 
+def read_reasoning(
+    request_id: RequestId, *, desk: ReviewDesk
+) -> dict[int, Personal[str]]:
+    """Return why records of the latest list were found exempt, by their numbers.
+
+    Raises:
+        KeyDestroyedError: The reasoning has outlived its time.
+        SealBrokenError: Another reasoning is kept than the ledger commits to.
+    """
+    scope = scopes.reasoning(request_id)
+    found: dict[int, Personal[str]] = {}
+    for number, commitment in reasonings(desk.ledger.entries(request_id)).items():
+        name = scopes.reasoning_name(commitment)
+        text = desk.custody.get(scope, name)
+        if desk.custody.commit(scope, text) != commitment:
+            raise SealBrokenError(name=name)
+        found[number] = Personal(text.decode())
+    return found
+
+
 def read_listed(
     request_id: RequestId, commitment: str | None, *, custody: ports.Custody
 ) -> tuple[SourceRecord, ...]:
@@ -142,8 +166,7 @@ def review_records(
     Raises:
         IllegalTransitionError: There is nothing to be decided now.
         LeaseBusyError: A worker is at work on the request.
-        ReviewRefusedError: Not by this person, not this record or not for this reason,
-            two decisions about one record, or another list was looked at.
+        ReviewRefusedError: Not by this person, not this record or not for this reason.
         SealBrokenError: Another list is kept than the ledger names.
     """
     if not {decision.officer for decision in decisions} <= set(desk.officers):
@@ -156,6 +179,7 @@ def review_records(
             raise ReviewRefusedError(problem="the list was replaced")
         for number, decision in _by_record(decisions, listed).items():
             said = _said(number, decision, listed)
+            said |= _sealed(request_id, decision, desk)
             desk.ledger.note(RECORD_REVIEWED, said, request_id=request_id, lease=lease)
             listed.rulings[number] = decision.reason
         if not listed.undecided:
@@ -206,6 +230,20 @@ def _said(
         "reason": decision.reason.value,
         "officer": decision.officer,
     }
+
+
+def _sealed(
+    request_id: RequestId, decision: RecordDecision, desk: ReviewDesk
+) -> dict[str, JsonValue]:
+    """Seal why an exemption applies; return what the ledger says of it."""
+    if decision.reason not in EXEMPTS or decision.reasoning is None:
+        return {}
+    scope = scopes.reasoning(request_id)
+    text = decision.reasoning.reveal().encode()
+    desk.custody.open_scope(scope)
+    commitment = desk.custody.commit(scope, text)
+    desk.custody.put(scope, scopes.reasoning_name(commitment), text)
+    return {REASONING: commitment}
 
 
 def _identity(record: SourceRecord) -> tuple[str, str]:

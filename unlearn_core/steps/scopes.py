@@ -50,6 +50,16 @@ def fingerprints(request_id: RequestId) -> str:
     return f"{request_id}.fingerprints"
 
 
+def reasoning(request_id: RequestId) -> str:
+    """Why officers found records exempt; destroyed with the content of the ledger."""
+    return f"{request_id}.reasoning"
+
+
+def reasoning_name(commitment: str) -> str:
+    """Return the name of the reasoning that the ledger commits to."""
+    return f"reasoning-{commitment[-24:]}"
+
+
 def held(request_id: str) -> str:
     """How much weights matter for erasures; destroyed when a later version is promoted.
 

@@ -69,6 +69,7 @@ SNAPSHOTS = Path(__file__).parent / "snapshots"
         "review",
         "review list",
         "review decide",
+        "review reasoning",
         "drop",
         "drop import",
         "drop export",

@@ -76,6 +76,20 @@ def test_the_last_decision_lets_the_request_go_on(key: UUID) -> None:
     assert (done.code, done.err.split(":")[0]) == (1, "illegal_transition")
 
 
+def test_the_reasoning_of_an_exemption_is_read_from_outside_the_command(
+    key: UUID,
+) -> None:
+    command = ("review", "decide", str(key), "1", "--ruling", "keep")
+    options = ("--reason", "legal_claims", "--by", "anna", "--json")
+    without = unlearn(*command, *options)
+    assert (without.code, without.err.split(":")[0]) == (1, "review_refused")
+    said = unlearn(*command, *options, "--reasoning", "-", stdin=b"She sues us.\n")
+    assert said.json()["undecided"] == 1
+    assert unlearn("review", "reasoning", str(key), "--json").json() == [
+        {"number": 1, "reasoning": "She sues us."}
+    ]
+
+
 @pytest.mark.parametrize(
     ("number", "ruling", "reason", "by", "code"),
     [

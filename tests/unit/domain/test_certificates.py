@@ -325,6 +325,29 @@ def test_replicas_that_were_cut_off_are_named_and_confirm_nothing() -> None:
     assert check(sign(content.payload())) == content
 
 
+def test_what_stays_is_counted_by_code() -> None:
+    kept = {"tickets": {"legal_claims": 2, "legal_hold": 1}}
+    content = replace(certificate(), outcome=Outcome.PARTIAL, kept=kept)
+    assert json.loads(content.payload())["predicate"]["kept"] == kept
+    assert check(sign(content.payload())) == content
+
+
+def test_a_code_that_nobody_knows_is_malformed() -> None:
+    content = replace(
+        certificate(), outcome=Outcome.PARTIAL, kept={"tickets": {"whim": 1}}
+    )
+    with pytest.raises(CertificateInvalidError) as caught:
+        check(sign(content.payload()))
+    assert caught.value.facts == {"check": 3, "problem": "malformed"}
+
+
+def test_where_records_stay_completeness_is_not_claimed() -> None:
+    content = replace(certificate(), kept={"tickets": {"archiving": 1}})
+    with pytest.raises(CertificateInvalidError) as caught:
+        check(sign(content.payload()))
+    assert caught.value.facts == {"check": 5, "problem": "records stay"}
+
+
 def test_suppression_is_never_claimed_without_a_scope() -> None:
     unserved = replace(certificate(), scope=None)
     with pytest.raises(CertificateInvalidError) as caught:

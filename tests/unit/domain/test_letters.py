@@ -4,6 +4,7 @@ import pytest
 from support.verdicts import certificate
 
 from unlearn_core.domain.certificates import LIMITS
+from unlearn_core.domain.exemptions import EXEMPTIONS, Kept
 from unlearn_core.domain.grounds import ARTICLES, Ground
 from unlearn_core.domain.letters import LANGUAGES, letter_text
 from unlearn_core.domain.requests import Outcome
@@ -75,6 +76,24 @@ def test_what_was_not_searched_is_named_and_nothing_is_said_of_checks_without_an
     )
     assert "Checks" not in dict(text.sections)
     assert "In effect since" not in dict(text.facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", Kept)
+def test_what_stays_is_counted_with_its_ground_beside_the_remedies(
+    code: Kept, language: str
+) -> None:
+    words = LANGUAGES[language]
+    partial = replace(
+        certificate(), outcome=Outcome.PARTIAL, kept={"tickets": {code.value: 12}}
+    )
+    sections = dict(letter_text(partial, language).sections)
+    said = sections[words.records][-1]
+    assert said.startswith("tickets: 12 ")
+    assert words.kept[code] in said
+    assert ("Art. 17(3)" in said) == (code in EXEMPTIONS)
+    assert EXEMPTIONS.get(code, "") in said
+    assert sections[words.remedies_title] == words.remedies
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

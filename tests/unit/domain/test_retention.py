@@ -46,7 +46,7 @@ def end(outcome: Outcome, *, is_retired: bool = False) -> End:
 
 def test_every_kind_has_a_time_and_a_reason_in_every_outcome() -> None:
     periods = table(TERMS)
-    assert len(periods) == len(Kind) * len(Outcome) == 96
+    assert len(periods) == len(Kind) * len(Outcome) == 104
     assert all(period.reason for period in periods.values())
     assert set(WHAT) == set(Kind)
 
@@ -132,6 +132,7 @@ def test_whoever_is_suppressed_is_recognised_until_the_base_is_retired() -> None
     assert set(Kind) - set(served) == {
         Kind.COMMITMENTS,
         Kind.REQUEST,
+        Kind.REASONING,
         Kind.DOCUMENTS,
         Kind.LEDGER_CONTENT,
     }

@@ -209,6 +209,35 @@ def test_who_got_less_than_asked_for_reads_how_to_complain(
     assert is_told == (outcome in {"partial", "exempt", "refused", "failed"})
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("en", "legal claims (Art. 17(3)(e) GDPR)"),
+        ("de", "Rechtsansprüche (Art. 17(3)(e) GDPR)"),
+    ],
+)
+def test_the_status_page_tells_what_stays_and_on_which_ground(
+    world: IntakeWorld, client: TestClient, language: str, said: str
+) -> None:
+    location = send(client).headers["Location"]
+    (request,) = world.store.all()
+    world.move(request.request_id, Stage.ACKNOWLEDGED)
+    world.move(request.request_id, Stage.IDENTITY_VERIFIED)
+    world.move(request.request_id, Stage.LOCATED)
+    staying: dict[str, JsonValue] = {"tickets": {"legal_claims": 3}}
+    world.move(request.request_id, Stage.SOURCES_ERASED, {"staying": staying})
+    in_language = {"Accept-Language": language}
+    assert said not in client.get(location, headers=in_language).text
+    world.move(request.request_id, Stage.DATASETS_BUILT)
+    world.move(request.request_id, Stage.ESCALATED)
+    world.move(request.request_id, Stage.GIVEN_UP, {}, Outcome.FAILED)
+    page = client.get(location, headers=in_language).text
+    assert "tickets: 3 " in page
+    assert said in page
+    assert "Art. 77" in page
+    assert "the Authority of Ulm" in page
+
+
 @pytest.mark.parametrize("reason", list(ExtensionReason))
 def test_the_status_page_tells_why_it_takes_longer(
     world: IntakeWorld, client: TestClient, reason: ExtensionReason

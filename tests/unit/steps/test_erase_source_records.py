@@ -8,6 +8,7 @@ from support.steps import Controller, open_controller, subject_of
 from support.story import work_until
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
 from unlearn_core.errors import (
@@ -59,10 +60,19 @@ def test_the_intention_is_announced_before_each_source(controller: Controller) -
     assert {entry.fencing_token for entry in announced} == {bench.lease.token}
 
 
-def test_a_source_that_may_not_be_erased_keeps_its_records(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("exemption", "code"),
+    [
+        (None, "not_erasable"),
+        ({"ground": "archiving", "reasoning": "The state archive."}, "archiving"),
+    ],
+)
+def test_a_source_that_may_not_be_erased_keeps_its_records(
+    tmp_path: Path, exemption: dict[str, str] | None, code: str
+) -> None:
     controller = open_controller(tmp_path)
     raw = yaml.safe_load(controller.paths.data_map.read_text())
-    raw["sources"][0]["erasable"] = False
+    raw["sources"][0] |= {"erasable": False, "exemption": exemption}
     controller.paths.data_map.write_text(yaml.safe_dump(raw))
     controller.opened = open_data_map(controller.paths.data_map)
     before = controller.paths.corpus.read_bytes()
@@ -71,7 +81,9 @@ def test_a_source_that_may_not_be_erased_keeps_its_records(tmp_path: Path) -> No
     result = erase_source_records(request_id, bench=bench)
 
     assert result == SourcesErased(
-        erased={"support": 12, "customers": 1}, kept=["corpus"]
+        erased={"support": 12, "customers": 1},
+        kept=["corpus"],
+        staying={"corpus": {code: 16}},
     )
     assert controller.paths.corpus.read_bytes() == before
 
@@ -142,12 +154,14 @@ def test_a_record_that_stays_in_one_version_stays_in_all(
     request_id, bench = _ready(controller)
     scope = scopes.working(request_id)
     first, *others = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
-    both = [first, *others, replace(first, is_held=True)]
+    held = replace(first, is_held=True, exemption=Kept.LEGAL_OBLIGATION)
+    both = [first, *others, held]
     controller.custody.put(scope, scopes.LOCATED, records_to_bytes(both))
 
     result = erase_source_records(request_id, bench=bench)
 
     assert (result.erased["corpus"], result.held) == (15, {"corpus": 2})
+    assert result.staying == {"corpus": {"legal_obligation": 2}}
     assert f'"{first.record_id}"' in controller.paths.corpus.read_text(encoding="utf-8")
 
 
@@ -164,6 +178,7 @@ def test_a_record_whose_identifier_another_one_has_stays(
     result = erase_source_records(request_id, bench=bench)
 
     assert (result.erased["corpus"], result.held) == (15, {"corpus": 1})
+    assert result.staying == {"corpus": {"shared_identifier": 1}}
     assert stranger in controller.paths.corpus.read_text(encoding="utf-8")
 
 

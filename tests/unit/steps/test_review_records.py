@@ -23,7 +23,11 @@ from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.resume_requests import WatchPost, resume_requests
-from unlearn_core.steps.review_records import open_review, review_records
+from unlearn_core.steps.review_records import (
+    open_review,
+    read_reasoning,
+    review_records,
+)
 from unlearn_core.steps.workbench import Workbench
 
 pytestmark = pytest.mark.integration
@@ -144,6 +148,40 @@ def test_a_record_on_hold_counts_as_found_and_stays(
     result = erase_source_records(request_id, bench=bench)
     assert (result.erased["corpus"], result.held) == (16, {"corpus": 2})
     assert controller.paths.corpus.read_text().count("another planet") == 2
+
+
+def test_an_exempt_record_stays_on_its_ground_and_the_reasoning_is_sealed(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    why = "Frau Beispiel sues us; file 12 O 34/26."
+    review_records(
+        request_id, decision(1, reason="legal_claims", reasoning=why), desk=desk
+    )
+    review_records(request_id, decision(2, reason="legal_hold"), desk=desk)
+    bench = resumed(controller, request_id)
+
+    locate_personal_data(request_id, bench=bench)
+    result = erase_source_records(request_id, bench=bench)
+
+    assert result.staying["corpus"] == {"legal_claims": 1, "legal_hold": 1}
+    assert controller.paths.corpus.read_text().count("another planet") == 2
+    told = [str(entry.payload) for entry in controller.store.entries(request_id)]
+    assert not any("Beispiel" in line for line in told)
+    found = read_reasoning(request_id, desk=desk)
+    assert {number: text.reveal() for number, text in found.items()} == {1: why}
+
+
+def test_a_ground_that_is_taken_back_has_no_reasoning_any_more(
+    controller: Controller, waiting: Waiting
+) -> None:
+    request_id, _ = waiting()
+    desk = review_desk(controller)
+    exempt = decision(1, reason="archiving", reasoning="The state archive has it.")
+    review_records(request_id, exempt, desk=desk)
+    review_records(request_id, decision(1), desk=desk)
+    assert read_reasoning(request_id, desk=desk) == {}
 
 
 def test_an_attempt_that_died_after_it_took_records_in_is_counted_once(

@@ -30,6 +30,7 @@ from unlearn_core.domain.data_map import (
     Translation,
 )
 from unlearn_core.domain.datasets import Entropy
+from unlearn_core.domain.exemptions import EXEMPTIONS, Kept
 from unlearn_core.domain.sources import LegalBasis
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError
@@ -146,6 +147,20 @@ class _RedactionFile(BaseModel):
     redact: Annotated[list[str], Field(min_length=1)]
 
 
+class _ExemptionFile(BaseModel):
+    model_config = _STRICT
+    ground: Kept
+    reasoning: Annotated[str, Field(min_length=1)]
+
+    @field_validator("ground")
+    @classmethod
+    def _is_of_the_law(cls, ground: Kept) -> Kept:
+        if ground not in EXEMPTIONS:
+            message = "no ground of Art. 17(3)"
+            raise ValueError(message)
+        return ground
+
+
 class _SourceFile(BaseModel):
     model_config = _STRICT
     name: str
@@ -166,6 +181,7 @@ class _SourceFile(BaseModel):
     legal_basis: LegalBasis | None = None
     retention: Annotated[str, Field(pattern=_PERIOD)] | None = None
     base_models: Annotated[list[str], Field(min_length=1)] | None = None
+    exemption: _ExemptionFile | None = None
 
     def spec(self, root: Path | None = None) -> SourceSpec:
         location = located(self.path, root, source=self.name) or self.url
@@ -173,6 +189,8 @@ class _SourceFile(BaseModel):
             raise InvalidDataMapError(source=self.name, missing="path or url")
         if self.kind not in CONNECTORS:
             raise InvalidDataMapError(source=self.name, unknown_kind=self.kind)
+        if self.exemption and self.erasable:
+            raise InvalidDataMapError(source=self.name, problem="exempt and erasable")
         return SourceSpec(
             name=self.name,
             kind=self.kind,
@@ -192,6 +210,8 @@ class _SourceFile(BaseModel):
             legal_basis=self.legal_basis,
             retention=self.retention,
             base_models=tuple(self.base_models or ()),
+            exemption=self.exemption.ground if self.exemption else None,
+            reasoning=self.exemption.reasoning if self.exemption else None,
         )
 
     def _redacted(self) -> frozenset[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from unlearn_core.domain.datasets import Form
 from unlearn_core.domain.drop import Stated
+from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.sources import (
     LONGEST_TEXT,
     LegalBasis,
@@ -97,6 +98,8 @@ class SourceSpec:
         legal_basis: Why the records may be processed, if the data map says.
         retention: How long they are kept, as an ISO 8601 period.
         base_models: Base models that were trained on it; all of them if none is named.
+        exemption: On which ground of Art. 17(3) GDPR all of its records stay.
+        reasoning: Why that ground applies; names nobody.
     """
 
     name: str
@@ -117,6 +120,8 @@ class SourceSpec:
     legal_basis: LegalBasis | None = None
     retention: str | None = None
     base_models: tuple[str, ...] = ()
+    exemption: Kept | None = None
+    reasoning: str | None = None
 
     def describe(self) -> SourceDescription:
         """Say what the source is, for people."""
@@ -131,6 +136,8 @@ class SourceSpec:
             retention=self.retention,
             base_models=self.base_models,
             held=self.held,
+            exemption=self.exemption,
+            reasoning=self.reasoning,
         )
 
     def can_read(self, row: Row) -> bool:

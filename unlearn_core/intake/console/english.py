@@ -286,7 +286,7 @@ ENGLISH: Mapping[str, str] = {
     "reason_ordinary_word": "an ordinary word",
     "reason_common_text": "a text that many share",
     "reason_legal_hold": "a legal hold",
-    "reason_exempt": "an exemption",
+    "review_reasoning": "Why the exemption applies (Art. 17(3) GDPR; it is sealed)",
     # Uncertain records.
     "review": "Uncertain records",
     "review_waits": (

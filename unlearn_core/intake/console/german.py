@@ -298,7 +298,7 @@ GERMAN: Mapping[str, str] = {
     "reason_ordinary_word": "ein gewöhnliches Wort",
     "reason_common_text": "ein Text, den viele teilen",
     "reason_legal_hold": "rechtliche Sperre",
-    "reason_exempt": "eine Ausnahme",
+    "review_reasoning": "Warum die Ausnahme gilt (Art. 17 Abs. 3 DSGVO; versiegelt)",
     # Unsichere Datensätze.
     "review": "Unsichere Datensätze",
     "review_waits": (

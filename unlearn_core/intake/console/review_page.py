@@ -27,6 +27,7 @@ from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import status_of
 from unlearn_core.intake.console.desk import ConsoleDesk, caller_of, form_of, show
 from unlearn_core.intake.rendering import lead_to
+from unlearn_core.privacy import Personal
 from unlearn_core.steps.review_records import ReviewList, open_review, review_records
 from unlearn_core.steps.subject import read_subject
 
@@ -123,6 +124,7 @@ def _decisions(
         raise ForbiddenError(problem="no such decision") from None
     if not chosen or not form.get("list"):
         raise ForbiddenError(problem="nothing was decided")
+    reasoning = form.get("reasoning", "").strip()
     return tuple(
         RecordDecision(
             numbers=tuple(numbers),
@@ -130,6 +132,7 @@ def _decisions(
             reason=reason,
             officer=caller.name,
             who=caller.who,
+            reasoning=Personal(reasoning) if reasoning else None,
         )
         for reason, numbers in chosen.items()
     )

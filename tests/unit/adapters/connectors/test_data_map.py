@@ -175,6 +175,22 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda file: file["sources"][0]["identifiers"].update(shoe_size="x"),
         "entry=sources.0.identifiers.shoe_size.[key]",
     ),
+    "an exemption on no ground of the law": (
+        lambda file: file["sources"][0].update(
+            exemption={"ground": "legal_hold", "reasoning": "so"}
+        ),
+        "entry=sources.0.exemption.ground",
+    ),
+    "an exemption that nobody has thought about": (
+        lambda file: file["sources"][0].update(exemption={"ground": "archiving"}),
+        "entry=sources.0.exemption.reasoning",
+    ),
+    "a source that is exempt and erased": (
+        lambda file: file["sources"][0].update(
+            erasable=True, exemption={"ground": "archiving", "reasoning": "so"}
+        ),
+        "problem=exempt and erasable",
+    ),
     "an unknown form": (
         lambda file: file["sources"][0]["passages"][0].update(form="song"),
         "entry=sources.0.passages.0",

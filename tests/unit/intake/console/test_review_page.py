@@ -211,3 +211,26 @@ def test_a_request_that_needs_no_review_shows_itself(
     key = world.receive()
     answer = sign_in(Role.OPERATOR, OLGA).answer(place(key))
     assert answer.headers["Location"] == f"/console/requests/{key}"
+
+
+def test_an_exemption_needs_a_reasoning_which_is_sealed(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.OPERATOR, OLGA)
+    fields = form(olga, key) | {"record-1": "archiving"}
+    assert olga.post(place(key), **fields, reasoning="  ")[0] == 409
+    assert rulings(world, key) == {}
+    olga.post(place(key), **fields, reasoning="The archive of Frau Beispiel.")
+    assert rulings(world, key) == {1: "archiving"}
+    (noted,) = world.store.entries(key, event="record_reviewed")
+    assert str(noted.payload["reasoning"]).startswith("hmac-sha256:")
+    assert "Beispiel" not in str(noted.payload)
+
+
+def test_an_exemption_without_a_ground_is_not_taken(
+    world: IntakeWorld, under_review: Reviewed, sign_in: SignIn
+) -> None:
+    key, olga = under_review(), sign_in(Role.OPERATOR, OLGA)
+    fields = form(olga, key) | {"record-1": "exempt"}
+    assert olga.post(place(key), **fields, reasoning="Because.")[0] == 409
+    assert rulings(world, key) == {}
