@@ -1,11 +1,19 @@
 import pytest
 from jinja2 import UndefinedError
 
+from unlearn_core.intake.languages import TEXTS
 from unlearn_core.intake.rendering import HEADERS, PAGES, lead_to, page
 
 
 def test_what_is_shown_is_escaped_and_answered_with_strict_headers() -> None:
-    answer = page("refused.html", text="<script>alert(1)</script>", back="/")
+    answer = page(
+        "refused.html",
+        text="<script>alert(1)</script>",
+        back="/",
+        path="/",
+        language="en",
+        t=TEXTS["en"].page,
+    )
     assert b"&lt;script&gt;" in bytes(answer.body)
     assert b"<script" not in bytes(answer.body)
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
