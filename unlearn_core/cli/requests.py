@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from unlearn_core.cli import decisions, imports, restrictions
 from unlearn_core.cli.output import AsJson, show, show_rows
 from unlearn_core.cli.submitted import STANDARD_INPUT, read_submitted
 from unlearn_core.cli.who import EnteredBy, account
-from unlearn_core.cli.wiring import office
+from unlearn_core.cli.wiring import office, preview_desk
 from unlearn_core.cli.words import served_after, words_of
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.cooling import cancel_until
@@ -29,6 +30,7 @@ from unlearn_core.domain.requests import (
     RequestId,
     Stage,
 )
+from unlearn_core.steps.preview_erasure import preview_erasure
 from unlearn_core.steps.receive_request import (
     Submission,
     checked_contact,
@@ -73,6 +75,33 @@ def submit(
 def status(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
     """Say where a request stands."""
     _show(RequestId(request_id), as_json=as_json)
+
+
+@app.command()
+def preview(request_id: RequestArgument, *, as_json: AsJson = False) -> None:
+    """Say what an erasure would touch, source by source; nothing is changed.
+
+    Counts alone; that the sealed records were read is in the ledger.
+    """
+    show_rows(
+        [
+            {
+                "source": row.source,
+                "found": row.found,
+                "delete": row.deleted,
+                "redact": row.redacted,
+                "stay": _counted(row.staying),
+                "matched": _counted(row.matched),
+                "trained": " ".join(row.base_models) or "all",
+            }
+            for row in preview_erasure(RequestId(request_id), desk=preview_desk())
+        ],
+        as_json=as_json,
+    )
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return " ".join(f"{name}={count}" for name, count in sorted(counts.items()))
 
 
 @app.command()

@@ -48,6 +48,7 @@ from unlearn_core.sender_wiring import allowed_callbacks
 from unlearn_core.settings import Settings, load_settings
 from unlearn_core.steps.cut_off_replica import FleetDesk
 from unlearn_core.steps.lineage import SERVING
+from unlearn_core.steps.preview_erasure import PreviewDesk
 from unlearn_core.steps.publish_restrictions import keep_restrictions
 from unlearn_core.steps.renew_pointer import PointerKeeper, renew_pointer
 from unlearn_core.steps.restrict_request import RestrictionDesk
@@ -231,6 +232,12 @@ def data_map_sources(
     """Return the sources of a data map, that of the settings if none is given."""
     opened = open_data_map(path or load_settings().data_map)
     return tuple(opened.sources.values()), opened.holdout
+
+
+def preview_desk() -> PreviewDesk:
+    """Return what a preview of an erasure needs."""
+    opened = open_data_map(office().settings.data_map)
+    return PreviewDesk(custody=office().custody, sources=opened.sources)
 
 
 def screened_source(

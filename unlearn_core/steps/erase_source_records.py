@@ -107,7 +107,7 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
             continue
         plan = plan_for(source, records, subject)
         _carry_out(plan, request_id, bench=bench)
-        on_hold = _on_hold(plan)
+        on_hold = withheld(plan)
         gone[name] = sorted((plan.deleted | plan.redacted) - on_hold)
         erased[name] = plan.count(plan.deleted - on_hold)
         if plan.redacted:
@@ -172,6 +172,13 @@ def staying_for(plan: Plan, *, on_hold: frozenset[str] = frozenset()) -> dict[st
     )
 
 
+def withheld(plan: Plan) -> frozenset[str]:
+    """Return identifiers that the source itself has put on hold."""
+    if not isinstance(plan.source, KeepsHolds):
+        return frozenset()
+    return plan.source.held(plan.deleted | plan.redacted)
+
+
 def _carry_out(plan: Plan, request_id: RequestId, *, bench: Workbench) -> None:
     """Try, announce, do, compare and read back."""
     actions = (plan.delete, plan.redact)
@@ -188,9 +195,3 @@ def _carry_out(plan: Plan, request_id: RequestId, *, bench: Workbench) -> None:
         raise SourceChangedError(source=plan.name)
     if not plan.is_confirmed():
         raise SourceUnreadableError(source=plan.name, problem="records are still there")
-
-
-def _on_hold(plan: Plan) -> frozenset[str]:
-    if not isinstance(plan.source, KeepsHolds):
-        return frozenset()
-    return plan.source.held(plan.deleted | plan.redacted)

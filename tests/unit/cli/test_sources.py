@@ -7,6 +7,10 @@ import yaml
 from support.cli import unlearn
 from support.sources import ADA, write_jsonl
 
+from unlearn_core.cli import wiring
+from unlearn_core.domain.sources import records_to_bytes
+from unlearn_core.domain.subjects import parse_subject
+
 
 def source(name: str, path: Path, **more: object) -> dict[str, Any]:
     """Return a source of the data map."""
@@ -148,3 +152,31 @@ def test_a_check_shows_what_the_data_map_says_of_each_source(tmp_path: Path) -> 
         ("all", None, None, None),
         ("none", None, None, None),
     ]
+
+
+def test_a_preview_of_a_request_shows_counts_and_no_names(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = write_jsonl(home / "good.jsonl")
+    write_map(home, [source("good", good), source("stays", good, erasable=False)])
+    monkeypatch.setenv("UNLEARN_DATA_MAP", str(home / "map.yaml"))
+    request_id = unlearn(
+        *("request", "submit", "--file", "-", "--json"),
+        stdin=json.dumps({"identifiers": ADA}).encode(),
+    ).json()["request_id"]
+    found, _ = wiring.data_map_sources(None)
+    located = [
+        record for one in found for record in one.locate(parse_subject(ADA)).records
+    ]
+    wiring.office().custody.put(
+        request_id, "located-records", records_to_bytes(located)
+    )
+    ran = unlearn("request", "preview", request_id, "--json")
+    assert [
+        (row["source"], row["delete"], row["stay"], row["trained"])
+        for row in ran.json()
+    ] == [
+        ("good", 3, "", "all"),
+        ("stays", 0, "not_erasable=3", "all"),
+    ]
+    assert "Ada" not in ran.out
