@@ -12,8 +12,11 @@ from unlearn_core.steps.renew_pointer import renew_pointer
 def renew_serving_pointer() -> None:
     """Sign list of restrictions and serving pointer again, before they expire.
 
-    The list comes first: the pointer says which one has to be known.
+    The list comes first: the pointer says which one has to be known. A list that cannot
+    be signed does not let the pointer expire as well.
     """
     with open_station() as station:
-        keep_restrictions(station.restrictions(holder=holder_name()))
-        renew_pointer(station.keeper(holder=holder_name()))
+        try:
+            keep_restrictions(station.restrictions(holder=holder_name()))
+        finally:
+            renew_pointer(station.keeper(holder=holder_name()))

@@ -45,6 +45,7 @@ NOT_OF_THE_FLOW = {
     "export_bundle",
     "apply_retention",
     "pair_agent",
+    "preview_erasure",
 }
 ANSWER_YES_OR_NO = {
     "catch_up",

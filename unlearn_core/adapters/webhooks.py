@@ -69,15 +69,21 @@ class WebhookCarrier:
             "webhook-signature": signature(self.secret, reference, seconds, body),
         }
         try:
-            answer = httpx.post(
-                self.url, content=body, headers=headers, timeout=TIMEOUT_SECONDS
-            )
+            # What is answered may be without end, so only the status is read.
+            with httpx.stream(
+                "POST",
+                self.url,
+                content=body,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+            ) as answer:
+                status = answer.status_code
         except httpx.HTTPError as error:
             raise CarrierUnavailableError(reason=type(error).__name__) from None
-        if answer.status_code == httpx.codes.GONE:
+        if status == httpx.codes.GONE:
             raise MessageRefusedError(reason="http_410")
-        if not answer.is_success:
-            raise CarrierUnavailableError(reason=f"http_{answer.status_code}")
+        if not httpx.codes.is_success(status):
+            raise CarrierUnavailableError(reason=f"http_{status}")
 
 
 def route_to(url: str) -> Route:

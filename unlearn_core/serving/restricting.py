@@ -17,7 +17,6 @@ from unlearn_core.domain.restrictions import (
 from unlearn_core.errors import (
     DowngradeRefusedError,
     ManifestInvalidError,
-    UnlearnError,
 )
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import ArtifactRegistry, EnvelopeOpener, ListSealer
@@ -127,11 +126,10 @@ def _follow(listed: RestrictionList, slot: Slot[Law], reader: ListReader) -> Non
 
 def _kept(slot: Slot[Law], reader: ListReader, cache: Path) -> RestrictionList | None:
     """Return the list that was kept; one that cannot be read forbids all answers."""
-    path = cache / SEEN_LIST
-    if not path.exists():
-        return None
     try:
-        return reader.open(path.read_bytes())
-    except (OSError, UnlearnError):
+        return reader.open((cache / SEEN_LIST).read_bytes())
+    except FileNotFoundError:
+        return None
+    except Exception:
         slot.require_restrictions(slot.current.restrictions + 1)
         raise

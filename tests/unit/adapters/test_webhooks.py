@@ -57,6 +57,12 @@ def test_news_arrive_signed_and_say_nothing_about_a_person() -> None:
     )
 
 
+def test_what_is_answered_is_not_read() -> None:
+    with receiver(200, length=2**40) as (url, came):
+        carrier(url).carry(MESSAGE, to=None)
+    assert len(came) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "error"),
     [

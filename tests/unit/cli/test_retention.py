@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 def test_the_table_names_every_kind_and_outcome(home: Path) -> None:
     del home
     rows = unlearn("retention", "show", "--json").json()
-    assert len(rows) == 96
+    assert len(rows) == 104
     (found,) = [
         row
         for row in rows

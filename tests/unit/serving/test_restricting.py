@@ -127,6 +127,18 @@ def test_a_forged_list_an_older_one_and_none_leave_the_last_one(
     assert (look(replica), is_guarded(replica)) == ("manifest_invalid", True)
 
 
+def test_a_list_on_disk_that_may_not_be_read_is_no_missing_one(
+    world: ServingWorld,
+) -> None:
+    publish(world, a_list(world, 7))
+    started(world)
+    path = world.cache / SEEN_LIST
+    path.unlink()
+    path.mkdir()
+    world.registry._models[BASE_MODEL].restrictions = None
+    assert is_guarded(started(world)) is None
+
+
 def test_a_replica_that_cannot_unseal_a_new_list_answers_nothing(
     world: ServingWorld,
 ) -> None:
