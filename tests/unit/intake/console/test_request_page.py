@@ -240,3 +240,17 @@ def test_officers_set_the_ground_that_was_only_claimed(
     assert decide(otto, key, "approve", ground="unlawful") == 303
     assert world.store.get(key).stage is Stage.APPROVED
     assert "unlawful processing (Art. 17(1)(d) GDPR)</dd>" in page(otto, key)
+
+
+def test_the_reason_of_a_drafted_extension_is_proposed(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    olga = sign_in(Role.APPROVER, OLGA)
+    assert " selected" not in page(olga, key)
+    due_on = world.store.get(key).deadline.due_on.isoformat()
+    facts: dict[str, JsonValue] = {"due_on": due_on, "reason": "number_of_requests"}
+    world.store.note("extension_drafted", facts, request_id=key)
+    shown = page(olga, key)
+    assert '<option value="number_of_requests" selected>' in shown
+    assert shown.count(" selected") == 1
+    assert "An extension is drafted" in shown
