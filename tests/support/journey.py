@@ -166,7 +166,7 @@ class Visitors:
         first = self._sign_in(browser, FIRST, Role.APPROVER)
         page = first.new_page()
         page.goto(self._place(request_id))
-        decision = page.locator("details.decision").first
+        decision = page.locator("section[aria-labelledby=decide] details").first
         decision.locator("summary").click()
         decision.locator("input[type=checkbox]").check()
         decision.locator("button").click()
@@ -177,7 +177,7 @@ class Visitors:
         page.goto(self._place(request_id))
         take_picture(page, "5-decision")
         page.locator("#agree").check()
-        page.locator(".waiting button").click()
+        page.locator("section[aria-labelledby=waiting] button").click()
         page.wait_for_url("**?said=done")
         page.goto(self._place(request_id))
         self._wait(request_id, Stage.DATASETS_BUILT)
