@@ -18,6 +18,7 @@ from unlearn_core.errors import (
     ContextExceededError,
     DependencyError,
     IntegrityError,
+    LeaseBusyError,
     PolicyError,
     RequestError,
     UnexpectedError,
@@ -54,6 +55,8 @@ _STATUS: Mapping[type[UnlearnError], HTTPStatus] = {
     RequestError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PolicyError: HTTPStatus.CONFLICT,
     IntegrityError: HTTPStatus.INTERNAL_SERVER_ERROR,
+    # Nothing is down: who asks again in a moment is served.
+    LeaseBusyError: HTTPStatus.CONFLICT,
     DependencyError: HTTPStatus.SERVICE_UNAVAILABLE,
     UnlearnError: HTTPStatus.INTERNAL_SERVER_ERROR,
 }

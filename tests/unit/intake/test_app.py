@@ -438,6 +438,12 @@ def test_the_same_key_of_the_same_caller_gets_the_same_request_again(
         "reference_taken",
     )
     assert send("x" * 201).status_code == 400
+    resource = f"intake/{first.json()['request_id']}"
+    held = world.leases.acquire(resource, holder="other", ttl=timedelta(minutes=1))
+    busy = send("a")
+    assert (busy.status_code, busy.json()["error"]["code"]) == (409, "lease_busy")
+    world.leases.release(held)
+    assert send("a").json() == first.json()
 
 
 def test_a_code_is_taken_over_the_api_and_never_repeated(
