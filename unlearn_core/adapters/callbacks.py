@@ -8,8 +8,7 @@ answered is not read.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
-import httpx
-
+from unlearn_core.adapters.posting import post
 from unlearn_core.domain.callbacks import (
     CallbackRefusedError,
     check_callback,
@@ -23,8 +22,6 @@ from unlearn_core.domain.dispatches import (
 from unlearn_core.domain.requests import Channel
 from unlearn_core.ports import Message
 from unlearn_core.privacy import Personal
-
-TIMEOUT_SECONDS = 10.0
 
 TO_AGENTS = Route(
     channel="agents", needs_address=True, senders=frozenset({Channel.DRP})
@@ -71,24 +68,10 @@ class CallbackCarrier:
             check_callback(url, allowed=self.allowed)
         except CallbackRefusedError:
             return MessageRefusedError(reason="not_allowed")
-        body, headers = self.write(message, url)
         try:
-            # What is answered may be without end, so only the status is read.
-            with httpx.stream(
-                "POST",
-                url,
-                content=body,
-                headers={"content-type": "application/json", **headers},
-                timeout=TIMEOUT_SECONDS,
-                follow_redirects=False,
-            ) as answer:
-                status = answer.status_code
-        except httpx.HTTPError as error:
-            return CarrierUnavailableError(reason=type(error).__name__)
-        if status == httpx.codes.GONE:
-            return MessageRefusedError(reason="http_410")
-        if not httpx.codes.is_success(status):
-            return CarrierUnavailableError(reason=f"http_{status}")
+            post(url, *self.write(message, url))
+        except (CarrierUnavailableError, MessageRefusedError) as failure:
+            return failure
         return None
 
 

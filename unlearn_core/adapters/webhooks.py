@@ -13,18 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import httpx
 from pydantic import SecretStr
 
-from unlearn_core.domain.dispatches import (
-    CarrierUnavailableError,
-    MessageRefusedError,
-    Route,
-)
+from unlearn_core.adapters.posting import post
+from unlearn_core.domain.dispatches import Route
 from unlearn_core.ports import Message
 from unlearn_core.privacy import Personal
 
-TIMEOUT_SECONDS = 10.0
 EVENT = "erasure_request."
 SHORTEST_KEY = 24  # bytes
 SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
@@ -63,27 +58,11 @@ class WebhookCarrier:
         """
         seconds = str(int(self.now().timestamp()))
         headers = {
-            "content-type": "application/json",
             "webhook-id": reference,
             "webhook-timestamp": seconds,
             "webhook-signature": signature(self.secret, reference, seconds, body),
         }
-        try:
-            # What is answered may be without end, so only the status is read.
-            with httpx.stream(
-                "POST",
-                self.url,
-                content=body,
-                headers=headers,
-                timeout=TIMEOUT_SECONDS,
-            ) as answer:
-                status = answer.status_code
-        except httpx.HTTPError as error:
-            raise CarrierUnavailableError(reason=type(error).__name__) from None
-        if status == httpx.codes.GONE:
-            raise MessageRefusedError(reason="http_410")
-        if not httpx.codes.is_success(status):
-            raise CarrierUnavailableError(reason=f"http_{status}")
+        post(self.url, body, headers)
 
 
 def route_to(url: str) -> Route:

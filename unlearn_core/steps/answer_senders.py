@@ -2,44 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from unlearn_core import ports
 from unlearn_core.domain import drp, opendsr
 from unlearn_core.domain.canonical import JsonValue
-from unlearn_core.domain.deadlines import IsHoliday
 from unlearn_core.domain.decisions import SUBMITTED_BY
-from unlearn_core.domain.docket import Docket, read_docket
 from unlearn_core.domain.requests import ErasureRequest, RequestId, Stage
 from unlearn_core.privacy import Personal
+from unlearn_core.steps.legal_clock import LegalClock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnswerDesk:
+class AnswerDesk(LegalClock):
     """What answering senders needs.
 
     Attributes:
-        ledger: What happened.
-        clock: Tells today.
-        timezone: Time zone of the controller.
-        is_holiday: Public holidays of the controller's country.
         link: Gives the address of a request's status page, if there are such pages.
     """
 
-    ledger: ports.Ledger
-    clock: ports.Clock
-    timezone: tzinfo
-    is_holiday: IsHoliday
     link: Callable[[RequestId], str | None]
-
-    def docket(self, request: ErasureRequest) -> Docket:
-        """Return what counts for a request today."""
-        return read_docket(
-            request.deadline,
-            self.ledger.entries(request.request_id),
-            today=self.clock.now().astimezone(self.timezone).date(),
-            is_holiday=self.is_holiday,
-        )
 
 
 def is_from(request_id: RequestId, sender: str, *, ledger: ports.Ledger) -> bool:

@@ -7,13 +7,12 @@ that the watchdog asks for.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 from unlearn_core import ports
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.codes import PROOF_ASKED
-from unlearn_core.domain.deadlines import IsHoliday, check_extension
+from unlearn_core.domain.deadlines import check_extension
 from unlearn_core.domain.decisions import (
     DECISION_PROPOSED,
     EFFECTS,
@@ -25,8 +24,7 @@ from unlearn_core.domain.decisions import (
     check_not_too_late,
     proposal_of,
 )
-from unlearn_core.domain.docket import DEADLINE_EXTENDED, Docket, read_docket
-from unlearn_core.domain.forecast import Forecast, forecast
+from unlearn_core.domain.docket import DEADLINE_EXTENDED
 from unlearn_core.domain.grounds import GROUND
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import (
@@ -37,6 +35,7 @@ from unlearn_core.domain.requests import (
     check_transition,
 )
 from unlearn_core.errors import SettingsError
+from unlearn_core.steps.legal_clock import LegalCalendar
 from unlearn_core.steps.subject import read_contact
 
 LEASE_TIME = timedelta(seconds=30)
@@ -50,48 +49,19 @@ TOLD: Mapping[Verb, str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DecisionDesk:
+class DecisionDesk(LegalCalendar):
     """What deciding needs.
 
     Attributes:
         holder: Name of this process.
         officers: Names of those who may decide.
-        timezone: Time zone of the controller; decisions are dated there.
-        is_holiday: Public holidays of the controller's country.
     """
 
     holder: str
     officers: tuple[str, ...]
-    timezone: ZoneInfo
-    is_holiday: IsHoliday
-    requests: ports.RequestStore
-    ledger: ports.Ledger
     leases: ports.LeaseStore
     custody: ports.Custody
     notifier: ports.Notifier
-    clock: ports.Clock
-
-    def today(self) -> date:
-        """Return the controller's day."""
-        return self.clock.now().astimezone(self.timezone).date()
-
-    def docket(self, request: ErasureRequest) -> Docket:
-        """Return what counts for a request today."""
-        return read_docket(
-            request.deadline,
-            self.ledger.entries(request.request_id),
-            today=self.today(),
-            is_holiday=self.is_holiday,
-        )
-
-    def forecasts(self) -> Mapping[RequestId, Forecast]:
-        """Return when open requests will probably be answered, where that is known."""
-        return forecast(
-            self.requests.all(),
-            self.ledger.entries(),
-            now=self.clock.now(),
-            zone=self.timezone,
-        )
 
 
 def decide_request(

@@ -9,14 +9,18 @@ from unlearn_core.domain.cooling import check_cooled_off
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import SourceRecord, records_from_bytes
+from unlearn_core.domain.sources import (
+    SourceDescription,
+    SourceRecord,
+    records_from_bytes,
+)
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceChangedError, SourceUnreadableError
 from unlearn_core.ports import KeepsHolds, Redacts, SourceConnector, TellsApart
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import recorded
 from unlearn_core.steps.results import SourcesErased
-from unlearn_core.steps.subject import read_subject
+from unlearn_core.steps.subject import HoldsCustody, read_subject
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -86,24 +90,19 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
             afterwards.
     """
     check_cooled_off(bench.ledger.entries(request_id), now=bench.clock.now())
-    sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
     subject = read_subject(request_id, bench=bench)
-    located: dict[str, list[SourceRecord]] = {}
-    for record in records_from_bytes(sealed):
-        located.setdefault(record.source, []).append(record)
     erased: dict[str, int] = {}
     redacted: dict[str, int] = {}
     gone: dict[str, list[str]] = {}
     held: dict[str, int] = {}
     kept: list[str] = []
     staying: dict[str, dict[str, int]] = {}
-    for name, records in located.items():
+    for name, records in read_located(request_id, bench=bench).items():
         source = bench.sources[name]
         described = source.describe()
         if not described.is_erasable:
             kept.append(name)
-            code = described.exemption or Kept.NOT_ERASABLE
-            staying[name] = {code.value: len(records)}
+            staying[name] = {kept_because(described).value: len(records)}
             continue
         plan = plan_for(source, records, subject)
         _carry_out(plan, request_id, bench=bench)
@@ -119,6 +118,22 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     return SourcesErased(
         erased=erased, kept=kept, held=held, redacted=redacted, staying=staying
     )
+
+
+def read_located(
+    request_id: RequestId, *, bench: HoldsCustody
+) -> dict[str, list[SourceRecord]]:
+    """Return what was located, by source."""
+    sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
+    located: dict[str, list[SourceRecord]] = {}
+    for record in records_from_bytes(sealed):
+        located.setdefault(record.source, []).append(record)
+    return located
+
+
+def kept_because(source: SourceDescription) -> Kept:
+    """Return why all records of a source that may not be erased stay."""
+    return source.exemption or Kept.NOT_ERASABLE
 
 
 def plan_for(

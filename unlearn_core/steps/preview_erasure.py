@@ -1,16 +1,21 @@
 """What an erasure would touch, for whoever has to approve it: counts, and no texts."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from unlearn_core import ports
-from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId
-from unlearn_core.domain.sources import SourceRecord, records_from_bytes
+from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import SourceConnector
-from unlearn_core.steps import scopes
-from unlearn_core.steps.erase_source_records import plan_for, staying_for, withheld
+from unlearn_core.steps.erase_source_records import (
+    kept_because,
+    plan_for,
+    read_located,
+    staying_for,
+    withheld,
+)
 from unlearn_core.steps.subject import read_subject
 
 
@@ -60,36 +65,31 @@ def preview_erasure(request_id: RequestId, *, desk: PreviewDesk) -> tuple[Previe
         SourceUnreadableError: A source cannot be read.
         StorageError: Nothing was located yet.
     """
-    sealed = desk.custody.get(scopes.working(request_id), scopes.LOCATED)
-    located: dict[str, list[SourceRecord]] = {name: [] for name in desk.sources}
-    for record in records_from_bytes(sealed):
-        located.setdefault(record.source, []).append(record)
+    located = read_located(request_id, bench=desk)
+    subject = read_subject(request_id, bench=desk)
     return tuple(
-        _preview(name, records, request_id, desk=desk)
-        for name, records in located.items()
+        _preview(name, source, located.get(name, ()), subject)
+        for name, source in desk.sources.items()
     )
 
 
 def _preview(
     name: str,
-    records: list[SourceRecord],
-    request_id: RequestId,
-    *,
-    desk: PreviewDesk,
+    source: SourceConnector,
+    records: Sequence[SourceRecord],
+    subject: DataSubject,
 ) -> Preview:
-    source = desk.sources[name]
     described = source.describe()
     deleted = redacted = 0
     staying: Mapping[str, int] = {}
-    if not described.is_erasable:
-        code = described.exemption or Kept.NOT_ERASABLE
-        staying = {code.value: len(records)} if records else {}
-    elif records:
-        plan = plan_for(source, records, read_subject(request_id, bench=desk))
+    if records and described.is_erasable:
+        plan = plan_for(source, records, subject)
         on_hold = withheld(plan)
         deleted = plan.count(plan.deleted - on_hold)
         redacted = plan.count(plan.redacted - on_hold)
         staying = staying_for(plan, on_hold=on_hold)
+    elif records:
+        staying = {kept_because(described).value: len(records)}
     return Preview(
         source=name,
         found=len(records),

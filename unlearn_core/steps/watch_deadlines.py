@@ -8,24 +8,22 @@ near, an extension is drafted: with a reason and the date that it would reach. O
 confirm it or do not; the subject is told by their decision alone.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from zoneinfo import ZoneInfo
 
 from unlearn_core import ports
 from unlearn_core.domain.deadlines import (
     ExtensionReason,
     ExtensionRefusedError,
-    IsHoliday,
     check_extension,
 )
-from unlearn_core.domain.docket import EXTENSION_DRAFTED, Alarm, Docket, read_docket
-from unlearn_core.domain.forecast import Forecast, Risk, forecast
+from unlearn_core.domain.docket import EXTENSION_DRAFTED, Alarm, Docket
+from unlearn_core.domain.forecast import Forecast, Risk
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import ErasureRequest, RequestId
+from unlearn_core.domain.requests import ErasureRequest
 from unlearn_core.errors import LeaseBusyError
 from unlearn_core.observability import EventLog
+from unlearn_core.steps.legal_clock import LegalCalendar
 
 RESOURCE = "deadlines"
 LEASE_TIME = timedelta(minutes=5)
@@ -36,44 +34,15 @@ _LOG = EventLog("deadlines")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlineWatch:
+class DeadlineWatch(LegalCalendar):
     """What watching the deadlines needs.
 
     Attributes:
         holder: Name of this process.
-        timezone: Time zone of the controller; a day ends there.
-        is_holiday: Public holidays of the controller's country.
     """
 
     holder: str
-    timezone: ZoneInfo
-    is_holiday: IsHoliday
-    requests: ports.RequestStore
-    ledger: ports.Ledger
     leases: ports.LeaseStore
-    clock: ports.Clock
-
-    def today(self) -> date:
-        """Return the controller's day."""
-        return self.clock.now().astimezone(self.timezone).date()
-
-    def forecasts(self) -> Mapping[RequestId, Forecast]:
-        """Return when open requests will probably be answered, where that is known."""
-        return forecast(
-            self.requests.all(),
-            self.ledger.entries(),
-            now=self.clock.now(),
-            zone=self.timezone,
-        )
-
-    def docket(self, request: ErasureRequest) -> Docket:
-        """Return what counts for a request today."""
-        return read_docket(
-            request.deadline,
-            self.ledger.entries(request.request_id),
-            today=self.today(),
-            is_holiday=self.is_holiday,
-        )
 
 
 def watch_deadlines(watch: DeadlineWatch) -> tuple[Alarm, ...]:
