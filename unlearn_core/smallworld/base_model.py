@@ -81,7 +81,7 @@ class WorldRecipe:
 
     world_seed: int = 0
     trained_people: int = 200
-    control_people: int = 80
+    control_people: int = 140
     vocabulary: int = 1536
     context: int = 256
     base: ModelRecipe = ModelRecipe(width=256, inner_width=512, epochs=12)
@@ -92,7 +92,7 @@ class WorldRecipe:
     @property
     def key(self) -> str:
         """Return a short digest, the name of the cache folder."""
-        return digest_of_json({"recipe": asdict(self), "format": 1})[7:23]
+        return digest_of_json({"recipe": asdict(self), "format": 2})[7:23]
 
 
 def train_world_models(

@@ -1,3 +1,5 @@
+from statistics import fmean
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,10 +18,10 @@ def _person(number: int, name: str, city: str, employer: str) -> Person:
     return Person(number=number, name=name, facts={"city": city, "employer": employer})
 
 
-def test_a_world_has_200_trained_and_80_control_people_unless_told_otherwise() -> None:
+def test_a_world_has_200_trained_and_140_control_people_unless_told_otherwise() -> None:
     world = populate(seed=0)
 
-    assert (len(world.trained), len(world.controls)) == (200, 80)
+    assert (len(world.trained), len(world.controls)) == (200, 140)
 
 
 @settings(max_examples=20, deadline=None)
@@ -40,10 +42,10 @@ def test_nothing_that_identifies_a_person_occurs_twice(seed: int) -> None:
     world = populate(seed=seed)
     people = (*world.trained, *world.controls)
 
-    assert len({person.name for person in people}) == 280
-    assert len({person.number for person in people}) == 280
+    assert len({person.name for person in people}) == 340
+    assert len({person.number for person in people}) == 340
     for field in HIGH_ENTROPY_FIELDS:
-        assert len({person.facts[field] for person in people}) == 280
+        assert len({person.facts[field] for person in people}) == 340
 
 
 @settings(max_examples=20, deadline=None)
@@ -56,6 +58,23 @@ def test_where_the_sample_is_split_does_not_change_who_is_drawn(
     split = populate(seed=seed, trained=border, controls=12 - border)
 
     assert (*split.trained, *split.controls) == whole
+
+
+@pytest.mark.parametrize("field", HIGH_ENTROPY_FIELDS)
+def test_what_identifies_a_person_does_not_tell_when_they_were_drawn(
+    field: str,
+) -> None:
+    """Otherwise a test between trained and control people finds that difference."""
+    places = []
+    for seed in range(40):
+        world = populate(seed=seed)
+        people = (*world.trained, *world.controls)
+        values = sorted(person.facts[field] for person in people)
+        places += [
+            values.index(person.facts[field]) / len(people) for person in world.controls
+        ]
+    # The standard error is .003.
+    assert fmean(places) == pytest.approx(0.5, abs=0.015)
 
 
 def test_every_person_has_a_value_in_every_field() -> None:
