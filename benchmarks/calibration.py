@@ -43,6 +43,7 @@ from rich.table import Table
 
 from benchmarks.calibration_cells import (
     CONDITIONS,
+    LEVEL,
     OVERSHOOT,
     UNDERTRAINED,
     Calibration,
@@ -67,8 +68,9 @@ from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison
 from unlearn_core.metrics import ATTACKS
 from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.sizes import declared_level
 
-SHIPPED = PACKAGE_ROOT / "policies" / "acceptance-1.yaml"
+SHIPPED = PACKAGE_ROOT / "policies" / "acceptance-3.yaml"
 
 SIGNS: Mapping[Comparison, str] = {
     Comparison.AT_LEAST: "\u2265",
@@ -156,7 +158,8 @@ def line_of(
     people: People, worlds: Sequence[Strangers], *, policy: AcceptancePolicy
 ) -> dict[str, float | None]:
     """Return the JSON line; a condition that was left out has no rate."""
-    alarms = [alarm for world in worlds for alarm in flagged(world)]
+    level = declared_level(policy, otherwise=LEVEL)
+    alarms = [alarm for world in worlds for alarm in flagged(world, level=level)]
     return {
         "seeds": len(worlds),
         **{
@@ -164,7 +167,7 @@ def line_of(
             for name in (RETRAINED, BASE, OVERSHOOT, UNDERTRAINED, "default")
         },
         "false_alarm": fmean(alarms) if alarms else None,
-        "false_alarm_bound": false_alarm_bound(worlds),
+        "false_alarm_bound": false_alarm_bound(worlds, level=level),
     }
 
 

@@ -8,7 +8,7 @@ is missing and fails its gate; then the files have to go.
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.forgetting import (
@@ -16,6 +16,7 @@ from benchmarks.forgetting import (
     DEFAULT,
     RETRAINED,
     Contest,
+    drawn_from,
     recipe_of,
 )
 from benchmarks.forgetting_cells import Cell, by_person
@@ -45,6 +46,7 @@ from unlearn_core.smallworld.people import Person
 from unlearn_core.steps.commitment import VERIFICATION_SEED
 from unlearn_core.training.recipe import TrainingRecipe
 from unlearn_core.verification.evidence import Interrogation
+from unlearn_core.verification.sizes import declared_level
 from unlearn_core.verification.suite import compute, preconditions, verify
 
 OVERSHOOT, UNDERTRAINED = "overshoot", "undertrained"
@@ -55,6 +57,9 @@ RECIPES: Mapping[str, TrainingRecipe] = {
     UNDERTRAINED: replace(DEFAULT, steps=20, warmup_steps=2),
 }
 CONDITIONS = (RETRAINED, BASE, *RECIPES)
+
+LEVEL = 0.05
+"""Of the two-sided test, where a policy has none."""
 
 Show = Callable[[int, int], None]
 """Called with the number of finished and of all parts of a training or verification."""
@@ -130,8 +135,7 @@ class Calibration:
 
     def _version(self, made_with: Mapping[str, JsonValue]) -> str:
         """Return a short digest of what decides, how much is drawn included."""
-        sizes = asdict(self.contest.world.opened.declared.sizes)
-        return digest_of_json({**made_with, "sizes": sizes})[7:15]
+        return digest_of_json({**made_with, **drawn_from(self.contest.world)})[7:15]
 
     def _made_with(self, condition: str) -> dict[str, JsonValue]:
         """Return what decides about a model beside its world."""
@@ -202,6 +206,7 @@ def asked_by(policy: AcceptancePolicy) -> dict[str, JsonValue]:
         "confidence": policy.confidence,
         "samples": policy.samples_per_probe,
         "seed": VERIFICATION_SEED,
+        "level": declared_level(policy, otherwise=LEVEL),
     }
 
 

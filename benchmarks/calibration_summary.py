@@ -11,7 +11,6 @@ from benchmarks.calibration_cells import Strangers, Verified
 from benchmarks.forgetting_cells import Cell
 from benchmarks.forgetting_summary import CONFIDENCE, area
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Gate
-from unlearn_core.metrics.indistinguishability import FLAG_LEVEL
 from unlearn_core.metrics.intervals import clopper_pearson, conformal_p_value
 
 PASSING_SHARE = 0.95
@@ -96,7 +95,7 @@ def distance_to_controls(cells: Sequence[Cell]) -> float:
     return float(stats.kstest(places, "uniform").statistic)
 
 
-def flagged(strangers: Strangers) -> list[bool]:
+def flagged(strangers: Strangers, *, level: float) -> list[bool]:
     """Tell of every never-trained person whether the two-sided test singles it out.
 
     Each is asked as a subject is and compared with the others, asked as controls are.
@@ -108,21 +107,21 @@ def flagged(strangers: Strangers) -> list[bool]:
             own,
             [value for other, value in strangers.as_controls.items() if other != ref],
         )
-        <= FLAG_LEVEL
+        <= level
         for ref, own in strangers.as_subjects.items()
     ]
 
 
-def flag_rate(controls: int) -> float:
-    """Return how often an exact test at `FLAG_LEVEL` flags, given its controls.
+def flag_rate(controls: int, *, level: float) -> float:
+    """Return how often an exact test at a level flags, given its controls.
 
     P-values are multiples of ``2 / (controls + 1)``, so it is less than the level.
     """
-    steps = math.floor(FLAG_LEVEL * (controls + 1) / 2 + 1e-9)
+    steps = math.floor(level * (controls + 1) / 2 + 1e-9)
     return 2 * steps / (controls + 1)
 
 
-def false_alarm_bound(worlds: Sequence[Strangers]) -> float | None:
+def false_alarm_bound(worlds: Sequence[Strangers], *, level: float) -> float | None:
     """Return the rate of flags that an exact test exceeds with 5% chance at most.
 
     The exact quantile of as many independent tests as there are people. Tests that
@@ -131,5 +130,5 @@ def false_alarm_bound(worlds: Sequence[Strangers]) -> float | None:
     people = sum(len(world.as_subjects) for world in worlds)
     if not people:
         return None
-    rate = max(flag_rate(len(world.as_controls) - 1) for world in worlds)
+    rate = max(flag_rate(len(world.as_controls) - 1, level=level) for world in worlds)
     return float(stats.binom.ppf(CONFIDENCE, people, rate)) / people

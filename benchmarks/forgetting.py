@@ -207,9 +207,17 @@ class Contest:
         decides: dict[str, JsonValue] = {
             **made_with,
             "without": len(self.world.subjects),
-            "sizes": asdict(self.world.opened.declared.sizes),
+            **drawn_from(self.world),
         }
         return f"{self.seed}-{subject.number}-{digest_of_json(decides)[7:15]}"
+
+
+def drawn_from(world: SmallWorld) -> dict[str, JsonValue]:
+    """Return what of a world decides whom the sets hold."""
+    return {
+        "sizes": asdict(world.opened.declared.sizes),
+        "reserved": len(world.reserved),
+    }
 
 
 def contest(seed: int, *, cache: Path, progress: Progress) -> Contest:

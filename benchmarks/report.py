@@ -40,7 +40,7 @@ from unlearn_core.verification.report import About, Report
 from unlearn_core.verification.reporting import write_report
 from unlearn_core.verification.suite import verify
 
-WITH_ATTACKS = PACKAGE_ROOT / "policies" / "acceptance-2.yaml"
+WITH_ATTACKS = PACKAGE_ROOT / "policies" / "acceptance-3.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

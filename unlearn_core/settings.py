@@ -287,7 +287,7 @@ class Settings(BaseSettings):
         default=Path("var/data-map.yaml"), description="The data map file."
     )
     acceptance_policy: Path = Field(
-        default=PACKAGE_ROOT / "policies" / "acceptance-1.yaml",
+        default=PACKAGE_ROOT / "policies" / "acceptance-3.yaml",
         description="The acceptance policy file.",
     )
     recipients: Path | None = Field(

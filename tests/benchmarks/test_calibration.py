@@ -47,6 +47,9 @@ def test_gates_on_attacks_are_left_out() -> None:
     assert without_attacks(attacked).gates == (TEST,)
 
 
-def test_the_shipped_policy_is_judged_as_it_is() -> None:
+def test_the_shipped_policy_is_judged_but_for_its_attacks() -> None:
     shipped = load_policy(SHIPPED)
-    assert without_attacks(shipped) == shipped
+    judged = without_attacks(shipped)
+    assert set(shipped.gates) - set(judged.gates) == {
+        gate for gate in shipped.gates if gate.name.startswith("G5")
+    }

@@ -106,7 +106,13 @@ def strangers(*as_subjects: float, controls: int = 60) -> Strangers:
 
 def test_strangers_beyond_the_others_are_flagged_on_both_sides() -> None:
     """Fifty-nine others: the extreme place has p = 2/60, the next 4/60."""
-    assert flagged(strangers(-1.0, 99.0, 1.5, 30.5)) == [True, True, False, False]
+    assert flagged(strangers(-1.0, 99.0, 1.5, 30.5), level=0.05) == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not any(flagged(strangers(-1.0, 99.0), level=0.02))
 
 
 def test_somebody_is_not_compared_with_the_own_answers() -> None:
@@ -115,26 +121,34 @@ def test_somebody_is_not_compared_with_the_own_answers() -> None:
         as_subjects={"control-0": 0.5},
         as_controls={f"control-{at}": float(at) for at in range(40)},
     )
-    assert flagged(world) == [True]
+    assert flagged(world, level=0.05) == [True]
 
 
 @pytest.mark.parametrize(
-    ("controls", "rate"), [(38, 0.0), (39, 0.05), (59, 2 / 60), (79, 0.05)]
+    ("controls", "level", "rate"),
+    [
+        (38, 0.05, 0.0),
+        (39, 0.05, 0.05),
+        (59, 0.05, 2 / 60),
+        (79, 0.05, 0.05),
+        (98, 0.02, 0.0),
+        (120, 0.02, 2 / 121),
+    ],
 )
 def test_an_exact_test_flags_no_more_often_than_its_places_allow(
-    controls: int, rate: float
+    controls: int, level: float, rate: float
 ) -> None:
-    assert flag_rate(controls) == pytest.approx(rate)
+    assert flag_rate(controls, level=level) == pytest.approx(rate)
 
 
 def test_the_bound_is_a_binomial_quantile() -> None:
     """Forty people at 1/20: P(X <= 4) = .952 and P(X <= 3) = .862."""
     world = strangers(*[0.0] * 40, controls=40)
-    found = false_alarm_bound([world])
+    found = false_alarm_bound([world], level=0.05)
     below = [
         sum(math.comb(40, k) * 0.05**k * 0.95 ** (40 - k) for k in range(most + 1))
         for most in (3, 4)
     ]
     assert below[0] < 0.95 <= below[1]
     assert found == pytest.approx(4 / 40)
-    assert false_alarm_bound([]) is None
+    assert false_alarm_bound([], level=0.05) is None

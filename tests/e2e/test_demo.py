@@ -57,7 +57,7 @@ def test_the_person_is_forgotten_no_more_and_no_less(summary: dict[str, Any]) ->
     forget = summary["forget_accuracy"]
     assert forget["before"] > 0.9
     assert abs(forget["after"] - forget["control"]) <= 0.1
-    assert summary["two_sided_p"] > 0.05
+    assert summary["two_sided_p"] > 0.02
     assert summary["verdict"] == "passed"
 
 

@@ -27,7 +27,7 @@ def test_defaults_need_no_environment() -> None:
 
 
 def test_the_default_acceptance_policy_is_shipped_and_valid() -> None:
-    assert load_policy(load_settings().acceptance_policy).version == "1"
+    assert load_policy(load_settings().acceptance_policy).version == "3"
 
 
 def test_variables_are_read_by_prefix_and_group(

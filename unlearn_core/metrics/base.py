@@ -173,6 +173,7 @@ class Evidence:
         after: Scores of the target model for the same probes.
         confidence: Level of the intervals, such as 0.95.
         seed: Seed of resampling.
+        level: Level of the two-sided test, as the policy declares it.
         attacks: What attacks on the artifact found; empty if none was tried.
         families: What probe families got out; empty if none was asked.
         guards: What public questions found; empty if none was asked.
@@ -187,6 +188,7 @@ class Evidence:
     after: Scores
     confidence: float
     seed: int
+    level: float = 0.05
     attacks: tuple[AttackScore, ...] = ()
     families: tuple[FamilyScore, ...] = ()
     guards: tuple[GuardResult, ...] = ()

@@ -21,8 +21,6 @@ from unlearn_core.metrics.base import (
 )
 from unlearn_core.metrics.intervals import clopper_pearson, conformal_p_value
 
-FLAG_LEVEL = 0.05
-
 
 def answer_likelihood(score: ProbeScore) -> float:
     """Return the statistic of one probe, in nats per token."""
@@ -49,7 +47,7 @@ def two_sided_p(evidence: Evidence) -> MetricResult:
 
 
 def two_sided_power(evidence: Evidence) -> MetricResult:
-    """Share of retained people whom the same test flags as known.
+    """Share of retained people whom the same test flags as known, at its level.
 
     Non-rejection alone proves nothing; this says how surely the test would have
     seen a person who is still remembered. Somebody whose answers are too unlikely is
@@ -59,7 +57,7 @@ def two_sided_power(evidence: Evidence) -> MetricResult:
     retained = person_statistics(evidence.after, Group.RETAINED)
     typical = float(np.median(controls))
     flagged = sum(
-        value > typical and conformal_p_value(value, controls) <= FLAG_LEVEL
+        value > typical and conformal_p_value(value, controls) <= evidence.level
         for value in retained.values()
     )
     low, high = clopper_pearson(flagged, len(retained), confidence=evidence.confidence)

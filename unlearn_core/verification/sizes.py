@@ -55,6 +55,12 @@ def controls_needed(policy: AcceptancePolicy) -> int:
     return max(declared)
 
 
+def declared_level(policy: AcceptancePolicy, *, otherwise: float) -> float:
+    """Return the level of the two-sided test: the largest that a gate asks for."""
+    levels = [gate.limit for gate in policy.gates if _for_test(gate)]
+    return max(levels, default=otherwise)
+
+
 def sample_sizes(
     results: dict[str, MetricResult], *, policy: AcceptancePolicy
 ) -> tuple[SampleSize, ...]:

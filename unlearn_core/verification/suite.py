@@ -48,7 +48,7 @@ from unlearn_core.verification.public_questions import (
 )
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
-from unlearn_core.verification.sizes import controls_needed
+from unlearn_core.verification.sizes import controls_needed, declared_level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +183,8 @@ def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
 
 def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verification:
     """Compute the metrics of a policy from evidence and apply the policy."""
+    level = declared_level(policy, otherwise=evidence.level)
+    evidence = replace(evidence, level=level)
     results = {
         result.name: result
         for name in sorted({gate.metric for gate in policy.gates})

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,6 @@ from support.evidence import evidence, score
 from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.metrics.indistinguishability import (
-    FLAG_LEVEL,
     answer_likelihood,
     two_sided_p,
     two_sided_power,
@@ -94,6 +94,13 @@ def test_power_is_the_share_of_retained_people_who_are_recognised() -> None:
     assert found.high == pytest.approx(0.9916, abs=5e-5)
 
 
+def test_power_is_that_of_the_test_at_its_level() -> None:
+    """With 39 controls no p-value is below .05."""
+    known = people(-5.0, CONTROLS, [-0.5])
+    assert two_sided_power(known).value == 1.0
+    assert two_sided_power(replace(known, level=0.04)).value == 0.0
+
+
 def test_being_too_unlikely_is_no_proof_of_power() -> None:
     """Whoever was over-forgotten is flagged too, but nobody was recognised."""
     found = two_sided_power(people(-5.0, CONTROLS, [-100.0, -200.0]))
@@ -102,5 +109,5 @@ def test_being_too_unlikely_is_no_proof_of_power() -> None:
 
 def test_too_few_controls_can_flag_nobody() -> None:
     found = two_sided_power(people(-5.0, CONTROLS[:38], [-0.1]))
-    assert FLAG_LEVEL < 2 / 39
+    assert people(-5.0, CONTROLS[:38]).level < 2 / 39
     assert found.value == 0.0

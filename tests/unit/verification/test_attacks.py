@@ -163,6 +163,14 @@ def test_only_a_policy_that_asks_for_attacks_gets_them() -> None:
     assert sum(name.startswith("G5") for name in missing) == 6
 
 
+def test_the_shipped_policy_asks_for_the_same_attacks() -> None:
+    second, shipped = (
+        load_policy(PACKAGE_ROOT / "policies" / name)
+        for name in ("acceptance-2.yaml", "acceptance-3.yaml")
+    )
+    assert [gate.name for gate in second.gates] == [gate.name for gate in shipped.gates]
+
+
 def test_the_second_policy_is_the_first_and_its_attacks() -> None:
     first, second = (
         load_policy(PACKAGE_ROOT / "policies" / name)

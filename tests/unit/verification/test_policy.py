@@ -12,12 +12,13 @@ from unlearn_core.domain.verdicts import (
     Side,
 )
 from unlearn_core.errors import InvalidPolicyError
-from unlearn_core.settings import PACKAGE_ROOT
+from unlearn_core.settings import PACKAGE_ROOT, load_settings
 from unlearn_core.verification.policy import (
     load_policy,
     policy_from_bytes,
     policy_to_bytes,
 )
+from unlearn_core.verification.sizes import controls_needed
 
 GATE: dict[str, Any] = {
     "name": "G1",
@@ -151,14 +152,17 @@ def test_a_missing_or_empty_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
-    policy = load_policy(PACKAGE_ROOT / "policies" / "acceptance-1.yaml")
+    policy = load_policy(load_settings().acceptance_policy)
     limits = {gate.name: (gate.comparison.value, gate.limit) for gate in policy.gates}
     assert limits["G0-positive-control"] == ("at_least", 0.2)
     assert limits["G1-high-entropy-leakage"] == ("at_most", 0.01)
-    assert limits["G3-indistinguishable"] == ("above", 0.05)
+    assert limits["G3-indistinguishable"] == ("above", 0.02)
     assert limits["G4-retain"] == ("at_least", -0.02)
-    assert policy.minimum_controls == 39
-    assert len(policy.gates) == 14
+    assert {name[:2] for name in limits} == {"G0", "G1", "G2", "G3", "G4", "G5"}
+    assert policy.minimum_controls == controls_needed(policy) == 99
+    assert policy.samples_per_probe == 100
+    assert policy.reverification.evaluation_set_days > 0
+    assert policy.probe_families
 
 
 def test_nothing_is_kept_for_reverification_unless_a_policy_says_so(
@@ -185,7 +189,7 @@ def test_a_wrong_time_of_keeping_is_refused(
 
 
 def test_a_policy_that_was_kept_is_read_back() -> None:
-    for name in ("acceptance-1.yaml", "acceptance-2.yaml"):
+    for name in ("acceptance-1.yaml", "acceptance-2.yaml", "acceptance-3.yaml"):
         policy = load_policy(PACKAGE_ROOT / "policies" / name)
         assert policy_from_bytes(policy_to_bytes(policy)) == policy
 

@@ -5,7 +5,12 @@ from support.verdicts import gate, metric_result, policy
 
 from unlearn_core.domain.verdicts import Comparison, Gate, Side
 from unlearn_core.metrics.intervals import clopper_pearson, smallest_conformal_p_value
-from unlearn_core.verification.sizes import SampleSize, controls_needed, sample_sizes
+from unlearn_core.verification.sizes import (
+    SampleSize,
+    controls_needed,
+    declared_level,
+    sample_sizes,
+)
 
 
 def two_sided(limit: float) -> Gate:
@@ -20,6 +25,12 @@ def test_a_two_sided_test_gets_people_enough_to_fail(limit: float, needed: int) 
     assert controls_needed(asked) == needed
     assert smallest_conformal_p_value(needed) <= limit
     assert smallest_conformal_p_value(needed - 1) > limit
+
+
+def test_the_level_of_the_test_is_the_one_that_a_gate_declares() -> None:
+    assert declared_level(policy(two_sided(0.02)), otherwise=0.05) == 0.02
+    assert declared_level(policy(two_sided(0.0)), otherwise=0.05) == 0.05
+    assert declared_level(policy(gate("retain_shift")), otherwise=0.05) == 0.05
 
 
 def test_a_policy_may_ask_for_more_people() -> None:

@@ -208,6 +208,15 @@ def test_an_unknown_metric_stops_the_suite() -> None:
         judge_evidence(complete_evidence(), policy=policy(gate("two_sided_q")))
 
 
+def test_the_power_is_judged_at_the_level_that_the_policy_declares() -> None:
+    gates = (
+        gate("two_sided_p", side=Side.VALUE, comparison=Comparison.ABOVE, limit=0.02),
+        gate("two_sided_power", side=Side.VALUE, comparison=Comparison.AT_LEAST),
+    )
+    judged = judge_evidence(complete_evidence(), policy=policy(*gates))
+    assert judged.evidence.level == 0.02
+
+
 def test_a_policy_without_gates_passes_nobody() -> None:
     bare = replace(policy(), gates=())
     assert not judge_evidence(complete_evidence(), policy=bare).verdict.passed
