@@ -60,7 +60,7 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
         assert list(bench.sources) == ["corpus", "support", "customers"]
         assert bench.holdout.describe().name == "reserved"
         assert bench.teacher is None
-        assert bench.policy.version == "1"
+        assert bench.policy.version == "3"
         assert len(bench.ladder) == 3
         assert bench.terms.base_model == "small-world"
         assert bench.terms.certificate_validity == timedelta(days=90)
