@@ -1,11 +1,12 @@
-"""Intervals that hold for any distribution on [0, 1], however small the sample.
+"""Intervals that hold for any distribution, however small the sample.
 
 A percentile bootstrap has no width where nothing varies: twenty people who all kept
 their answers would "prove" that nobody loses any. These intervals do not do that.
 """
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy import optimize
@@ -22,8 +23,49 @@ def bounded_mean(values: Sequence[float], *, confidence: float) -> tuple[float, 
     most ``exp(-n KL(x || mu))``; the values need not have the same distribution.
     """
     mean, count = float(np.mean(values)), len(values)
+    if math.isnan(mean):
+        return mean, mean
     reach = math.log(2 / (1 - confidence)) / count
     return 1 - _highest(1 - mean, reach), _highest(mean, reach)
+
+
+def difference_of_means(
+    first: Sequence[float], second: Sequence[float], *, confidence: float
+) -> tuple[float, float]:
+    """Return an interval of the difference of two means of values in [0, 1].
+
+    Each mean gets `bounded_mean` at half the error, so the difference is covered by
+    Bonferroni's inequality.
+    """
+    each = 1 - (1 - confidence) / 2
+    low_1, high_1 = bounded_mean(first, confidence=each)
+    low_2, high_2 = bounded_mean(second, confidence=each)
+    return low_1 - high_2, high_1 - low_2
+
+
+def quantile_over_people(
+    people: Collection[Sequence[float]], *, share: float, confidence: float
+) -> tuple[float, float]:
+    """Return an interval of a quantile of values that belong to independent people.
+
+    A value lies inside unless `bounded_mean`, over people, of the share of a person's
+    values up to it says that it is no such quantile. So values of one person may
+    depend on each other, and few people leave the upper end open: infinity.
+
+    Args:
+        people: The values of every person.
+        share: Which quantile, such as 0.99.
+        confidence: Level of the interval.
+    """
+    points = sorted({value for values in people for value in values})
+
+    def up_to(point: float) -> tuple[float, float]:
+        shares = [float(np.mean(np.asarray(values) <= point)) for values in people]
+        return bounded_mean(shares, confidence=confidence)
+
+    first = bisect_left(points, share, key=lambda point: up_to(point)[1])
+    last = bisect_left(points, share, key=lambda point: up_to(point)[0])
+    return points[first], points[last] if last < len(points) else math.inf
 
 
 def change_of_shares(

@@ -1,8 +1,8 @@
 """How much of the answers' wording the model holds, token by token.
 
 Both metrics are differences to never-trained people, because a model that never
-saw a person still predicts the fixed parts of an answer. Intervals: percentile
-bootstrap over the subject's facts and over the control facts.
+saw a person still predicts the fixed parts of an answer. Intervals:
+`difference_of_means` of the subject's facts and the control facts.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from unlearn_core.metrics.base import (
     mean_per_fact,
     of_group,
 )
-from unlearn_core.metrics.intervals import bootstrap_difference
+from unlearn_core.metrics.bounds import difference_of_means
 
 
 def exact_memorization(score: ProbeScore) -> float:
@@ -76,12 +76,10 @@ def extraction_strength_excess(evidence: Evidence) -> MetricResult:
 def difference_to_controls(
     evidence: Evidence, name: str, value: Callable[[ProbeScore], float]
 ) -> MetricResult:
-    """Compare the mean of a per-probe value between subject and controls."""
+    """Compare the mean of a per-probe value in [0, 1] between subject and controls."""
     subject = mean_per_fact(of_group(evidence.after, Group.SUBJECT), value)
     control = mean_per_fact(of_group(evidence.after, Group.CONTROL), value)
-    low, high = bootstrap_difference(
-        subject, control, confidence=evidence.confidence, seed=evidence.seed
-    )
+    low, high = difference_of_means(subject, control, confidence=evidence.confidence)
     difference = float(np.mean(subject) - np.mean(control))
     return evidence.result(
         name, difference, low, high, count=len(subject) + len(control)

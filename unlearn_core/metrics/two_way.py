@@ -16,13 +16,13 @@ import numpy as np
 
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics.base import Evidence, MissingEvidenceError
-from unlearn_core.metrics.intervals import bootstrap_mean
+from unlearn_core.metrics.intervals import studentised_mean
 
 
 def two_way_distance(evidence: Evidence) -> MetricResult:
     """Two-way likelihood distance to a retrained model, in nats per answer.
 
-    Interval: percentile bootstrap over questions.
+    Interval: `studentised_mean` over questions.
     """
     ratios: dict[int, dict[bool, list[float]]] = {}
     for said in evidence.said:
@@ -32,7 +32,7 @@ def two_way_distance(evidence: Evidence) -> MetricResult:
         message = "no answers of a served and of a retrained model"
         raise MissingEvidenceError(message)
     distances = [sum(map(_mean, both.values())) for both in ratios.values()]
-    low, high = bootstrap_mean(
+    low, high = studentised_mean(
         distances, confidence=evidence.confidence, seed=evidence.seed
     )
     return evidence.result(

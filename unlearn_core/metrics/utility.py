@@ -8,13 +8,12 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
 from unlearn_core.metrics.base import (
     Evidence,
-    Floats,
     ProbeScore,
     mean_per_person,
     of_group,
 )
-from unlearn_core.metrics.bounds import change_of_shares
-from unlearn_core.metrics.intervals import bootstrap_mean, bootstrap_statistic
+from unlearn_core.metrics.bounds import change_of_shares, quantile_over_people
+from unlearn_core.metrics.intervals import bootstrap_mean, studentised_mean
 
 SHIFT_QUANTILE = 0.99
 
@@ -42,32 +41,48 @@ def neighbour_accuracy_bound(evidence: Evidence) -> MetricResult:
 def retain_shift(evidence: Evidence) -> MetricResult:
     """99th percentile of KL(before || after) over probes of kept people, in nats.
 
-    Interval: percentile bootstrap over probes.
+    Interval: `quantile_over_people`; with few people its upper end is open.
     """
     kept = of_group(evidence.after, Group.RETAINED, Group.NEIGHBOUR)
-    shifts = [score.shift for score in kept]
-    low, high = bootstrap_statistic(
-        shifts, _high_quantile, confidence=evidence.confidence, seed=evidence.seed
+    people: dict[str, list[float]] = {}
+    for score in kept:
+        people.setdefault(score.ref, []).append(score.shift)
+    value = float(np.quantile([score.shift for score in kept], SHIFT_QUANTILE))
+    low, high = quantile_over_people(
+        people.values(), share=SHIFT_QUANTILE, confidence=evidence.confidence
     )
-    value = _high_quantile(np.asarray(shifts))
-    return evidence.result("retain_shift", value, low, high, count=len(shifts))
+    return evidence.result(
+        "retain_shift", value, min(low, value), max(high, value), count=len(kept)
+    )
 
 
 def control_shift(evidence: Evidence) -> MetricResult:
     """Mean change of the answer likelihood of never-trained people, nats per token.
 
     Strangers must stay strangers: an offset that makes everybody unknown less
-    likely would hide the subject by moving the yardstick. Interval: percentile
-    bootstrap over people.
+    likely would hide the subject by moving the yardstick. Interval:
+    `studentised_mean` over people.
     """
-    return _mean_change(
-        evidence, "control_shift", Group.CONTROL, lambda score: score.mean_log_prob
+    changes = _changes(evidence, Group.CONTROL, lambda score: score.mean_log_prob)
+    low, high = studentised_mean(
+        changes, confidence=evidence.confidence, seed=evidence.seed
+    )
+    return evidence.result(
+        "control_shift", float(np.mean(changes)), low, high, count=len(changes)
     )
 
 
 def _accuracy_change(evidence: Evidence, name: str, group: Group) -> MetricResult:
-    """Compare accuracy person by person; bootstrap over people."""
-    return _mean_change(evidence, name, group, lambda score: float(score.is_extracted))
+    """Compare accuracy person by person; percentile bootstrap over people.
+
+    Published policies compare with this end, so it stays as it is; `_accuracy_bound`
+    is the one that holds.
+    """
+    changes = _changes(evidence, group, lambda score: float(score.is_extracted))
+    low, high = bootstrap_mean(
+        changes, confidence=evidence.confidence, seed=evidence.seed
+    )
+    return evidence.result(name, float(np.mean(changes)), low, high, count=len(changes))
 
 
 def _accuracy_bound(evidence: Evidence, name: str, group: Group) -> MetricResult:
@@ -83,17 +98,3 @@ def _changes(
     before = mean_per_person(of_group(evidence.before, group), value)
     after = mean_per_person(of_group(evidence.after, group), value)
     return [after[ref] - before[ref] for ref in before]
-
-
-def _mean_change(
-    evidence: Evidence, name: str, group: Group, value: Callable[[ProbeScore], float]
-) -> MetricResult:
-    changes = _changes(evidence, group, value)
-    low, high = bootstrap_mean(
-        changes, confidence=evidence.confidence, seed=evidence.seed
-    )
-    return evidence.result(name, float(np.mean(changes)), low, high, count=len(changes))
-
-
-def _high_quantile(values: Floats) -> float:
-    return float(np.quantile(values, SHIFT_QUANTILE))

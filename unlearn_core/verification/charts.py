@@ -246,9 +246,10 @@ def gate_chart(condition: Condition, measured: Measurement | None) -> str:
     canvas.box(allowed[0], 8, (allowed[1], 8), "allowed")
     if measured is not None and measured.value is not None:
         kind = "passed" if condition.passed else "failed"
-        if measured.low is not None and measured.high is not None:
-            ends_at = (scale(measured.low), 12.0), (scale(measured.high), 12.0)
-            canvas.line(*ends_at, f"whisker {kind}")
+        if measured.low is not None or measured.high is not None:
+            start = 4.0 if measured.low is None else scale(measured.low)
+            end = 156.0 if measured.high is None else scale(measured.high)
+            canvas.line((start, 12), (end, 12), f"whisker {kind}")
         canvas.dot(scale(measured.value), 12, kind, radius=4.5)
     canvas.line((limit, 3), (limit, 21), "limit")
     return canvas.drawn()

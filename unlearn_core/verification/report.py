@@ -71,7 +71,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """One metric; a number that is not defined is None."""
+    """One metric; an end of its interval that is open is None."""
 
     name: str
     value: float | None

@@ -59,8 +59,8 @@ def write_report(
             Measurement(
                 name=name,
                 value=item.value,
-                low=item.low,
-                high=item.high,
+                low=_end(item.low),
+                high=_end(item.high),
                 count=item.count,
             )
             for name, item in sorted(results.items())
@@ -75,6 +75,11 @@ def write_report(
         families=_families(evidence),
         guards=evidence.guards,
     )
+
+
+def _end(number: float) -> float | None:
+    """Return an end of an interval; None if it is open."""
+    return number if math.isfinite(number) else None
 
 
 def _conditions(

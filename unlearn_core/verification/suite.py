@@ -225,11 +225,14 @@ def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> No
 
 
 def compute(name: str, evidence: Evidence) -> MetricResult | None:
-    """Compute one metric; None if evidence for it is missing or it is not finite."""
+    """Compute one metric; None if evidence for it is missing or it is not finite.
+
+    An end that is open stays so: a gate that looks at it is not passed.
+    """
     try:
         with np.errstate(all="ignore"):
             result = METRICS.get(name)(evidence)
     except MissingEvidenceError:
         return None
-    numbers = (result.value, result.low, result.high)
-    return result if all(map(math.isfinite, numbers)) else None
+    is_bounded = not any(map(math.isnan, (result.low, result.high)))
+    return result if is_bounded and math.isfinite(result.value) else None

@@ -317,8 +317,16 @@ def in_words(value: float | None, unit: Unit = Unit.PLAIN) -> str:
 
 
 def interval_in_words(low: float | None, high: float | None, unit: Unit) -> str:
-    """Write an interval; nothing if it has no width or no ends."""
-    if low is None or high is None or low == high:
+    """Write an interval; nothing if it has no width or no ends.
+
+    >>> interval_in_words(0.02, None, Unit.NATS)
+    '+0.020 nats or more'
+    """
+    if low == high:
         return ""
+    if low is None:
+        return f"{in_words(high, unit)} or less"
+    if high is None:
+        return f"{in_words(low, unit)} or more"
     first = in_words(low, unit).removesuffix(" points").removesuffix(" nats")
     return f"{first} to {in_words(high, unit)}"

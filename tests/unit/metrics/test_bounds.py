@@ -12,7 +12,9 @@ from unlearn_core.metrics.bounds import (
     bounded_mean,
     change_of_shares,
     deviation_of_draws,
+    difference_of_means,
     mean_of_draws,
+    quantile_over_people,
     spent_error,
 )
 from unlearn_core.metrics.intervals import bootstrap_mean, clopper_pearson
@@ -104,6 +106,67 @@ def test_the_bounds_of_draws_by_hand() -> None:
     assert mean_of_draws([0.0] * 200, confidence=0.95) == pytest.approx((0.0, reach))
     _, high = deviation_of_draws([0.0] * 200, confidence=0.95)
     assert high == pytest.approx(math.sqrt(reach / (1 + reach)), abs=1e-5)
+
+
+def test_a_difference_of_means_by_hand() -> None:
+    """Each side at 97.5%: a nothing of 8 is below 1 - 0.0125 ** (1 / 8) = 0.4218."""
+    edge = 1 - 0.0125 ** (1 / 8)
+    found = difference_of_means([1.0] * 8, [0.0] * 8, confidence=0.95)
+    assert found == pytest.approx((1 - 2 * edge, 1.0))
+    turned = difference_of_means([0.0] * 8, [1.0] * 8, confidence=0.95)
+    assert turned == pytest.approx((-1.0, 2 * edge - 1))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.9])
+def test_a_difference_of_means_is_covered_as_often_as_it_says(share: float) -> None:
+    """Exactly, over all outcomes of eight facts against twenty of a tenth."""
+    covered = 0.0
+    for hits, chance in enumerate(stats.binom.pmf(range(9), 8, share)):
+        for others, beside in enumerate(stats.binom.pmf(range(21), 20, 0.1)):
+            low, high = difference_of_means(
+                [1.0] * hits + [0.0] * (8 - hits),
+                [1.0] * others + [0.0] * (20 - others),
+                confidence=0.8,
+            )
+            covered += chance * beside if low <= share - 0.1 <= high else 0.0
+    assert covered >= 0.8
+
+
+def test_a_mean_that_is_not_a_number_has_no_interval() -> None:
+    assert all(map(math.isnan, bounded_mean([0.5, math.nan], confidence=0.9)))
+
+
+def test_a_quantile_of_one_value_a_person_by_hand() -> None:
+    """Ten people, the median at 80%: reach ln 10 / 10 = 0.2303.
+
+    KL(0.2 || 0.5) is 0.193 and within it, KL(0.1 || 0.5) is 0.368 and beyond: from the
+    second value to the ninth.
+    """
+    people = [[float(number)] for number in range(1, 11)]
+    found = quantile_over_people(people, share=0.5, confidence=0.8)
+    assert found == (2.0, 9.0)
+
+
+@pytest.mark.parametrize(("people", "is_open"), [(367, True), (368, False)])
+def test_few_people_leave_the_upper_end_of_a_high_quantile_open(
+    people: int, *, is_open: bool
+) -> None:
+    """0.99 ** 367 = 0.02500 is just above 0.025."""
+    values = [[float(number)] for number in range(people)]
+    low, high = quantile_over_people(values, share=0.99, confidence=0.95)
+    assert low < 0.99 * people
+    assert high == (math.inf if is_open else people - 1.0)
+
+
+def test_a_quantile_is_covered_although_a_person_s_values_are_alike() -> None:
+    """Sixty people with five values each, all five the same: they count once."""
+    rng = np.random.default_rng(8)
+    missed = 0
+    for _ in range(400):
+        people = [[float(value)] * 5 for value in rng.uniform(size=60)]
+        low, high = quantile_over_people(people, share=0.9, confidence=0.9)
+        missed += not low <= 0.9 <= high
+    assert missed <= 0.1 * 400
 
 
 def test_gains_do_not_make_up_for_losses() -> None:

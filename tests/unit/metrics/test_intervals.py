@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from unlearn_core.metrics import intervals
+from unlearn_core.metrics.base import Floats
 from unlearn_core.metrics.intervals import (
-    bootstrap_difference,
     bootstrap_mean,
-    bootstrap_statistic,
     clopper_pearson,
     conformal_p_value,
     difference_of_proportions,
     smallest_conformal_p_value,
+    studentised_mean,
 )
 
 
@@ -153,10 +153,12 @@ def test_a_difference_is_covered_whatever_the_chances(
     assert covered >= confidence - 1e-9
 
 
-def coverage(holds: Callable[[np.random.Generator, int], bool]) -> float:
+def coverage(
+    holds: Callable[[np.random.Generator, int], bool], *, rounds: int = 300
+) -> float:
     """Return the share of rounds in which an interval holds the truth."""
     rng = np.random.default_rng(11)
-    return float(np.mean([holds(rng, seed) for seed in range(300)]))
+    return float(np.mean([holds(rng, seed) for seed in range(rounds)]))
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def coverage(holds: Callable[[np.random.Generator, int], bool]) -> float:
         (40, 0.90, 0.99),
     ],
 )
-def test_what_the_bootstrap_covers_is_known(
+def test_what_the_percentile_bootstrap_covers_is_known(
     size: int, least: float, most: float
 ) -> None:
     def mean(rng: np.random.Generator, seed: int) -> bool:
@@ -176,17 +178,95 @@ def test_what_the_bootstrap_covers_is_known(
         low, high = bootstrap_mean(values.tolist(), confidence=0.95, seed=seed)
         return low <= 0 <= high
 
-    def difference(rng: np.random.Generator, seed: int) -> bool:
-        first, second = rng.normal(1, 1, size), rng.normal(0, 1, 2 * size)
-        low, high = bootstrap_difference(
-            first.tolist(), second.tolist(), confidence=0.95, seed=seed
-        )
-        return low <= 1 <= high
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(intervals, "RESAMPLES", 400)  # time
+        assert least <= coverage(mean) <= most
+
+
+def student(rng: np.random.Generator, size: int) -> Floats:
+    return rng.standard_t(4, size)
+
+
+def even(rng: np.random.Generator, size: int) -> Floats:
+    return rng.uniform(-1, 1, size)
+
+
+def normal(rng: np.random.Generator, size: int) -> Floats:
+    return rng.normal(0, 1, size)
+
+
+def skewed(rng: np.random.Generator, size: int) -> Floats:
+    return 1 - rng.exponential(1, size)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "size"),
+    [
+        *((law, size) for law in (student, even, normal) for size in (5, 8, 40)),
+        # The control group: 39 people at least, who may lose more than they gain.
+        (skewed, 40),
+        (skewed, 80),
+    ],
+)
+def test_a_studentised_mean_is_covered_as_often_as_it_says(
+    drawn: Callable[[np.random.Generator, int], Floats], size: int
+) -> None:
+    def holds(rng: np.random.Generator, seed: int) -> bool:
+        values = drawn(rng, size).tolist()
+        low, high = studentised_mean(values, confidence=0.95, seed=seed)
+        return low <= 0 <= high
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(intervals, "RESAMPLES", 400)  # time
-        for interval in (mean, difference):
-            assert least <= coverage(interval) <= most
+        found = coverage(holds, rounds=1000)
+    assert found >= 0.95 - chance_in(1000)
+
+
+def chance_in(rounds: int) -> float:
+    """Return three standard errors of a share of .95."""
+    return 3 * math.sqrt(0.95 * 0.05 / rounds)
+
+
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=20), st.integers(0, 5))
+def test_a_studentised_mean_is_seeded_and_holds_that_of_student(
+    values: list[float], seed: int
+) -> None:
+    low, high = studentised_mean(values, confidence=0.95, seed=seed)
+    assert (low, high) == studentised_mean(values, confidence=0.95, seed=seed)
+    if math.isfinite(low):
+        error = np.std(values, ddof=1) / math.sqrt(len(values))
+        first, last = stats.t.interval(
+            0.95, len(values) - 1, loc=np.mean(values), scale=error
+        )
+        assert low <= first + 1e-6
+        assert high >= last - 1e-6
+
+
+def test_a_studentised_mean_by_hand() -> None:
+    """Of -1 and 1: deviation sqrt 2, error 1, and Student's 12.706 of one degree."""
+    found = studentised_mean([-1.0, 1.0], confidence=0.95, seed=0)
+    assert found == pytest.approx((-12.706, 12.706), abs=1e-3)
+
+
+def test_a_skewed_sample_reaches_further_where_its_tail_is() -> None:
+    """Sixty of an exponential law, which is 1 in the mean and skewed upwards."""
+    values = np.random.default_rng(4).exponential(1, 60)
+    low, high = studentised_mean(values.tolist(), confidence=0.95, seed=0)
+    reach = stats.t.isf(0.025, 59) * values.std(ddof=1) / math.sqrt(60)
+    assert values.mean() - low == pytest.approx(reach)
+    assert high - values.mean() > 1.1 * reach
+
+
+@pytest.mark.parametrize("values", [[0.0] * 40, [0.1] * 3, [7.0]])
+def test_what_does_not_vary_has_an_interval_without_ends(values: list[float]) -> None:
+    found = studentised_mean(values, confidence=0.95, seed=0)
+    assert found == (-math.inf, math.inf)
+
+
+def test_a_mean_that_is_not_a_number_has_no_interval() -> None:
+    for interval in (bootstrap_mean, studentised_mean):
+        found = interval([1.0, math.nan], confidence=0.95, seed=0)
+        assert all(map(math.isnan, found))
 
 
 def test_the_bootstrap_of_a_mean_is_close_to_that_of_scipy() -> None:
@@ -196,27 +276,6 @@ def test_the_bootstrap_of_a_mean_is_close_to_that_of_scipy() -> None:
         (values,), np.mean, confidence_level=0.9, method="percentile", rng=2
     ).confidence_interval
     assert found == pytest.approx((expected.low, expected.high), abs=0.05)
-
-
-def test_the_bootstrap_of_a_difference_resamples_both_sides() -> None:
-    """Standard error sqrt(4/100 + 9/225) = 0.283; 95% is 1.96 of them either way."""
-    rng = np.random.default_rng(5)
-    first, second = rng.normal(1, 2, 100), rng.normal(0, 3, 225)
-    low, high = bootstrap_difference(
-        first.tolist(), second.tolist(), confidence=0.95, seed=0
-    )
-    error = math.sqrt(first.var() / 100 + second.var() / 225)
-    assert high - low == pytest.approx(2 * 1.96 * error, rel=0.06)
-    assert (low + high) / 2 == pytest.approx(first.mean() - second.mean(), abs=0.03)
-
-
-def test_the_bootstrap_of_a_statistic_is_that_of_the_mean_for_the_mean() -> None:
-    values = [0.0, 1.0, 4.0, 4.0, 9.0]
-    mean = bootstrap_mean(values, confidence=0.95, seed=3)
-    same = bootstrap_statistic(
-        values, lambda sample: float(sample.mean()), confidence=0.95, seed=3
-    )
-    assert same == pytest.approx(mean)
 
 
 _samples = st.lists(st.floats(-100, 100), min_size=1, max_size=20)

@@ -3,6 +3,7 @@ from support.evidence import evidence, score
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import MissingEvidenceError
+from unlearn_core.metrics.bounds import difference_of_means
 from unlearn_core.metrics.memorization import (
     exact_memorization,
     exact_memorization_excess,
@@ -58,8 +59,8 @@ def test_the_excess_is_the_difference_of_the_means_over_facts() -> None:
         )
     )
     assert (found.value, found.count) == (5 / 8 - 1 / 4, 4)
-    # Resampling two facts a side: the means are at most 3/4 - 0 and at least 1/2 - 1/2.
-    assert (found.low, found.high) == (0.0, 0.75)
+    expected = difference_of_means([0.75, 0.5], [0.0, 0.5], confidence=0.95)
+    assert (found.low, found.high) == expected
 
 
 def test_strength_looks_at_endings_only() -> None:
@@ -69,4 +70,6 @@ def test_strength_looks_at_endings_only() -> None:
             score(Group.CONTROL, "c-0", argmax_hits=(NO, YES)),
         )
     )
-    assert (found.value, found.low, found.high) == (-0.5, -0.5, -0.5)
+    assert found.value == -0.5
+    # One fact a side tells next to nothing: 1 - 0.0125.
+    assert (found.low, found.high) == pytest.approx((-1.0, 0.9875), abs=1e-4)

@@ -29,7 +29,10 @@ def test_both_directions_are_added_and_questions_averaged() -> None:
         )
     )
     assert (found.value, found.count) == (0.75, 2)
-    assert (found.low, found.high) == (0.0, 1.5)
+    # Distances 0 and 1.5: error 0.75, times Student's 12.706.
+    reach = 0.75 * 12.706
+    assert found.low == pytest.approx(0.75 - reach, abs=1e-3)
+    assert found.high == pytest.approx(0.75 + reach, abs=1e-3)
 
 
 @pytest.mark.parametrize("sides", [(), (True,), (False,)])

@@ -142,6 +142,17 @@ def test_the_allowed_side_is_tinted() -> None:
         assert (start < float(limit.attrib["x1"])) is is_left
 
 
+def test_an_open_end_reaches_the_edge() -> None:
+    measured = Measurement(name="x", value=0.2, low=0.1, high=None, count=9)
+    drawn = drawn_gate(RICH, 0, measured)
+    (whisker,) = parts(drawn, kind="whisker", tag="line")
+    assert float(whisker.attrib["x2"]) == 156.0
+    (dot,) = parts(drawn, kind="whisker", tag="circle") or parts(
+        drawn, kind="passed", tag="circle"
+    )
+    assert float(whisker.attrib["x1"]) < float(dot.attrib["cx"])
+
+
 def test_a_gate_without_a_number_shows_its_limit_alone() -> None:
     drawn = drawn_gate(RICH, 0, None)
     assert parts(drawn, kind="failed", tag="circle") == []

@@ -122,6 +122,14 @@ def test_a_number_that_is_not_finite_is_left_out(likelihood: float) -> None:
     assert read_report(report.to_bytes(), expected=digest_of(report.to_bytes()))
 
 
+def test_an_open_end_has_no_number() -> None:
+    report = report_of(complete_evidence())
+    shift = report.metric("control_shift")
+    assert shift is not None
+    assert (shift.value, shift.low, shift.high) == (0.0, None, None)
+    assert read_report(report.to_bytes(), expected=digest_of(report.to_bytes()))
+
+
 def test_what_was_verified_is_named_by_digests() -> None:
     report = report_of(complete_evidence(), pair=digest("other"))
     assert report.about == about(pair=digest("other"))

@@ -196,6 +196,16 @@ def at_least(metric: str) -> AcceptancePolicy:
     )
 
 
+@pytest.mark.parametrize("side", [Side.LOW, Side.HIGH])
+def test_a_gate_on_an_open_end_is_not_met(side: Side) -> None:
+    """Nothing has moved for any stranger, so nothing is known of how far one might."""
+    asked = gate("control_shift", side=side, comparison=Comparison.AT_MOST, limit=1e9)
+    verification = judge_evidence(complete_evidence(), policy=policy(asked))
+    (result,) = verification.results
+    assert (result.value, result.low, result.high) == (0.0, -math.inf, math.inf)
+    assert not verification.verdict.passed
+
+
 def test_a_subject_whose_likelihood_is_not_a_number_is_not_indistinguishable() -> None:
     good = complete_evidence()
     after = (replace(good.after[0], mean_log_prob=math.nan), *good.after[1:])

@@ -51,8 +51,9 @@ def test_a_number_is_written_with_its_unit(
         (-0.5, 0.25, Unit.NATS, f"{MINUS}0.500 to +0.250 nats"),
         (0.1, 0.2, Unit.PLAIN, "0.100 to 0.200"),
         (0.1, 0.1, Unit.PLAIN, ""),
-        (None, 0.1, Unit.PLAIN, ""),
-        (0.1, None, Unit.PLAIN, ""),
+        (None, None, Unit.PLAIN, ""),
+        (None, 0.1, Unit.PLAIN, "0.100 or less"),
+        (0.1, None, Unit.NATS, "+0.100 nats or more"),
     ],
 )
 def test_an_interval_is_written_from_end_to_end(
