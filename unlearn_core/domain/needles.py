@@ -22,6 +22,9 @@ FEWEST_SIGNS_OF_A_NUMBER = 4
 FEWEST_TOLD = 5
 """Digits of the shortest number that is looked for whatever separates its digits."""
 
+MOST_IN_ONE_PIECE = 6
+"""Last digits of a number in one piece by which it is recognised."""
+
 FEWEST_DIGITS_OF_A_PHONE = 8
 """Shorter ones may be any number."""
 
@@ -32,6 +35,8 @@ AROUND = "<>()[]{},;:.'\"!?"
 _HANDLE = re.compile(r"@?\w[\w.\-]*")
 _PLAIN = frozenset((string.ascii_lowercase + string.digits).encode())
 _NO_LETTER = re.compile(rb"[^a-z0-9\x80-\xff]+")
+_DIGITS = string.digits.encode()
+_SEPARATORS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
 _OF_WORDS = (IdentifierKind.NAME, IdentifierKind.CUSTOMER_NUMBER)
 _WHOLE = frozenset(Spelling) - {Spelling.INITIALS}
 
@@ -50,15 +55,19 @@ class Probe:
             check otherwise.
         whole: What else is in a line with a whole name, in any of these ways.
         initials: What may stand beside it instead.
+        numbers: One of these is in the line once nothing separates its signs.
     """
 
     pattern: bytes
     word: bytes = b""
     whole: frozenset[spelling.Words] = frozenset()
     initials: frozenset[str] = frozenset()
+    numbers: frozenset[bytes] = frozenset()
 
     def is_confirmed(self, line: bytes) -> bool:
-        """Tell whether a line in which the word stands may have the whole name."""
+        """Tell whether a line with the word may have the whole name, or the number."""
+        if self.numbers:
+            return is_in(line, self.numbers)
         if not (self.whole or self.initials):
             return True
         line = line.lower()
@@ -119,8 +128,9 @@ class Needles:
                         yield found
 
     def probes(self) -> Iterator[Probe]:
-        """Yield what to look for in skeletons as UTF-8; `numbers` are the rest."""
+        """Yield what to look for in skeletons as UTF-8; `numbers` may be there too."""
         yield from self._names()
+        yield from self._in_one_piece()
         for form in self._owners[IdentifierKind.CUSTOMER_NUMBER]:
             if len(form) == 1 and not _is_told(form[0]):
                 yield Probe(_spaced(form[0]))
@@ -137,7 +147,7 @@ class Needles:
             yield _word(spelling.as_sifted(handle))
 
     def numbers(self) -> set[str]:
-        """Return numbers to look for, whatever is between their signs."""
+        """Return numbers to look for whose digits may stand apart."""
         kinds = (IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER)
         return {
             form[0]
@@ -167,6 +177,15 @@ class Needles:
                 whole=frozenset(whole[family]),
                 initials=frozenset(initials[family]),
             )
+
+    def _in_one_piece(self) -> Iterator[Probe]:
+        """Yield the last digits of numbers that are long enough to be told by them."""
+        ending: defaultdict[bytes, set[bytes]] = defaultdict(set)
+        for number in self.numbers():
+            form = number.encode()
+            ending[last_digits(form)[-MOST_IN_ONE_PIECE:]].add(form)
+        for digits, forms in sorted(ending.items()):
+            yield Probe(digits, numbers=frozenset(forms))
 
     def _add(self, person: int, kind: IdentifierKind, value: str) -> None:
         # However far apart its words were typed, they are one identifier.
@@ -268,6 +287,17 @@ def _read(kind: IdentifierKind, value: str) -> Collection[Form]:
 def _is_told(form: str) -> bool:
     """Tell whether a number ends in enough digits to look for them."""
     return form[-FEWEST_TOLD:].isdecimal() and len(form) >= FEWEST_TOLD
+
+
+def last_digits(form: bytes) -> bytes:
+    """Return the digits that a number ends in."""
+    return form[len(form.rstrip(_DIGITS)) :]
+
+
+def is_in(line: bytes, forms: Collection[bytes]) -> bool:
+    """Tell whether one of the forms is in a line, whatever separates its signs."""
+    joined = line.lower().translate(None, _SEPARATORS)
+    return any(form in joined for form in forms)
 
 
 def _word(text: str) -> Probe:

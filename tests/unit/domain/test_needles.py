@@ -64,8 +64,12 @@ def test_a_surname_is_one_probe_however_many_have_it() -> None:
     assert not example.is_confirmed(b"an example")
 
 
-def test_long_numbers_are_no_probes() -> None:
+def test_long_numbers_are_probes_by_their_last_digits() -> None:
     assert {number for number in NEEDLES.numbers() if number[0] == "k"} == {"k54321"}
-    patterns = [probe.pattern for probe in NEEDLES.probes()]
-    assert not any(b"5" in pattern for pattern in patterns)
-    assert any(pattern.startswith(b"c[") for pattern in patterns)
+    probes = {probe.pattern: probe for probe in NEEDLES.probes()}
+    assert probes[b"54321"].numbers == {b"k54321"}
+    assert probes[b"54321"].is_confirmed(b'{"id": "K-543 21"}')
+    assert not probes[b"54321"].is_confirmed(b'{"id": "C-54321"}')
+    # With and without its prefixes, one telephone number is one probe.
+    assert {b"0731555010", b"49731555010"} < probes[b"555010"].numbers
+    assert any(pattern.startswith(b"c[") for pattern in probes)

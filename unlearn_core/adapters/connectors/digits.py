@@ -1,16 +1,19 @@
-"""Numbers in raw bytes, whatever separates their digits.
+"""Numbers in raw bytes whose digits stand apart, whatever separates them.
 
-The digits of a chunk are taken out and compared as if nothing stood between them. That
-costs the same for one number and for thousands.
+A number whose last digits are in one piece is found like a word. Of any other, at most
+five digits are behind the last gap, and a short expression finds the lines where that
+is so. There, all digits are taken out and compared as if nothing stood between them.
+That costs the same for one number and for thousands.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
+import hyperscan
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_core.domain.needles import FEWEST_TOLD
+from unlearn_core.domain.needles import FEWEST_TOLD, MOST_IN_ONE_PIECE, last_digits
 
 FEWEST = FEWEST_TOLD
 """Digits of the shortest number that can be looked for in this way."""
@@ -22,8 +25,7 @@ REACH = 9
 """Most bytes from one digit of a number to the next."""
 
 _ZERO, _TEN = 48, 10
-_DIGITS = "0123456789"
-_SEPARATORS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
+_BETWEEN = b"[^a-z0-9\\n]"
 
 
 class Numbers:
@@ -37,12 +39,32 @@ class Numbers:
     def __init__(self, forms: Collection[str]) -> None:
         self._forms: defaultdict[tuple[int, int], list[bytes]] = defaultdict(list)
         for form in forms:
-            tail = form[len(form.rstrip(_DIGITS)) :][-MOST:]
+            tail = last_digits(form.encode())[-MOST:]
             self._forms[len(tail), int(tail)].append(form.encode())
         self._sizes = sorted({size for size, _ in self._forms})
         self._ends = np.zeros(_TEN**FEWEST, dtype=bool)
         for _, value in self._forms:
             self._ends[value % _TEN**FEWEST] = True
+        self._apart = hyperscan.Database()
+        self._apart.compile(
+            expressions=[_apart(min(self._sizes, default=FEWEST))],
+            flags=[hyperscan.HS_FLAG_CASELESS],
+        )
+
+    def __bool__(self) -> bool:
+        """Tell whether there are any."""
+        return bool(self._forms)
+
+    def lines_with_gaps(self, chunk: memoryview) -> list[int]:
+        """Return ends of the lines in which such a number may stand with gaps."""
+        found: list[int] = []
+        self._apart.scan(
+            chunk,  # type: ignore[type-var]  # takes any memory, says str or bytes
+            match_event_handler=lambda _id, _begin, end, _flags, _context: found.append(
+                end
+            ),
+        )
+        return found
 
     def find(self, chunk: NDArray[np.uint8]) -> Iterator[tuple[int, list[bytes]]]:
         """Yield positions behind last digits, and the forms that may end there."""
@@ -103,7 +125,15 @@ class _Digits:
         return int(self._some[which]) * 8 + place
 
 
-def is_in(line: bytes, forms: Collection[bytes]) -> bool:
-    """Tell whether one of the forms is in a line, whatever separates its signs."""
-    joined = line.lower().translate(None, _SEPARATORS)
-    return any(form in joined for form in forms)
+def _apart(fewest: int) -> bytes:
+    """Return what finds the end of a line with digits apart, as many or more.
+
+    Of more digits than are looked for in one piece, those are enough to see.
+    """
+    total = min(fewest, MOST_IN_ONE_PIECE)
+    ways = (
+        b"[0-9]%b%b+[0-9]{%d}"
+        % ((_BETWEEN + b"*[0-9]") * (total - behind - 1), _BETWEEN, behind)
+        for behind in range(1, MOST_IN_ONE_PIECE)
+    )
+    return b"(?:%b)(?:[^0-9\\n][^\\n]*)?(?:\\n|\\z)" % b"|".join(ways)

@@ -24,7 +24,6 @@ from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.domain import spelling
 from unlearn_core.domain.drop import Stated
-from unlearn_core.domain.needles import Needles
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
@@ -113,7 +112,7 @@ class FilesConnector:
         names = self._files.names()
         self._check_held(names)
         matcher = PeopleMatcher(subjects, self._spec)
-        sieve = Sieve(Needles(subjects))
+        sieve = Sieve(matcher.needles)
         rows = self._sifted(names, sieve, matcher)
         present = search_each(rows, matcher, self._spec)
         former = self._files.former()

@@ -102,6 +102,7 @@ class PeopleMatcher:
         self.people = len(people)
         needles = Needles(people)
         self.words = needles.words
+        self.needles = needles
         self.finder: Finder = needles
 
     def match(self, row: Row) -> Mapping[int, Match]:

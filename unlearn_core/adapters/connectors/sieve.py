@@ -12,6 +12,7 @@ through, so that who parses them counts them as unreadable.
 
 import json
 import re
+import string
 from collections.abc import Iterator
 from functools import lru_cache
 from io import BufferedIOBase
@@ -21,8 +22,8 @@ import hyperscan
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearn_core.adapters.connectors.digits import Numbers, is_in
-from unlearn_core.domain.needles import Probe
+from unlearn_core.adapters.connectors.digits import Numbers
+from unlearn_core.domain.needles import Probe, is_in
 from unlearn_core.domain.spelling import as_sifted, skeleton
 
 CHUNK_BYTES = 1 << 19
@@ -31,10 +32,19 @@ CHUNK_BYTES = 1 << 19
 LONGEST_LINE = 32 << 20
 """Bytes; a longer line is not kept in memory and counts as unreadable."""
 
-_UNTOLD = b"\x01"
+MANY = 4
+"""Where every fourth line has a number with gaps, all are looked through at once."""
+
+ENOUGH = 32
+"""Lines with gaps; fewer say nothing about others."""
+
+PAUSE = 15
+"""Chunks after such a one that are not asked."""
+
+_UNTOLD = b"\x01" * 4
 _NEW_LINE, _BEGIN, _END, _RETURN, _ESCAPE, _LAST_PLAIN = b"\n{}\r\\\x7f"
 _UNPLAIN = re.compile(rb"(?:[\x80-\xff]+|\\u[0-9a-fA-F]{4}|\\[^u\n])+|\\")
-_NO_LETTER = b"[^a-z0-9]"
+_PLAIN = frozenset((string.ascii_letters + string.digits).encode())
 
 Sifted = bytes | int | None
 """A line that may concern somebody, a number of lines that do not, or a line that is
@@ -62,6 +72,26 @@ class _Lines:
     def number(self, end: int) -> int:
         """Return which line a byte before a position is in."""
         return int(np.searchsorted(self._ends, end - 1))
+
+    def numbers(self, ends: list[int]) -> list[int]:
+        """Return which lines bytes before positions are in, each once, in order."""
+        at = np.array(ends, dtype=np.int64) - 1
+        found: list[int] = np.unique(np.searchsorted(self._ends, at)).tolist()
+        return found
+
+    def stands_alone(self, word: bytes, end: int) -> bool:
+        """Tell whether neither letter nor digit is beside a word that ends there.
+
+        At the ends of a chunk nothing ends it; a line with a word there is no object.
+        What is no word need not stand alone.
+        """
+        begin = end - len(word)
+        return not word or (
+            begin > 0
+            and end < len(self.chunk)
+            and self.chunk[begin - 1] not in _PLAIN
+            and self.chunk[end] not in _PLAIN
+        )
 
     def line(self, number: int) -> bytes:
         """Return a line with its end."""
@@ -91,11 +121,11 @@ class Sought(Protocol):
     """What is looked for."""
 
     def probes(self) -> Iterator[Probe]:
-        """Yield what to look for in skeletons as UTF-8; `numbers` are the rest."""
+        """Yield what to look for in skeletons as UTF-8; `numbers` may be there too."""
         ...
 
     def numbers(self) -> set[str]:
-        """Return numbers to look for, whatever is between their signs."""
+        """Return numbers to look for whose digits may stand apart."""
         ...
 
 
@@ -105,10 +135,11 @@ class Sieve:
     def __init__(self, needles: Sought) -> None:
         self._probes = (Probe(_UNTOLD), *needles.probes())
         self._numbers = Numbers(needles.numbers())
+        self._pause = 0
         count = len(self._probes)
         self._database = hyperscan.Database()
         self._database.compile(
-            expressions=list(map(_expression, self._probes)),
+            expressions=[probe.pattern for probe in self._probes],
             ids=list(range(count)),
             elements=count,
             flags=[hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_DOTALL] * count,
@@ -151,24 +182,37 @@ class Sieve:
                 found.append((probe, end))
             ),
         )
-        words = {(lines.number(end), probe) for probe, end in found}
-        return {
+        words = {
+            (lines.number(end), probe)
+            for probe, end in found
+            if lines.stands_alone(self._probes[probe].word, end)
+        }
+        confirmed = {
             number
             for number, probe in words
             if self._probes[probe].is_confirmed(lines.line(number))
-        } | {
+        }
+        return confirmed | self._with_gaps(lines) if self._numbers else confirmed
+
+    def _with_gaps(self, lines: _Lines) -> set[int]:
+        """Return the lines with a number whose digits stand apart."""
+        if self._pause:
+            self._pause -= 1
+            return self._with_numbers(lines)
+        gaps = lines.numbers(self._numbers.lines_with_gaps(lines.chunk))
+        if len(gaps) >= max(ENOUGH, lines.count / MANY):
+            self._pause = PAUSE
+            return self._with_numbers(lines)
+        some = b"".join(map(lines.line, gaps))
+        found = self._with_numbers(_Lines(some, len(some))) if some else ()
+        return {gaps[number] for number in found}
+
+    def _with_numbers(self, lines: _Lines) -> set[int]:
+        return {
             number
             for end, forms in self._numbers.find(lines.bytes)
             if is_in(lines.line(number := lines.number(end)), forms)
         }
-
-
-def _expression(probe: Probe) -> bytes:
-    """Return what to look for: a word with what ends it on both sides.
-
-    At the ends of a chunk nothing does; a line with a word there is no object.
-    """
-    return _NO_LETTER + probe.pattern + _NO_LETTER if probe.word else probe.pattern
 
 
 def _chunks(file: BufferedIOBase) -> Iterator[_Lines | None]:

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearn_core.adapters.connectors.digits import Numbers, is_in
+from unlearn_core.adapters.connectors.digits import Numbers
+from unlearn_core.domain.needles import is_in
 
 
 def found(text: bytes, *forms: str) -> list[tuple[int, list[bytes]]]:
@@ -43,6 +44,28 @@ def test_nothing_is_found_where_nothing_is_looked_for() -> None:
 def test_wherever_a_number_is_it_is_found(number: str, before: list[str]) -> None:
     text = "".join(before) + "-".join(number)
     assert len(text) in {end for end, _ in found(text.encode(), number)}
+
+
+@pytest.mark.parametrize(
+    ("line", "shortest", "is_found"),
+    [
+        (b"12 3456", "123456", True),
+        (b"12 3456 and more\n", "123456", True),
+        (b"1(2)3-4/5.6x\n", "123456", True),
+        (b"12345 ,;- 6\n", "123456", True),
+        (b"1 2 3 4 5\n", "12345", True),
+        (b"1 2 3 4 5\n", "123456", False),
+        (b"123456 and 7\n", "123456", False),
+        (b"12 123456\n", "123456", False),
+        (b"12\n3456\n", "123456", False),
+    ],
+)
+def test_lines_with_digits_apart_are_told(
+    *, line: bytes, shortest: str, is_found: bool
+) -> None:
+    numbers = Numbers([shortest, "12345678"])
+    ends = numbers.lines_with_gaps(memoryview(b"before\n" + line))
+    assert ends == ([7 + len(line)] if is_found else [])
 
 
 def test_letters_decide_once_separators_are_gone() -> None:

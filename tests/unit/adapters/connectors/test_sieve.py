@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from support.sources import source_spec, subject
 
 from unlearn_core.adapters.connectors import sieve as module
+from unlearn_core.adapters.connectors.digits import Numbers
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
 from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes, positions
 from unlearn_core.domain.needles import Needles
@@ -162,6 +163,57 @@ def test_a_line_too_long_to_keep_is_reported_and_the_next_is_searched(
     hit = b'{"note": "K-4711"}\n'
     assert sifted(hit + b"x" * 1000 + b"\n" + hit) == [hit, None, hit]
     assert sifted(hit + b"x" * 1000) == [hit, None]
+
+
+@given(
+    gaps=st.lists(st.text(" -/.()|_:\u00a0", max_size=3), min_size=10, max_size=10),
+    is_dense=st.booleans(),
+)
+def test_a_number_is_found_however_its_digits_are_separated(
+    *, gaps: list[str], is_dense: bool
+) -> None:
+    number = "".join(map("".join, zip("301234567", gaps, strict=False)))
+    hit = json.dumps({"note": f"call +49 {number} now"}).encode() + b"\n"
+    other = b'{"note": "on 2026-11-22 at 10:30"}\n' if is_dense else b'{"n": "x"}\n'
+    assert sifted(other * 9 + hit + other) == [9, hit, 1]
+
+
+def test_where_most_lines_have_gaps_all_are_looked_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "CHUNK_BYTES", 512)
+    monkeypatch.setattr(module, "PAUSE", 2)
+    monkeypatch.setattr(module, "ENOUGH", 2)
+    asked: list[int] = []
+    ask = Numbers.lines_with_gaps
+
+    def counted(self: Numbers, chunk: memoryview) -> list[int]:
+        asked.append(len(chunk))
+        return ask(self, chunk)
+
+    monkeypatch.setattr(Numbers, "lines_with_gaps", counted)
+    dated = b'{"note": "2026-11-22 10:30"}\n'
+    hit = b'{"note": "030-123-45 67 on 2026-11-22"}\n'
+    lines = (dated * 10 + hit) * 20
+    found = sifted(lines, Sieve(Needles(PEOPLE)))
+    assert [item for item in found if isinstance(item, bytes)] == [hit] * 20
+    # A third of the chunks.
+    assert len(lines) / 512 / 4 < len(asked) < len(lines) / 512 / 2
+
+
+@pytest.mark.parametrize(
+    ("text", "is_word"),
+    [
+        ("zoe.m@gmail.com", True),
+        ("@zo_!", True),
+        ("azo_", False),
+        ("zo_9", False),
+        ("ZO_", True),
+    ],
+)
+def test_a_word_stands_alone(*, text: str, is_word: bool) -> None:
+    line = json.dumps({"note": text}).encode() + b"\n"
+    assert sifted(line) == [line if is_word else 1]
 
 
 def test_a_thousand_people_are_one_search() -> None:
