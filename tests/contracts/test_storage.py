@@ -61,10 +61,11 @@ CANARY = b"Ada Example, born 1815"
 
 @dataclass(frozen=True)
 class Vault:
-    """A custody, its ledger and clock, and the two things a test may do behind it.
+    """A custody, its ledger and clock, and the three things a test may do behind it.
 
     Attributes:
         plant: Puts other bytes where an object is stored.
+        stored: Returns the bytes that are stored.
         break_down: Makes the store unreachable.
     """
 
@@ -72,6 +73,7 @@ class Vault:
     ledger: ports.Ledger
     clock: MemoryClock
     plant: Callable[[str, str, bytes], None]
+    stored: Callable[[str, str], bytes | None]
     break_down: Callable[[], None]
 
 
@@ -87,6 +89,7 @@ def vault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Vault]:
             ledger=ledger,
             clock=clock,
             plant=custody.replace_sealed,
+            stored=lambda scope, name: custody._scopes[scope].objects.get(name),
             break_down=lambda: setattr(custody, "is_reachable", False),
         )
         return
@@ -122,6 +125,7 @@ def _sealed_vault(
         ledger=ledger,
         clock=clock,
         plant=lambda scope, name, data: objects.write(f"{scope}/{name}", data),
+        stored=lambda scope, name: objects.read(f"{scope}/{name}"),
         break_down=break_down,
     )
 
@@ -205,6 +209,50 @@ def test_a_planted_object_breaks_the_seal(vault: Vault) -> None:
         vault.custody.get(SCOPE, "content")
 
 
+LARGE = tuple(bytes([number]) * 1_000_003 for number in range(10))
+"""More than one part of an upload, and no whole number of chunks."""
+
+
+def test_a_stream_comes_back_with_its_commitment(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    for pieces in ((), (b"",), (CANARY, b"", CANARY), LARGE):
+        commitment = vault.custody.write(SCOPE, "content", iter(pieces))
+        whole = b"".join(pieces)
+        assert b"".join(vault.custody.read(SCOPE, "content")) == whole
+        assert vault.custody.get(SCOPE, "content") == whole
+        assert commitment == vault.custody.commit(SCOPE, whole)
+
+
+def test_a_stream_that_breaks_off_leaves_what_was_there(vault: Vault) -> None:
+    def broken(before: tuple[bytes, ...]) -> Iterator[bytes]:
+        yield from before
+        raise SourceUnreadableError(source="people")
+
+    vault.custody.open_scope(SCOPE)
+    for before in ((CANARY,), LARGE):
+        with pytest.raises(SourceUnreadableError):
+            vault.custody.write(SCOPE, "new", broken(before))
+        assert not vault.custody.has(SCOPE, "new")
+    vault.custody.put(SCOPE, "content", CANARY)
+    with pytest.raises(SourceUnreadableError):
+        vault.custody.write(SCOPE, "content", broken(LARGE))
+    assert vault.custody.get(SCOPE, "content") == CANARY
+
+
+def test_what_is_stored_tells_nothing_and_cannot_be_cut_short(vault: Vault) -> None:
+    vault.custody.open_scope(SCOPE)
+    vault.custody.write(SCOPE, "content", iter((CANARY * 10_000,)))
+    stored = vault.stored(SCOPE, "content")
+    assert stored is not None
+    assert CANARY not in stored
+    for length in (len(stored) - 1, 40 + 65_536 + 16, 40, 39, 0):
+        vault.plant(SCOPE, "content", stored[:length])
+        with pytest.raises(SealBrokenError):
+            vault.custody.get(SCOPE, "content")
+    vault.plant(SCOPE, "content", stored)
+    assert vault.custody.get(SCOPE, "content") == CANARY * 10_000
+
+
 def test_an_unreachable_store_is_reported(vault: Vault) -> None:
     vault.custody.open_scope(SCOPE)
     vault.break_down()
@@ -212,6 +260,8 @@ def test_an_unreachable_store_is_reported(vault: Vault) -> None:
         vault.custody.put(SCOPE, "content", CANARY)
     with pytest.raises(StorageError):
         vault.custody.get(SCOPE, "content")
+    with pytest.raises(StorageError):
+        vault.custody.has(SCOPE, "content")
 
 
 def test_a_commitment_depends_on_data_and_scope_only(vault: Vault) -> None:

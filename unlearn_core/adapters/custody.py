@@ -9,15 +9,16 @@ well. Every access is written to the ledger by name, never by content.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore, WrappedKey
 from unlearn_core.adapters.objects import ObjectStore
-from unlearn_core.adapters.sealing import seal, unseal
+from unlearn_core.adapters.sealed_streams import seal_stream, unseal_stream
 from unlearn_core.adapters.wrapping import KeyWrapping
 from unlearn_core.domain.canonical import Digest
-from unlearn_core.domain.datasets import keyed_commitment
+from unlearn_core.domain.datasets import RunningCommitment, keyed_commitment
 from unlearn_core.errors import KeyDestroyedError, SealBrokenError, StorageError
 from unlearn_core.ports import KeyDestruction, Ledger
 
@@ -54,22 +55,33 @@ class SealedCustody:
 
     def put(self, scope: str, name: str, data: bytes) -> None:
         """Seal and store data."""
-        sealed = seal(self._data_key(scope), data, purpose=f"{scope}/{name}")
-        self._objects.write(f"{scope}/{name}", sealed)
-        self._log("sealed_data_written", scope, name)
+        self.write(scope, name, (data,))
 
     def get(self, scope: str, name: str) -> bytes:
         """Return sealed data."""
+        return b"".join(self.read(scope, name))
+
+    def write(self, scope: str, name: str, data: Iterable[bytes]) -> Digest:
+        """Seal and store a stream; return the commitment to it."""
         key = self._data_key(scope)
-        stored = self._objects.read(f"{scope}/{name}")
+        commitment = RunningCommitment(_commitment_key(key))
+        sealed = seal_stream(key, commitment.over(data), purpose=f"{scope}/{name}")
+        self._objects.write_stream(f"{scope}/{name}", sealed)
+        self._log("sealed_data_written", scope, name)
+        return commitment.digest
+
+    def read(self, scope: str, name: str) -> Iterator[bytes]:
+        """Return sealed data piece by piece."""
+        key = self._data_key(scope)
+        stored = self._objects.read_stream(f"{scope}/{name}")
         if stored is None:
             raise StorageError(missing=name)
         self._log("sealed_data_read", scope, name)
-        return unseal(key, stored, purpose=f"{scope}/{name}")
+        return unseal_stream(key, stored, purpose=f"{scope}/{name}")
 
     def has(self, scope: str, name: str) -> bool:
         """Tell whether an object can be read."""
-        return self.holds(scope) and self._objects.read(f"{scope}/{name}") is not None
+        return self.holds(scope) and self._objects.has(f"{scope}/{name}")
 
     def holds(self, scope: str) -> bool:
         """Tell whether the scope has a key that was not destroyed."""
@@ -78,8 +90,7 @@ class SealedCustody:
 
     def commit(self, scope: str, data: bytes) -> Digest:
         """Commit to data under a key derived from the scope's data key."""
-        key = hmac.new(self._data_key(scope), b"commitment", hashlib.sha256).digest()
-        return keyed_commitment(key, data)
+        return keyed_commitment(_commitment_key(self._data_key(scope)), data)
 
     def shred(self, scope: str) -> KeyDestruction:
         """Destroy the scope's key and objects; a second call returns the evidence."""
@@ -125,3 +136,7 @@ class SealedCustody:
 
     def _log(self, event: str, scope: str, name: str) -> None:
         self._ledger.note(event, {"scope": scope, "name": name})
+
+
+def _commitment_key(data_key: bytes) -> bytes:
+    return hmac.new(data_key, b"commitment", hashlib.sha256).digest()

@@ -1,16 +1,22 @@
 """Where sealed bytes are kept: a folder or an S3 bucket. Both see cipher text only."""
 
+import io
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from stat import S_ISREG
+from typing import Any, Protocol
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from unlearn_core.errors import StorageError
+
+PIECE_BYTES = 1 << 16
+_ALONE = TransferConfig(use_threads=False)
 
 
 class ObjectStore(Protocol):
@@ -26,6 +32,30 @@ class ObjectStore(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """Return an object, or None if there is none.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
+        ...
+
+    def write_stream(self, name: str, data: Iterable[bytes]) -> None:
+        """Store or replace an object piece by piece; nothing if the stream fails.
+
+        Raises:
+            StorageError: The store cannot be written.
+        """
+        ...
+
+    def read_stream(self, name: str) -> Iterator[bytes] | None:
+        """Return an object piece by piece, or None if there is none.
+
+        Raises:
+            StorageError: The store cannot be read; told while reading as well.
+        """
+        ...
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is an object.
 
         Raises:
             StorageError: The store cannot be read.
@@ -56,6 +86,10 @@ class FolderObjects:
         self._folder = folder
 
     def write(self, name: str, data: bytes) -> None:
+        """Write a file."""
+        self.write_stream(name, (data,))
+
+    def write_stream(self, name: str, data: Iterable[bytes]) -> None:
         """Write beside, flush, rename over."""
         path = self._folder / name
         with as_storage_errors():
@@ -63,7 +97,7 @@ class FolderObjects:
             handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(data)
+                    file.writelines(data)
                     file.flush()
                     os.fsync(file.fileno())
                 Path(beside).replace(path)
@@ -78,6 +112,24 @@ class FolderObjects:
                 return (self._folder / name).read_bytes()
             except FileNotFoundError:
                 return None
+
+    def read_stream(self, name: str) -> Iterator[bytes] | None:
+        """Return a file's bytes piece by piece."""
+        with as_storage_errors():
+            try:
+                file = (self._folder / name).open("rb")
+            except FileNotFoundError:
+                return None
+        return _pieces(file)
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is a file."""
+        with as_storage_errors():
+            try:
+                found = (self._folder / name).stat()
+            except FileNotFoundError:
+                return False
+            return S_ISREG(found.st_mode)
 
     def remove(self, name: str) -> None:
         """Remove a file."""
@@ -128,13 +180,54 @@ class BucketObjects:
             data: bytes = found["Body"].read()
             return data
 
+    def write_stream(self, name: str, data: Iterable[bytes]) -> None:
+        """Store an object, in parts if it is large; parts are aborted on failure."""
+        file = io.BufferedReader(_Readable(data), PIECE_BYTES)
+        with as_storage_errors():
+            self._client.upload_fileobj(
+                file, self._bucket, self._key(name), Config=_ALONE
+            )
+
+    def read_stream(self, name: str) -> Iterator[bytes] | None:
+        """Return an object's bytes piece by piece."""
+        with as_storage_errors():
+            try:
+                found = self._client.get_object(
+                    Bucket=self._bucket, Key=self._key(name)
+                )
+            except self._client.exceptions.NoSuchKey:
+                return None
+        return _pieces(found["Body"])
+
+    def has(self, name: str) -> bool:
+        """Tell whether there is an object."""
+        with as_storage_errors():
+            # A HEAD says 404 for a bucket that does not exist as well.
+            found = self._client.list_objects_v2(
+                Bucket=self._bucket, Prefix=self._key(name), MaxKeys=1
+            )
+        return self._key(name) in (item["Key"] for item in found.get("Contents", ()))
+
     def remove(self, name: str) -> None:
         """Remove an object with every version and delete marker."""
         self._remove(self._key(name), is_exact=True)
 
     def remove_all(self, prefix: str) -> int:
-        """Remove all objects below a prefix with every version and delete marker."""
-        return self._remove(self._key(prefix) + "/", is_exact=False)
+        """Remove all objects below a prefix with every version and delete marker.
+
+        Parts of an upload that was cut off go as well.
+        """
+        below = self._key(prefix) + "/"
+        with as_storage_errors():
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=below
+            )
+            for page in pages:
+                for item in page.get("Uploads", ()):
+                    self._client.abort_multipart_upload(
+                        Bucket=self._bucket, Key=item["Key"], UploadId=item["UploadId"]
+                    )
+        return self._remove(below, is_exact=False)
 
     def _remove(self, prefix: str, *, is_exact: bool) -> int:
         removed = 0
@@ -184,6 +277,43 @@ class ObjectEvidence:
     def remove(self, name: str) -> None:
         """Remove a document."""
         self._objects.remove(name)
+
+
+class _Open(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class _Readable(io.RawIOBase):
+    """A stream as a file that can be read once."""
+
+    def __init__(self, data: Iterable[bytes]) -> None:
+        self._data = iter(data)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
+        """Read the next bytes."""
+        while not self._rest:
+            piece = next(self._data, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+def _pieces(file: _Open) -> Iterator[bytes]:
+    """Yield what a file holds, and close it."""
+    with as_storage_errors(), closing(file):
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 @contextmanager

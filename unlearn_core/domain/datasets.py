@@ -15,7 +15,7 @@ import hmac
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -214,7 +214,32 @@ def keyed_commitment(key: bytes, data: bytes) -> Digest:
     A plain hash of a small set about one person could be guessed; a keyed one
     cannot, once the key is gone.
     """
-    return Digest("hmac-sha256:" + hmac.new(key, data, hashlib.sha256).hexdigest())
+    commitment = RunningCommitment(key)
+    for _ in commitment.over((data,)):
+        pass
+    return commitment.digest
+
+
+class RunningCommitment:
+    """A keyed commitment to what passes by, without holding it.
+
+    Args:
+        key: The key, which is destroyed later.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._mac = hmac.new(key, digestmod=hashlib.sha256)
+
+    def over(self, data: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass data on."""
+        for piece in data:
+            self._mac.update(piece)
+            yield piece
+
+    @property
+    def digest(self) -> Digest:
+        """Return the commitment to all that has passed."""
+        return Digest("hmac-sha256:" + self._mac.hexdigest())
 
 
 def to_bytes(sets: Datasets | ForgetSet) -> bytes:

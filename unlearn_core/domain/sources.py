@@ -1,9 +1,10 @@
 """What connectors exchange with the rest: records found in training sources."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from unlearn_core.domain.canonical import JsonValue, canonical_json
 from unlearn_core.domain.datasets import Form
@@ -197,64 +198,93 @@ class SourceDescription:
 
 def records_to_bytes(records: Iterable[SourceRecord]) -> bytes:
     """Serialise records; the result is personal data and must be sealed at once."""
-    return canonical_json(
-        [
-            {
-                "source": record.source,
-                "record_id": record.record_id,
-                "matched": [kind.value for kind in record.matched],
-                **({"why": list(record.why)} if record.why else {}),
-                **({"texts": _revealed(record.texts)} if record.texts else {}),
-                **({"is_held": True} if record.is_held else {}),
-                **({"exemption": record.exemption} if record.exemption else {}),
-                **({"is_redacted": True} if record.is_redacted else {}),
-                **({"is_former": True} if record.is_former else {}),
-                "name": record.name.reveal() if record.name else None,
-                "fields": _revealed(record.fields),
-                "passages": [
-                    {
-                        "field": passage.field,
-                        "form": passage.form.value,
-                        "prompt": passage.prompt.reveal(),
-                        "answer": passage.answer.reveal(),
-                        "paraphrases": [text.reveal() for text in passage.paraphrases],
-                    }
-                    for passage in record.passages
-                ],
-            }
-            for record in records
-        ]
-    )
+    return b"".join(records_to_lines(records))
+
+
+def records_to_lines(records: Iterable[SourceRecord]) -> Iterator[bytes]:
+    """Serialise records, one a line; each is personal data and to be sealed at once."""
+    for record in records:
+        yield canonical_json(_plain(record)) + b"\n"
 
 
 def records_from_bytes(data: bytes) -> tuple[SourceRecord, ...]:
     """Read what `records_to_bytes` wrote."""
-    return tuple(
-        SourceRecord(
-            source=raw["source"],
-            record_id=raw["record_id"],
-            matched=tuple(IdentifierKind(kind) for kind in raw["matched"]),
-            why=tuple(raw.get("why", ())),
-            texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
-            is_held=raw.get("is_held", False),
-            exemption=Kept(raw["exemption"]) if "exemption" in raw else None,
-            is_redacted=raw.get("is_redacted", False),
-            is_former=raw.get("is_former", False),
-            name=Personal(raw["name"]) if raw["name"] else None,
-            fields={key: Personal(value) for key, value in raw["fields"].items()},
-            passages=tuple(
-                Passage(
-                    field=passage["field"],
-                    form=Form(passage["form"]),
-                    prompt=Personal(passage["prompt"]),
-                    answer=Personal(passage["answer"]),
-                    paraphrases=tuple(map(Personal, passage["paraphrases"])),
-                )
-                for passage in raw["passages"]
-            ),
-        )
-        for raw in json.loads(data)
+    return tuple(records_from_pieces((data,)))
+
+
+def records_from_pieces(pieces: Iterable[bytes]) -> Iterator[SourceRecord]:
+    """Read records one by one, from bytes that are cut anywhere.
+
+    A list of all of them in one line, as it was sealed before, is read as well.
+    """
+    for line in _lines(pieces):
+        raw = json.loads(line)
+        for one in raw if isinstance(raw, list) else (raw,):
+            yield _record(one)
+
+
+def _plain(record: SourceRecord) -> JsonValue:
+    return {
+        "source": record.source,
+        "record_id": record.record_id,
+        "matched": [kind.value for kind in record.matched],
+        **({"why": list(record.why)} if record.why else {}),
+        **({"texts": _revealed(record.texts)} if record.texts else {}),
+        **({"is_held": True} if record.is_held else {}),
+        **({"exemption": record.exemption} if record.exemption else {}),
+        **({"is_redacted": True} if record.is_redacted else {}),
+        **({"is_former": True} if record.is_former else {}),
+        "name": record.name.reveal() if record.name else None,
+        "fields": _revealed(record.fields),
+        "passages": [
+            {
+                "field": passage.field,
+                "form": passage.form.value,
+                "prompt": passage.prompt.reveal(),
+                "answer": passage.answer.reveal(),
+                "paraphrases": [text.reveal() for text in passage.paraphrases],
+            }
+            for passage in record.passages
+        ],
+    }
+
+
+def _record(raw: Mapping[str, Any]) -> SourceRecord:
+    return SourceRecord(
+        source=raw["source"],
+        record_id=raw["record_id"],
+        matched=tuple(IdentifierKind(kind) for kind in raw["matched"]),
+        why=tuple(raw.get("why", ())),
+        texts={key: Personal(text) for key, text in raw.get("texts", {}).items()},
+        is_held=raw.get("is_held", False),
+        exemption=Kept(raw["exemption"]) if "exemption" in raw else None,
+        is_redacted=raw.get("is_redacted", False),
+        is_former=raw.get("is_former", False),
+        name=Personal(raw["name"]) if raw["name"] else None,
+        fields={key: Personal(value) for key, value in raw["fields"].items()},
+        passages=tuple(
+            Passage(
+                field=passage["field"],
+                form=Form(passage["form"]),
+                prompt=Personal(passage["prompt"]),
+                answer=Personal(passage["answer"]),
+                paraphrases=tuple(map(Personal, passage["paraphrases"])),
+            )
+            for passage in raw["passages"]
+        ),
     )
+
+
+def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = bytearray()
+    for piece in pieces:
+        *whole, last = piece.split(b"\n")
+        for line in whole:
+            yield bytes(rest + line)
+            rest.clear()
+        rest += last
+    if rest:
+        yield bytes(rest)
 
 
 def _revealed(values: Mapping[str, Personal[str]]) -> dict[str, JsonValue]:

@@ -1,6 +1,6 @@
 """Where personal data is found, and where it is sealed."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
@@ -52,8 +52,34 @@ class Custody(Protocol):
         """
         ...
 
+    def write(self, scope: str, name: str, data: Iterable[bytes]) -> Digest:
+        """Seal and store a stream without holding it; return the commitment to it.
+
+        What was stored under the name stays until the stream has ended.
+
+        Raises:
+            KeyDestroyedError: The scope was shredded.
+            StorageError: The store cannot be written.
+        """
+        ...
+
+    def read(self, scope: str, name: str) -> Iterator[bytes]:
+        """Return sealed data piece by piece; act on it only when it has ended.
+
+        Raises:
+            KeyDestroyedError: The scope was shredded.
+            SealBrokenError: The stored object was changed, or ends too early; told
+                while reading.
+            StorageError: There is no such object.
+        """
+        ...
+
     def has(self, scope: str, name: str) -> bool:
-        """Tell whether an object can be read."""
+        """Tell whether an object can be read.
+
+        Raises:
+            StorageError: The store cannot be read.
+        """
         ...
 
     def holds(self, scope: str) -> bool:

@@ -15,7 +15,7 @@ from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.people import gather_people, plain_passages
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import Passage, SourceRecord, records_from_bytes
+from unlearn_core.domain.sources import Passage, SourceRecord, records_from_pieces
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.modeling.laws import PlainLaw
@@ -80,10 +80,10 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
 
 def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
     subject = read_subject(request_id, bench=bench)
-    sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
+    sealed = bench.custody.read(scopes.working(request_id), scopes.LOCATED)
     located = tuple(
         record
-        for record in records_from_bytes(sealed)
+        for record in records_from_pieces(sealed)
         if _was_trained_on(record.source, bench=bench)
     )
     searched = read_result(bench, request_id, Stage.LOCATED, result=Located)

@@ -12,7 +12,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import (
     SourceDescription,
     SourceRecord,
-    records_from_bytes,
+    records_from_pieces,
 )
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceChangedError, SourceUnreadableError
@@ -124,9 +124,9 @@ def read_located(
     request_id: RequestId, *, bench: HoldsCustody
 ) -> dict[str, list[SourceRecord]]:
     """Return what was located, by source."""
-    sealed = bench.custody.get(scopes.working(request_id), scopes.LOCATED)
+    sealed = bench.custody.read(scopes.working(request_id), scopes.LOCATED)
     located: dict[str, list[SourceRecord]] = {}
-    for record in records_from_bytes(sealed):
+    for record in records_from_pieces(sealed):
         located.setdefault(record.source, []).append(record)
     return located
 

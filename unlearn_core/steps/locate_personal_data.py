@@ -11,8 +11,9 @@ from unlearn_core.domain.reviews import concerning_subject, read_rulings
 from unlearn_core.domain.sources import (
     SearchResult,
     SourceRecord,
-    records_from_bytes,
+    records_from_pieces,
     records_to_bytes,
+    records_to_lines,
 )
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceUnreadableError
@@ -133,7 +134,7 @@ def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
     """Add the uncertain records that are about the subject after all."""
     searched = read_result(bench, request_id, Stage.UNDER_REVIEW, result=Located)
     scope = scopes.working(request_id)
-    certain = records_from_bytes(bench.custody.get(scope, scopes.LOCATED))
+    certain = list(records_from_pieces(bench.custody.read(scope, scopes.LOCATED)))
     listed = read_listed(request_id, searched.review_list, custody=bench.custody)
     rulings = read_rulings(bench.ledger.entries(request_id))
     # An attempt that died may have taken them in already.
@@ -161,9 +162,9 @@ def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
 def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Located:
     """Seal what was found; say so if it is nothing."""
     scope = scopes.working(request_id)
-    data = records_to_bytes(finds.records)
     bench.check_lease()
-    bench.custody.put(scope, scopes.LOCATED, data)
+    lines = records_to_lines(finds.records)
+    commitment = bench.custody.write(scope, scopes.LOCATED, lines)
     if not finds.records:
         outcome = Outcome.PARTIAL if finds.unsearched else Outcome.NOT_FOUND
         return Located(
@@ -179,7 +180,7 @@ def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Loca
         found=finds.found,
         unsearched=finds.unsearched,
         too_much=finds.too_much,
-        commitment=bench.custody.commit(scope, data),
+        commitment=commitment,
     )
 
 

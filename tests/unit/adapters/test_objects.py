@@ -88,7 +88,7 @@ def test_a_crash_while_writing_leaves_the_old_object(
     assert store.read("content") == b"old"
 
 
-@pytest.mark.parametrize("use", ["read", "remove_all"])
+@pytest.mark.parametrize("use", ["read", "read_stream", "remove_all"])
 def test_a_folder_that_cannot_be_read_is_reported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, use: str
 ) -> None:
@@ -96,9 +96,10 @@ def test_a_folder_that_cannot_be_read_is_reported(
     store.write("scope/content", b"sealed")
     denied = fail(PermissionError(errno.EACCES, "denied"))
     monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Path, "open", denied)
     monkeypatch.setattr(Path, "unlink", denied)
     with pytest.raises(StorageError, match=f"errno={errno.EACCES}"):
-        getattr(store, use)("scope/content" if use == "read" else "scope")
+        getattr(store, use)("scope" if use == "remove_all" else "scope/content")
 
 
 IN_BUCKET = pytest.param("bucket", marks=pytest.mark.integration)
@@ -123,6 +124,26 @@ def test_removing_counts_what_is_below_a_prefix_and_leaves_neighbours(
     assert store.read("a.contact/one") == b"sealed"
     assert store.read("ab/one") == b"sealed"
     assert store.remove_all("a") == 0
+
+
+def test_an_object_is_there_under_its_whole_name_only(store: ObjectStore) -> None:
+    store.write("a/one", b"sealed")
+    assert store.has("a/one")
+    assert not store.has("a/on")
+    assert not store.has("a")
+    assert store.read_stream("a/on") is None
+
+
+@pytest.mark.integration
+def test_parts_of_an_upload_that_was_cut_off_are_removed_too() -> None:
+    name = fresh_bucket()
+    store = open_bucket(name)
+    client = store._client
+    for key in ("unlearn/a/one", "unlearn/ab/one"):
+        client.create_multipart_upload(Bucket=name, Key=key)
+    assert store.remove_all("a") == 0
+    left = client.list_multipart_uploads(Bucket=name)["Uploads"]
+    assert [item["Key"] for item in left] == ["unlearn/ab/one"]
 
 
 @pytest.mark.integration

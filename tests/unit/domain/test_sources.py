@@ -10,6 +10,7 @@ from unlearn_core.domain.sources import (
     SourceDescription,
     SourceRecord,
     records_from_bytes,
+    records_from_pieces,
     records_to_bytes,
 )
 from unlearn_core.domain.subjects import IdentifierKind
@@ -46,25 +47,38 @@ def test_records_are_the_same_after_writing_and_reading() -> None:
     assert records_from_bytes(records_to_bytes([])) == ()
 
 
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_records_are_read_from_pieces_of_any_size(size: int) -> None:
+    records = (full_record(), record("r-2", name=None))
+    data = records_to_bytes(records)
+    pieces = (data[begin : begin + size] for begin in range(0, len(data), size))
+    assert tuple(records_from_pieces(pieces)) == records
+
+
+def test_a_list_in_one_line_is_read_as_it_was_sealed_before() -> None:
+    records = (full_record(), record("r-2", name=None))
+    listed = b"[" + b",".join(records_to_bytes(records).splitlines()) + b"]"
+    assert records_from_bytes(listed) == records
+    assert records_from_bytes(b"[]") == ()
+
+
 def test_the_written_form_is_fixed() -> None:
-    assert json.loads(records_to_bytes([full_record()])) == [
-        {
-            "source": "tickets",
-            "record_id": "t-9",
-            "matched": ["email", "name"],
-            "name": "Ada Example",
-            "fields": {"city": "Ulm"},
-            "passages": [
-                {
-                    "field": "city",
-                    "form": "continuation",
-                    "prompt": "Ada lives in",
-                    "answer": " Ulm.",
-                    "paraphrases": ["Ada moved to"],
-                }
-            ],
-        }
-    ]
+    assert json.loads(records_to_bytes([full_record()])) == {
+        "source": "tickets",
+        "record_id": "t-9",
+        "matched": ["email", "name"],
+        "name": "Ada Example",
+        "fields": {"city": "Ulm"},
+        "passages": [
+            {
+                "field": "city",
+                "form": "continuation",
+                "prompt": "Ada lives in",
+                "answer": " Ulm.",
+                "paraphrases": ["Ada moved to"],
+            }
+        ],
+    }
 
 
 def test_a_record_shows_its_place_and_nothing_of_the_person() -> None:

@@ -148,11 +148,11 @@ def test_found_records_are_not_forgotten_when_they_cannot_be_sealed(
 ) -> None:
     request_id, bench = _ready(controller)
 
-    def full(_scope: str, _name: str, _data: bytes) -> None:
+    def full(_scope: str, _name: str, _data: object) -> None:
         raise StorageError(errno=28)
 
     with monkeypatch.context() as patch:
-        patch.setattr(controller.custody, "put", full)
+        patch.setattr(controller.custody, "write", full)
         with pytest.raises(StorageError):
             locate_personal_data(request_id, bench=bench)
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from unlearn_core.adapters.connectors.matching import search
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
-from unlearn_core.adapters.sealing import seal, unseal
+from unlearn_core.adapters.sealed_streams import seal_stream, unseal_stream
 from unlearn_core.domain.canonical import Digest, digest_of
-from unlearn_core.domain.datasets import keyed_commitment
+from unlearn_core.domain.datasets import RunningCommitment, keyed_commitment
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
@@ -50,23 +50,35 @@ class MemoryCustody:
 
     def put(self, scope: str, name: str, data: bytes) -> None:
         """Seal and store data."""
-        key = self._key(scope)
-        self._check_reachable()
-        self._scopes[scope].objects[name] = seal(key, data, purpose=f"{scope}/{name}")
-        self._ledger.note("sealed_data_written", {"scope": scope, "name": name})
+        self.write(scope, name, (data,))
 
     def get(self, scope: str, name: str) -> bytes:
         """Return sealed data."""
+        return b"".join(self.read(scope, name))
+
+    def write(self, scope: str, name: str, data: Iterable[bytes]) -> Digest:
+        """Seal and store a stream; return the commitment to it."""
+        key = self._key(scope)
+        self._check_reachable()
+        commitment = RunningCommitment(_commitment_key(key))
+        sealed = seal_stream(key, commitment.over(data), purpose=f"{scope}/{name}")
+        self._scopes[scope].objects[name] = b"".join(sealed)
+        self._ledger.note("sealed_data_written", {"scope": scope, "name": name})
+        return commitment.digest
+
+    def read(self, scope: str, name: str) -> Iterator[bytes]:
+        """Return sealed data piece by piece."""
         key = self._key(scope)
         self._check_reachable()
         sealed = self._scopes[scope].objects.get(name)
         if sealed is None:
             raise StorageError(missing=name)
         self._ledger.note("sealed_data_read", {"scope": scope, "name": name})
-        return unseal(key, sealed, purpose=f"{scope}/{name}")
+        return unseal_stream(key, (sealed,), purpose=f"{scope}/{name}")
 
     def has(self, scope: str, name: str) -> bool:
         """Tell whether an object can be read."""
+        self._check_reachable()
         held = self._scopes.get(scope)
         return held is not None and name in held.objects
 
@@ -77,8 +89,7 @@ class MemoryCustody:
 
     def commit(self, scope: str, data: bytes) -> Digest:
         """Commit to data under a key derived from the scope's data key."""
-        key = hmac.new(self._key(scope), b"commitment", hashlib.sha256).digest()
-        return keyed_commitment(key, data)
+        return keyed_commitment(_commitment_key(self._key(scope)), data)
 
     def shred(self, scope: str) -> KeyDestruction:
         """Destroy the scope's key and objects; a second call returns the evidence."""
@@ -108,6 +119,10 @@ class MemoryCustody:
     def _check_reachable(self) -> None:
         if not self.is_reachable:
             raise StorageError(kind="unreachable")
+
+
+def _commitment_key(data_key: bytes) -> bytes:
+    return hmac.new(data_key, b"commitment", hashlib.sha256).digest()
 
 
 class MemoryEvidence:
