@@ -6,12 +6,16 @@ The rules themselves are tested with a quicker server in
 
 import gzip
 import json
+from base64 import b64encode
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 from secrets import token_hex
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from botocore.exceptions import ClientError
 from support.file_sources import jsonl_bytes
 from support.seaweed import CREDENTIALS, Line, Seaweed, seaweed
 from support.sources import PEOPLE, source_spec, subject
@@ -258,3 +262,108 @@ def test_an_object_that_was_encrypted_by_the_server_stays_so(bucket: Bucket) -> 
     head = bucket.client.head_object(Bucket=bucket.name, Key=KEY)
     assert head["ServerSideEncryption"] == "AES256"
     assert bucket.rows() == ["r-2"]
+
+
+CUSTOMER_KEY = bytes(range(32))
+UNDER_KEY = {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": CUSTOMER_KEY}
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A bucket with one object under a key that the server does not keep."""
+
+    bucket: Bucket
+    key_file: Path
+
+    def source(self) -> BucketConnector:
+        """Return a connector that knows where the key is."""
+        spec = source_spec("s3", f"s3://{self.bucket.name}/corpus/")
+        return BucketConnector(replace(spec, customer_key=str(self.key_file)))
+
+    def get(self, **told: object) -> bytes:
+        """Return the present object."""
+        found = self.bucket.client.get_object(Bucket=self.bucket.name, Key=KEY, **told)
+        data: bytes = found["Body"].read()
+        return data
+
+
+@pytest.fixture
+def locked(bucket: Bucket, tmp_path: Path) -> Locked:
+    """Return the bucket with its object, and its former version, under such a key."""
+    bucket.client.delete_objects(
+        Bucket=bucket.name,
+        Delete={
+            "Objects": [
+                {"Key": item["Key"], "VersionId": item["VersionId"]}
+                for item in bucket.client.list_object_versions(Bucket=bucket.name)[
+                    "Versions"
+                ]
+            ]
+        },
+    )
+    bucket.put(jsonl_bytes(), **UNDER_KEY)
+    bucket.put(jsonl_bytes(), **UNDER_KEY)
+    key_file = tmp_path / "corpus.key"
+    key_file.write_bytes(b64encode(CUSTOMER_KEY))
+    return Locked(bucket=bucket, key_file=key_file)
+
+
+def test_what_is_under_a_customers_key_is_found_erased_and_stays_under_it(
+    locked: Locked,
+) -> None:
+    source = locked.source()
+    found = [record.record_id for record in source.locate(subject()).records]
+    assert found == ["r-1", "r-3"]
+    assert source.erase(found, dry_run=False) == 2
+    assert source.confirm_absent(found)
+    assert locked.bucket.versions() == (1, 0)
+    rest = [json.loads(row)["id"] for row in locked.get(**UNDER_KEY).splitlines()]
+    assert rest == ["r-2", "r-4", "r-5"]
+    with pytest.raises(ClientError):
+        locked.get()
+
+
+def test_an_object_in_parts_stays_under_a_customers_key(
+    locked: Locked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PART_BYTES", SMALL_PARTS)
+    filler = {**PEOPLE[1], "id": "r-9", "answer": token_hex(SMALL_PARTS)}
+    locked.bucket.put(jsonl_bytes([*PEOPLE, filler]), **UNDER_KEY)
+    assert locked.source().erase(["r-1"], dry_run=False) == 1
+    assert locked.get(**UNDER_KEY) == jsonl_bytes([*PEOPLE[1:], filler])
+    with pytest.raises(ClientError):
+        locked.get()
+
+
+def test_an_object_beside_it_without_the_key_is_read_and_stays_without(
+    locked: Locked,
+) -> None:
+    locked.bucket.client.put_object(
+        Bucket=locked.bucket.name,
+        Key="corpus/2.jsonl",
+        Body=jsonl_bytes([{**PEOPLE[0], "id": "r-8"}, {**PEOPLE[1], "id": "r-7"}]),
+    )
+    source = locked.source()
+    found = [record.record_id for record in source.locate(subject()).records]
+    assert found == ["r-1", "r-3", "r-8"]
+    assert source.erase(["r-8"], dry_run=False) == 1
+    left = locked.bucket.client.get_object(
+        Bucket=locked.bucket.name, Key="corpus/2.jsonl"
+    )
+    assert json.loads(left["Body"].read())["id"] == "r-7"
+
+
+@pytest.mark.parametrize("content", [b64encode(CUSTOMER_KEY[::-1]), b"none", None])
+def test_without_the_right_key_the_source_is_unreadable_and_stays(
+    locked: Locked, content: bytes | None
+) -> None:
+    locked.key_file.unlink()
+    if content is not None:
+        locked.key_file.write_bytes(content)
+    with pytest.raises(SourceUnreadableError):
+        locked.source().locate(subject())
+    with pytest.raises(SourceUnreadableError):
+        locked.source().erase(["r-1"], dry_run=False)
+    with pytest.raises(SourceUnreadableError):
+        locked.bucket.source().locate(subject())
+    assert locked.get(**UNDER_KEY) == jsonl_bytes()

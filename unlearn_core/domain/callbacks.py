@@ -63,7 +63,7 @@ def is_allowable(root: str) -> bool:
     except CallbackRefusedError:
         return False
     is_plain = _PLAIN.fullmatch(root) is not None and not parts.query
-    return is_plain and (parts.scheme == "https" or _is_here(parts.hostname or ""))
+    return is_plain and (parts.scheme == "https" or is_here(parts.hostname or ""))
 
 
 def to_text(urls: Sequence[str]) -> Personal[str] | None:
@@ -97,7 +97,8 @@ def _is_below(asked: SplitResult, root: SplitResult) -> bool:
     return same and (asked.path == folder or asked.path.startswith(folder + "/"))
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
+    """Tell whether a host is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -22,6 +22,7 @@ from botocore.exceptions import (
 )
 
 from unlearn_core.adapters.connectors.arrow import ArrowStream
+from unlearn_core.adapters.connectors.customer_keys import CustomerKey
 from unlearn_core.adapters.connectors.delimited import Delimited
 from unlearn_core.adapters.connectors.file_sources import Copy, FilesConnector
 from unlearn_core.adapters.connectors.formats import chooser
@@ -63,7 +64,7 @@ class BucketConnector(FilesConnector):
         forms = (JsonLines, Delimited, Parquet, ArrowStream, Mbox)
         super().__init__(
             spec,
-            files=BucketFiles(spec.name, spec.location),
+            files=BucketFiles(spec.name, spec.location, key_file=spec.customer_key),
             form_of=chooser(spec, *(form(spec) for form in forms)),
         )
 
@@ -74,9 +75,12 @@ class BucketFiles:
     Args:
         source: Name of the source.
         location: ``s3://bucket/prefix``.
+        key_file: Where the key of its objects is, if the server does not keep it.
     """
 
-    def __init__(self, source: str, location: str) -> None:
+    def __init__(
+        self, source: str, location: str, *, key_file: str | None = None
+    ) -> None:
         bucket, _, self._prefix = location.removeprefix("s3://").partition("/")
         if not location.startswith("s3://") or not bucket:
             raise InvalidDataMapError(source=source, problem="url")
@@ -86,6 +90,8 @@ class BucketFiles:
         self._client: Any = boto3.session.Session().client(
             "s3", config=Config(retries={"mode": "standard", "max_attempts": ATTEMPTS})
         )
+        self._key = CustomerKey(source, key_file)
+        self._key.check_endpoint(self._client.meta.endpoint_url)
 
     def names(self) -> list[str]:
         """Return the keys of the present objects."""
@@ -114,15 +120,12 @@ class BucketFiles:
     @contextmanager
     def open(self, name: str) -> Iterator[IO[bytes]]:
         """Open one entity of an object."""
-        with self._reading():
-            head = self._client.head_object(Bucket=self._bucket, **_address(name))
-        yield self._opened(name, head)
+        yield self._opened(name, self._head(name))
 
     def rewrite(self, name: str, copy: Copy) -> None:
         """Replace an object, if it is still the one that was read."""
-        with self._reading():
-            head = self._client.head_object(Bucket=self._bucket, Key=name)
-        upload = _Upload(self._client, self._bucket, name, head)
+        head = self._head(name)
+        upload = _Upload(self._client, self._bucket, name, head, self.told(head))
         try:
             with self._writing():
                 copy(self._opened(name, head), cast("IO[bytes]", upload))
@@ -186,23 +189,41 @@ class BucketFiles:
                 for item in page.get("Uploads", ())
             ]
 
+    def _head(self, name: str) -> Mapping[str, Any]:
+        """Return what is known of an object, be it under the customer's key or not."""
+        where = {"Bucket": self._bucket, **_address(name)}
+        with self._reading():
+            head: Mapping[str, Any]
+            if self._key:
+                with suppress(ClientError):
+                    head = self._client.head_object(**where, **self._key.said())
+                    return head
+            head = self._client.head_object(**where)
+            return head
+
+    def told(self, head: Mapping[str, Any]) -> Mapping[str, str | bytes]:
+        """Return what calls for the data of an object have to be told of its key."""
+        return self._key.said() if head.get("SSECustomerAlgorithm") else {}
+
     def _opened(self, name: str, head: Mapping[str, Any]) -> IO[bytes]:
         return cast("IO[bytes]", io.BufferedReader(_Ranges(self, name, head), 1 << 20))
 
-    def read_range(self, name: str, etag: str, begin: int, end: int) -> bytes:
+    def read_range(
+        self, name: str, entity: Mapping[str, Any], begin: int, end: int
+    ) -> bytes:
         """Return bytes of one entity, the last one excluded.
 
         boto3 tries again until an answer has begun; one that breaks off later is
         asked for again here.
         """
-        wanted = {"Range": f"bytes={begin}-{end - 1}", "IfMatch": etag}
+        wanted = {"Range": f"bytes={begin}-{end - 1}", **entity}
         with self._reading():
             for _ in range(ATTEMPTS - 1):
                 with suppress(ResponseStreamingError, IncompleteReadError):
                     return self._fetch(name, wanted)
             return self._fetch(name, wanted)
 
-    def _fetch(self, name: str, wanted: Mapping[str, str]) -> bytes:
+    def _fetch(self, name: str, wanted: Mapping[str, Any]) -> bytes:
         found = self._client.get_object(Bucket=self._bucket, **wanted, **_address(name))
         data: bytes = found["Body"].read()
         return data
@@ -231,7 +252,7 @@ class _Ranges(io.RawIOBase):
 
     def __init__(self, files: BucketFiles, name: str, head: Mapping[str, Any]) -> None:
         self._files, self._name = files, name
-        self._etag: str = head["ETag"]
+        self._entity = {"IfMatch": head["ETag"], **files.told(head)}
         self._size: int = head["ContentLength"]
         self._at = 0
 
@@ -257,7 +278,7 @@ class _Ranges(io.RawIOBase):
         end = min(self._at + len(buffer), self._size)
         if end <= self._at:
             return 0
-        data = self._files.read_range(self._name, self._etag, self._at, end)
+        data = self._files.read_range(self._name, self._entity, self._at, end)
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -274,9 +295,11 @@ class _Upload:
         bucket: str,
         key: str,
         head: Mapping[str, Any],
+        told: Mapping[str, str | bytes],
     ) -> None:
         self._client = client
         self._where = {"Bucket": bucket, "Key": key}
+        self._told = told
         self._etag: str = head["ETag"]
         self._properties = {
             name: head[name] for name in _KEPT_PROPERTIES if head.get(name)
@@ -312,11 +335,12 @@ class _Upload:
     def finish(self) -> None:
         """Complete the object, if it is still the one that was read."""
         # Not every server heeds the condition on the completion of parts.
-        self._client.head_object(**self._where, IfMatch=self._etag)
+        self._client.head_object(**self._where, **self._told, IfMatch=self._etag)
         if not self._upload:
             self._client.put_object(
                 **self._where,
                 **self._properties,
+                **self._told,
                 Body=bytes(self._buffer),
                 IfMatch=self._etag,
             )
@@ -342,12 +366,16 @@ class _Upload:
     def _send(self, data: bytes) -> None:
         if not self._upload:
             created = self._client.create_multipart_upload(
-                **self._where, **self._properties
+                **self._where, **self._properties, **self._told
             )
             self._upload = created["UploadId"]
         number = len(self._parts) + 1
         sent = self._client.upload_part(
-            **self._where, UploadId=self._upload, PartNumber=number, Body=data
+            **self._where,
+            **self._told,
+            UploadId=self._upload,
+            PartNumber=number,
+            Body=data,
         )
         self._parts.append({"PartNumber": number, "ETag": sent["ETag"]})
 

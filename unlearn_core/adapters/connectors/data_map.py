@@ -167,6 +167,7 @@ class _SourceFile(BaseModel):
     kind: str
     path: str | None = None
     url: str | None = None
+    customer_key: str | None = None
     table: str | None = None
     record_id: str
     identifiers: dict[IdentifierKind, str]
@@ -191,10 +192,13 @@ class _SourceFile(BaseModel):
             raise InvalidDataMapError(source=self.name, unknown_kind=self.kind)
         if self.exemption and self.erasable:
             raise InvalidDataMapError(source=self.name, problem="exempt and erasable")
+        if self.customer_key and not Path(self.customer_key).is_absolute():
+            raise InvalidDataMapError(source=self.name, problem="customer_key")
         return SourceSpec(
             name=self.name,
             kind=self.kind,
             location=location,
+            customer_key=self.customer_key,
             table=self.table,
             record_id=self.record_id,
             identifiers=self.identifiers,

@@ -82,6 +82,7 @@ class SourceSpec:
         name: Name of the source.
         kind: Kind of connector.
         location: Path or address.
+        customer_key: File with the key of a bucket's objects, if the server has none.
         table: Table of an SQL source.
         record_id: Column that identifies a record.
         identifiers: Identifier kind to column.
@@ -122,6 +123,7 @@ class SourceSpec:
     base_models: tuple[str, ...] = ()
     exemption: Kept | None = None
     reasoning: str | None = None
+    customer_key: str | None = None
 
     def describe(self) -> SourceDescription:
         """Say what the source is, for people."""

@@ -191,6 +191,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         ),
         "problem=exempt and erasable",
     ),
+    "a key of objects that is not somewhere outside": (
+        lambda file: file["sources"][0].update(customer_key="keys/corpus.key"),
+        "source=corpus, problem=customer_key",
+    ),
     "an unknown form": (
         lambda file: file["sources"][0]["passages"][0].update(form="song"),
         "entry=sources.0.passages.0",
