@@ -38,6 +38,7 @@ from unlearn_core.settings import (
     Settings,
     load_settings,
 )
+from unlearn_core.shielding import shield
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.publish_restrictions import RestrictionKeeper
 from unlearn_core.steps.renew_pointer import PointerKeeper
@@ -160,6 +161,7 @@ class Station:
 def open_station() -> Iterator[Station]:
     """Open the worker's station from the settings."""
     configure_logging()
+    shield()
     quieten_libraries()
     office = open_office(load_settings())
     try:

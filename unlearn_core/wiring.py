@@ -46,6 +46,7 @@ from unlearn_core.post_wiring import (
 )
 from unlearn_core.sender_wiring import callback_carriers, callback_routes
 from unlearn_core.settings import Settings
+from unlearn_core.shielding import forbid_dumps
 from unlearn_core.steps.answer_senders import AnswerDesk
 from unlearn_core.steps.apply_retention import RetentionDesk
 from unlearn_core.steps.audit_ledger import AuditDesk
@@ -326,6 +327,7 @@ def open_office(settings: Settings) -> Office:
         UnlearnError: A key is missing, two officers are needed and not named, or the
             database does not answer or lacks its schema.
     """
+    forbid_dumps()
     check_officers(settings)
     clock = SystemClock()
     database = Database(settings.database_url.get_secret_value())

@@ -51,6 +51,18 @@ def _bench(station: Station) -> Workbench:
 
 
 @pytest.mark.usefixtures("home")
+def test_a_worker_is_shielded_before_anything_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(wiring, "shield", lambda: told.append("shielded"))
+    monkeypatch.setattr(wiring, "open_office", lambda _settings: told.append("opened"))
+    with pytest.raises(AttributeError), open_station():
+        pass
+    assert told == ["shielded", "opened"]
+
+
+@pytest.mark.usefixtures("home")
 def test_the_workbench_is_laid_out_from_the_settings() -> None:
     with open_station() as station:
         assert station.lease_time == timedelta(seconds=30)

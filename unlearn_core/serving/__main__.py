@@ -8,11 +8,13 @@ from unlearn_core.observability import configure_logging
 from unlearn_core.serving.app import create_app
 from unlearn_core.serving.wiring import build_service
 from unlearn_core.settings import load_settings
+from unlearn_core.shielding import shield
 
 
 def main() -> None:
     """Serve until told to stop."""
     configure_logging()
+    shield()
     settings = load_settings()
     # No access log: questions concern people.
     uvicorn.run(

@@ -18,8 +18,10 @@ def test_the_process_serves_where_the_settings_say_and_logs_no_visitors(
     monkeypatch.setattr(
         "uvicorn.run", lambda app, **options: seen.update(options, title=app.title)
     )
+    monkeypatch.setattr(process, "shield", lambda: seen.update(is_shielded=True))
     process.main()
     assert seen == {
+        "is_shielded": True,
         "title": "unlearn intake",
         "host": "127.0.0.2",
         "port": 8899,

@@ -25,8 +25,10 @@ def test_the_process_serves_where_the_settings_say_and_logs_no_questions(
     monkeypatch.setattr(
         "uvicorn.run", lambda app, **options: seen.update(options, title=app.title)
     )
+    monkeypatch.setattr(process, "shield", lambda: seen.update(is_shielded=True))
     process.main()
     assert seen == {
+        "is_shielded": True,
         "title": "unlearn inference service",
         "host": "127.0.0.1",
         "port": 8899,
