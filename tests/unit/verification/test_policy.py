@@ -157,7 +157,7 @@ def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
     assert limits["G0-positive-control"] == ("at_least", 0.2)
     assert limits["G1-high-entropy-leakage"] == ("at_most", 0.01)
     assert limits["G3-indistinguishable"] == ("above", 0.02)
-    assert limits["G4-retain"] == ("at_least", -0.02)
+    assert limits["G4-retain"] == ("at_least", -0.03)
     assert {name[:2] for name in limits} == {"G0", "G1", "G2", "G3", "G4", "G5"}
     assert policy.minimum_controls == controls_needed(policy) == 99
     assert policy.samples_per_probe == 100
