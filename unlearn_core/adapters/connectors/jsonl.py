@@ -13,6 +13,7 @@ from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
 from unlearn_core.adapters.connectors.reading import decompressed, reading
 from unlearn_core.adapters.connectors.redaction import Redactor
+from unlearn_core.adapters.connectors.rewriting import rewritten
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 
@@ -30,11 +31,17 @@ class JsonLines(PieceFormat):
             yield Piece(raw=line, row=row, is_record=is_record)
 
     def redacted(self, raw: bytes, row: Row, redactor: Redactor) -> bytes:
-        """Return a line with the same keys in the same order."""
+        """Return a line in which only the values that identify have changed."""
         # A surrogate alone can only be escaped.
         is_escaped = raw.isascii() or b"\\ud" in raw.lower()
-        text = json.dumps(redactor.redact(row), ensure_ascii=is_escaped)
-        return text.encode() + raw[len(raw.rstrip()) :]
+        encoding = json.detect_encoding(raw)
+        text = rewritten(
+            raw.decode(encoding, "surrogatepass"),
+            row,
+            redactor.redact(row),
+            is_escaped=is_escaped,
+        )
+        return text.encode(encoding, "surrogatepass")
 
     def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
         """Parse only the lines that pass a sieve."""

@@ -5,7 +5,9 @@ pages are overwritten and the write-ahead log is emptied, so that the bytes are 
 from the files as well.
 """
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +19,7 @@ from unlearn_core.adapters.connectors.matching import (
 )
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
+from unlearn_core.adapters.connectors.rewriting import rewritten
 from unlearn_core.adapters.connectors.specification import NOT_HELD, Row, SourceSpec
 from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
@@ -30,6 +33,26 @@ from unlearn_core.errors import (
 ROWS_AT_ONCE = 1000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A row that is redacted.
+
+    Attributes:
+        before: The row as it is.
+        after: The row as it becomes.
+        texts: What its columns of JSON say, as text.
+    """
+
+    before: Row
+    after: Row
+    texts: Mapping[str, str | None]
+
+    @property
+    def changed(self) -> list[str]:
+        """Return the columns that change."""
+        return [name for name in self.after if self.after[name] != self.before[name]]
+
+
 class SqlConnector:
     """Reads and erases rows of one table."""
 
@@ -40,9 +63,7 @@ class SqlConnector:
         self._table_name = spec.table
         # Statements are never shown with their parameters.
         try:
-            self._engine = sa.create_engine(
-                spec.location, hide_parameters=True, poolclass=sa.NullPool
-            )
+            self._engine = _engine(spec.location)
         except (sa.exc.ArgumentError, ImportError):
             raise InvalidDataMapError(source=spec.name, problem="url") from None
 
@@ -115,8 +136,7 @@ class SqlConnector:
                     return len(self._changes(connection, table, record_ids, redactor))
                 _overwrite_what_goes(connection)
                 changes = self._changes(connection, table, record_ids, redactor)
-                for before, after in changes:
-                    self._update(connection, table, before, after)
+                self._update(connection, table, changes)
                 connection.commit()
                 if connection.dialect.name == "sqlite":
                     self._empty_log(connection)
@@ -136,34 +156,58 @@ class SqlConnector:
         table: sa.Table,
         record_ids: Collection[str],
         redactor: Redactor,
-    ) -> list[tuple[Row, Row]]:
+    ) -> list[_Change]:
         """Return rows as they are and as they become, of those that change."""
-        query = sa.select(table).where(self._may_erase(table, record_ids))
+        texts = {
+            column.name: _as_text(column).label(f"{column.name} as text")
+            for column in table.columns
+            if isinstance(column.type, sa.JSON)
+        }
+        query = sa.select(table, *texts.values()).where(
+            self._may_erase(table, record_ids)
+        )
         rows = [dict(row) for row in connection.execute(query).mappings()]
         empty = {
             column
             for column in self._spec.identifiers.values()
             if column in table.c and table.c[column].nullable
         }
-        found: list[tuple[Row, Row]] = []
+        found: list[_Change] = []
         for row in rows:
+            told = {name: row.pop(label.name) for name, label in texts.items()}
             after = redactor.redact(row)
             if after != row:
                 gone = {key for key in empty if after[key] == redactor.mark}
-                found.append((row, after | dict.fromkeys(gone)))
+                after |= dict.fromkeys(gone)
+                found.append(_Change(before=row, after=after, texts=told))
         return found
 
     def _update(
-        self, connection: sa.Connection, table: sa.Table, before: Row, after: Row
+        self, connection: sa.Connection, table: sa.Table, changes: Sequence[_Change]
     ) -> None:
-        """Change one row, if it still is what was read."""
-        changed = {name: after[name] for name in after if after[name] != before[name]}
-        keys = {column.name for column in table.primary_key.columns}
-        same = (table.c[name] == before[name] for name in (*keys, *changed))
-        is_it = sa.and_(self._id(table) == str(before[self._spec.record_id]), *same)
-        done = connection.execute(sa.update(table).where(is_it).values(changed))
-        if done.rowcount < 1:
-            raise SourceChangedError(source=self._spec.name)
+        """Change rows, if they still are what was read.
+
+        Rows that nothing tells apart are changed by one statement, and those of which
+        most changes first, because another statement could take them for its own.
+        """
+        keys = [column.name for column in table.primary_key.columns]
+        done: set[str] = set()
+        for change in sorted(changes, key=lambda item: -len(item.changed)):
+            names = [self._spec.record_id, *keys, *change.changed]
+            values = _changed_values(
+                table, change, is_sqlite=connection.dialect.name == "sqlite"
+            )
+            what = repr([(change.before[name], change.after[name]) for name in names])
+            if what in done:
+                continue
+            done.add(what)
+            is_it = sa.and_(
+                self._id(table) == str(change.before[self._spec.record_id]),
+                *(_is_still(table.c[name], change) for name in names[1:]),
+            )
+            updated = connection.execute(sa.update(table).where(is_it).values(values))
+            if updated.rowcount < 1:
+                raise SourceChangedError(source=self._spec.name)
 
     def _empty_log(self, connection: sa.Connection) -> None:
         """Empty SQLite's write-ahead log; also after an attempt that could not.
@@ -266,3 +310,55 @@ def _overwrite_what_goes(connection: sa.Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA secure_delete = ON")
         connection.commit()
+
+
+def _engine(location: str) -> sa.Engine:
+    try:
+        return sa.create_engine(
+            location,
+            hide_parameters=True,
+            poolclass=sa.NullPool,
+            json_deserializer=_parsed,
+        )
+    except TypeError:  # a database without columns of JSON
+        return sa.create_engine(location, hide_parameters=True, poolclass=sa.NullPool)
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON says; what is none stays a text and is searched as such."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """Return what a column of JSON says, number by number as it is there."""
+    return sa.cast(column, sa.Text)
+
+
+def _is_still(column: sa.Column[Any], change: _Change) -> sa.ColumnElement[bool]:
+    if column.name in change.texts:
+        return _as_text(column) == change.texts[column.name]
+    is_same: sa.ColumnElement[bool] = column == change.before[column.name]
+    return is_same
+
+
+def _changed_values(
+    table: sa.Table, change: _Change, *, is_sqlite: bool
+) -> dict[str, Any]:
+    """Return the new values; JSON keeps what does not change in it sign by sign."""
+    values: dict[str, Any] = {}
+    for name in change.changed:
+        before, after = change.before[name], change.after[name]
+        text = change.texts.get(name)
+        if text is None or after is None:
+            values[name] = sa.null() if after is None else after
+            continue
+        is_json = before != text
+        if is_json:
+            after = rewritten(text, before, after, is_escaped=text.isascii())
+        said = sa.literal(after, sa.Text)
+        # SQLite keeps JSON as text, and would make a number of it by a cast.
+        values[name] = said if is_sqlite else sa.cast(said, table.c[name].type)
+    return values

@@ -146,8 +146,20 @@ def test_a_redacted_line_keeps_its_other_values_and_the_others_their_bytes(
     path.write_bytes(line.encode() + b"\r\n" + other + broken)
     connector = JsonLinesConnector(source_spec("jsonl", path))
     assert connector.redact(["r-1", "r-2"], subject(), dry_run=False) == 1
-    after = '{"n": 1.5, "id": "r-1", "text": ["Zo\u00eb met [redacted]."], "x": null}'
+    after = '{"n": 1.50, "id": "r-1", "text": ["Zo\u00eb met [redacted]."], "x": null}'
     assert path.read_bytes() == after.encode() + b"\r\n" + other + broken
+
+
+def test_what_a_redacted_line_says_of_others_keeps_every_sign(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.jsonl"
+    kept = rb'{"n":1e400, "m" : 12345678901234567890,"p":1.10,"\u006b":"\/",'
+    path.write_bytes(kept + b' "id":"r-1","text":"Ada Example" , "e": { },"l":[ ]}\n')
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    assert connector.redact(["r-1"], subject(), dry_run=False) == 1
+    assert path.read_bytes() == (
+        kept + b' "id":"r-1","text":"[redacted]" , "e": { },"l":[ ]}\n'
+    )
+    assert connector.confirm_redacted(["r-1"], subject())
 
 
 def test_a_surrogate_alone_stays_what_it_is_in_a_redacted_line(tmp_path: Path) -> None:

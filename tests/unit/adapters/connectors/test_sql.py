@@ -1,11 +1,12 @@
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from support.databases import KINDS, postgres_schema
 from support.sources import PEOPLE, source_spec, subject, write_table
 
 from unlearn_core.adapters.connectors import sql
@@ -208,6 +209,97 @@ def test_an_identifier_becomes_empty_where_the_table_allows_it(tmp_path: Path) -
         assert connection.execute("SELECT * FROM customers").fetchall() == [
             ("1", "[redacted]", None, "[redacted] called."),
             ("2", "Ben Muster", None, "Nothing."),
+        ]
+
+
+NOTE = '{"n": 1.10, "m": 12345678901234567890, "say": ["Ada Example", 1E5]}'
+"""A note in a column of JSON."""
+
+Rows = list[tuple[str | None, ...]]
+
+
+@contextmanager
+def customers_with_json(kind: str, folder: Path, rows: Rows) -> Iterator[str]:
+    """Write a table without a key that has a column of JSON; yield its address."""
+    with ExitStack() as stack:
+        url = (
+            stack.enter_context(postgres_schema())
+            if kind == "postgres"
+            else f"sqlite:///{folder / 'customers.db'}"
+        )
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TABLE customers (id TEXT, name TEXT, customer TEXT, note JSON)"
+            )
+            note = "CAST(:note AS JSON)" if kind == "postgres" else ":note"
+            for row in rows:
+                connection.execute(
+                    sa.text(f"INSERT INTO customers VALUES (:id, :name, :no, {note})"),  # noqa: S608 - fixed text
+                    dict(zip(("id", "name", "no", "note"), row, strict=True)),
+                )
+        yield url
+
+
+def notes_of(url: str) -> Rows:
+    """Return who has which note, as text."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    query = "SELECT id, name, CAST(note AS TEXT) FROM customers ORDER BY 1, 3"
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.exec_driver_sql(query)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_column_of_json_is_redacted_and_keeps_its_numbers(
+    kind: str, tmp_path: Path
+) -> None:
+    other = NOTE.replace("Ada Example", "nobody")
+    rows: Rows = [
+        ("1", "Ada Example", "C-1001", NOTE),
+        ("2", "Ada Example", "C-1001", None),
+        ("3", "Ben Muster", "C-1002", other),
+    ]
+    with customers_with_json(kind, tmp_path, rows) as url:
+        connector = SqlConnector(source_spec("sql", url, table="customers"))
+        found = connector.locate(subject())
+        assert [record.record_id for record in found.records] == ["1", "2"]
+        assert connector.redact(["1", "2"], subject(), dry_run=False) == 2
+        assert connector.confirm_redacted(["1", "2"], subject())
+        assert notes_of(url) == [
+            ("1", None, NOTE.replace("Ada Example", "[redacted]")),
+            ("2", None, None),
+            ("3", "Ben Muster", other),
+        ]
+
+
+def test_what_is_no_json_in_a_column_of_it_is_a_text_like_any_other(
+    tmp_path: Path,
+) -> None:
+    rows: Rows = [("1", "Ada Example", "C-1001", '{"say": "Ada Example')]
+    with customers_with_json("sqlite", tmp_path, rows) as url:
+        connector = SqlConnector(source_spec("sql", url, table="customers"))
+        assert connector.redact(["1"], subject(), dry_run=False) == 1
+        assert notes_of(url) == [("1", None, '{"say": "[redacted]')]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_that_nothing_tells_apart_are_all_redacted(
+    kind: str, tmp_path: Path
+) -> None:
+    rows: Rows = [
+        ("1", "Ada Example", "C-1001", '"other"'),
+        ("1", "Ada Example", "C-1001", NOTE),
+        ("1", "Ada Example", "C-1001", NOTE),
+    ]
+    with customers_with_json(kind, tmp_path, rows) as url:
+        connector = SqlConnector(source_spec("sql", url, table="customers"))
+        assert connector.redact(["1"], subject(), dry_run=False) == 3
+        assert connector.redact(["1"], subject(), dry_run=False) == 0
+        after = NOTE.replace("Ada Example", "[redacted]")
+        assert sorted(notes_of(url), key=str) == [
+            ("1", None, '"other"'),
+            ("1", None, after),
+            ("1", None, after),
         ]
 
 
