@@ -32,17 +32,24 @@ def fulfil_erasure_request(request_id: UUID) -> None:  # noqa: PLR0911 - one for
             return None
         tasks.erase_source_records(request_id)
         tasks.tell_recipients(request_id)
-        tasks.build_datasets(request_id)
-        with alone_on_base(request_id):
-            tasks.catch_up(request_id)
-            if not unlearn_until_verified(request_id):
-                tasks.escalate_to_controller(request_id)
-                return None
-            tasks.register_version(request_id)
-            tasks.promote_version(request_id)
-            tasks.confirm_serving(request_id)
-        tasks.keep_for_reverification(request_id)
-        return conclude(request_id)
+        if tasks.spare_base_model(request_id):
+            return conclude(request_id)
+        return suppress(request_id)
+
+
+def suppress(request_id: UUID) -> None:
+    """Train, verify and serve an offset, and answer; or leave it to a person."""
+    tasks.build_datasets(request_id)
+    with alone_on_base(request_id):
+        tasks.catch_up(request_id)
+        if not unlearn_until_verified(request_id):
+            tasks.escalate_to_controller(request_id)
+            return
+        tasks.register_version(request_id)
+        tasks.promote_version(request_id)
+        tasks.confirm_serving(request_id)
+    tasks.keep_for_reverification(request_id)
+    conclude(request_id)
 
 
 def conclude(request_id: UUID) -> None:

@@ -64,6 +64,7 @@ from unlearn_core.steps.register_version import register_version as _register_ve
 from unlearn_core.steps.reverify_certificate import (
     reverify_certificate as _reverify_certificate,
 )
+from unlearn_core.steps.spare_base_model import spare_base_model as _spare_base_model
 from unlearn_core.steps.tell_recipients import tell_recipients as _tell_recipients
 from unlearn_core.steps.train_offset_pair import (
     train_offset_pair as _train_offset_pair,
@@ -173,6 +174,12 @@ def erase_source_records(request_id: UUID) -> results.SourcesErased:
 def tell_recipients(request_id: UUID) -> results.RecipientsConcerned:
     """Put notices to recipients on their way."""
     return _guarded(_tell_recipients, request_id)
+
+
+@task(name="spare base model", **_options)
+def spare_base_model(request_id: UUID) -> bool:
+    """End after erasure if the base model was trained on none of what was found."""
+    return _guarded(_spare_base_model, request_id)
 
 
 @task(name="build datasets", **_options)

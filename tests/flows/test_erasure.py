@@ -24,6 +24,7 @@ BEGINNING = [
     "cools_off",
     "erase_source_records",
     "tell_recipients",
+    "spare_base_model",
     "build_datasets",
     "take base",
     "catch_up",
@@ -62,6 +63,7 @@ class Told:
             "waits_for_review": False,
             "refer_to_controller": True,
             "cools_off": False,
+            "spare_base_model": False,
         } | said
 
     def __getattr__(self, name: str) -> object:
@@ -152,6 +154,13 @@ def test_a_request_that_needs_approval_waits_with_everything_in_place(
         *BEGINNING[:9],
         "end",
     ]
+
+
+def test_a_base_that_knows_none_of_it_is_not_touched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = _tell(monkeypatch, Told(spare_base_model=True))
+    assert told == [*BEGINNING[:13], *END]
 
 
 def test_a_request_that_cools_off_waits_before_anything_is_erased(

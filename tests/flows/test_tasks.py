@@ -51,6 +51,7 @@ ANSWER_YES_OR_NO = {
     "catch_up",
     "cools_off",
     "refer_to_controller",
+    "spare_base_model",
     "waits_for_proof",
     "waits_for_review",
     "was_called_off",

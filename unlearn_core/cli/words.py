@@ -32,6 +32,7 @@ STAGE_WORDS: Mapping[str, str] = {
     "declined": "refused by two officers, with reasons",
     "withdrawn": "withdrawn by the subject",
     "sources_erased": "records erased in the sources and read back",
+    "base_spared": "the base model was trained on none of them",
     "datasets_built": "forget, retain and holdout sets sealed",
     "trained": "offset pair trained",
     "unlearning_rejected": "verification rejected the pair; next rung",

@@ -19,7 +19,8 @@ GERMAN = Words(
             "hatte."
         ),
         Outcome.ERASED_AT_SOURCE: (
-            "Ihre Datensätze wurden in jeder durchsuchten Quelle gelöscht."
+            "Ihre Datensätze wurden in jeder durchsuchten Quelle gelöscht. Das Modell "
+            "wurde mit keinem davon trainiert."
         ),
         Outcome.PARTIAL: (
             "Wir haben getan, was möglich war. Mindestens eine Quelle konnte nicht "

@@ -82,6 +82,7 @@ class Stage(StrEnum):
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     SOURCES_ERASED = "sources_erased"
+    BASE_SPARED = "base_spared"
     DATASETS_BUILT = "datasets_built"
     TRAINED = "trained"
     UNLEARNING_REJECTED = "unlearning_rejected"
@@ -129,7 +130,8 @@ TRANSITIONS: Mapping[Stage | None, frozenset[Stage]] = {
     Stage.COOLING_OFF: frozenset({Stage.SOURCES_ERASED}) | _STOPPED,
     Stage.ON_HOLD: frozenset({Stage.RELEASED}) | _CALLED_OFF,
     Stage.RELEASED: _SEARCHED | _STOPPED,
-    Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT}),
+    Stage.SOURCES_ERASED: frozenset({Stage.DATASETS_BUILT, Stage.BASE_SPARED}),
+    Stage.BASE_SPARED: frozenset({Stage.PURGED}),
     Stage.DATASETS_BUILT: frozenset({Stage.TRAINED, Stage.ESCALATED}),
     Stage.TRAINED: frozenset(
         {Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED, Stage.OVERTAKEN}

@@ -64,7 +64,8 @@ ENGLISH = Words(
             "services no longer let the model state what it had learned about you."
         ),
         Outcome.ERASED_AT_SOURCE: (
-            "Your records were erased in every source that was searched."
+            "Your records were erased in every source that was searched. The model was "
+            "not trained on any of them."
         ),
         Outcome.PARTIAL: (
             "We did what was possible. At least one source could not be searched "

@@ -87,7 +87,8 @@ GERMAN = Texts(
             "ist innen unverändert."
         ),
         Outcome.ERASED_AT_SOURCE: (
-            "Ihre Daten wurden in jeder durchsuchten Quelle gelöscht."
+            "Ihre Daten wurden in jeder durchsuchten Quelle gelöscht. Das Modell wurde "
+            "mit nichts davon trainiert."
         ),
         Outcome.PARTIAL: (
             "Wir haben getan, was möglich war; aber eine Quelle konnte nicht "

@@ -167,7 +167,8 @@ ENGLISH = Texts(
             " no longer let the model state it. The model itself is unchanged inside."
         ),
         Outcome.ERASED_AT_SOURCE: (
-            "Your data was erased in every source that was searched."
+            "Your data was erased in every source that was searched. The model was not"
+            " trained on any of it."
         ),
         Outcome.PARTIAL: (
             "We did what was possible, but a source could not be searched completely,"

@@ -14,10 +14,15 @@ def outcome_of(request_id: RequestId, *, bench: Workbench) -> Outcome:
     early = bench.requests.get(request_id).outcome
     if early is not None:
         return early
-    located = find_entry(bench, request_id, Stage.LOCATED) or {}
-    erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
     if find_entry(bench, request_id, Stage.SERVING_CONFIRMED) is None:
         return Outcome.FAILED
-    if located.get("unsearched") or erased.get("kept") or erased.get("held"):
+    if is_partial(request_id, bench=bench):
         return Outcome.PARTIAL
     return Outcome.SUPPRESSED_AT_OUTPUT
+
+
+def is_partial(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Tell whether a source was not searched or not erased, or a record stays."""
+    located = find_entry(bench, request_id, Stage.LOCATED) or {}
+    erased = find_entry(bench, request_id, Stage.SOURCES_ERASED) or {}
+    return bool(located.get("unsearched") or erased.get("kept") or erased.get("held"))

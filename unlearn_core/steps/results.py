@@ -124,6 +124,20 @@ class RecipientsConcerned:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaseSpared:
+    """The base model was trained on none of what was found, so it need not forget.
+
+    Attributes:
+        base_model: Name of the base model.
+        outcome: What the request has come to.
+    """
+
+    base_model: str
+    outcome: Outcome
+    stage: Stage = Stage.BASE_SPARED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetsBuilt:
     """Forget, retain and holdout sets and the probes are sealed and committed to.
 

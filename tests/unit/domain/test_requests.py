@@ -81,6 +81,8 @@ LEGAL = {
     ("proof_given", "withdrawn"),
     ("declined", "purged"),
     ("sources_erased", "datasets_built"),
+    ("sources_erased", "base_spared"),
+    ("base_spared", "purged"),
     ("datasets_built", "trained"),
     ("datasets_built", "escalated"),
     ("trained", "unlearning_verified"),

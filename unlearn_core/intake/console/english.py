@@ -94,6 +94,7 @@ ENGLISH: Mapping[str, str] = {
     "stage_declined": "Refused",
     "stage_withdrawn": "Withdrawn",
     "stage_sources_erased": "Erased at the sources",
+    "stage_base_spared": "Model not concerned",
     "stage_datasets_built": "Sets sealed",
     "stage_trained": "Offset pair trained",
     "stage_unlearning_rejected": "Verification not passed",

@@ -98,6 +98,7 @@ GERMAN: Mapping[str, str] = {
     "stage_declined": "Abgelehnt",
     "stage_withdrawn": "Zurückgezogen",
     "stage_sources_erased": "In den Quellen gelöscht",
+    "stage_base_spared": "Modell nicht betroffen",
     "stage_datasets_built": "Datensätze versiegelt",
     "stage_trained": "Modellpaar trainiert",
     "stage_unlearning_rejected": "Prüfung nicht bestanden",

@@ -1,0 +1,39 @@
+"""Spare: end after erasure where the base model was trained on none of what was found.
+
+There is nothing to suppress then, and nothing to build sets from.
+"""
+
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
+from unlearn_core.steps.journal import find_entry, read_result, recorded
+from unlearn_core.steps.outcome import is_partial
+from unlearn_core.steps.results import BaseSpared, Located
+from unlearn_core.steps.workbench import Workbench
+
+
+def spare_base_model(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Tell whether nothing is left to be done, because the base knows none of it.
+
+    What has gone on under an earlier data map goes on.
+    """
+    if find_entry(bench, request_id, Stage.DATASETS_BUILT) is not None:
+        return False
+    if find_entry(bench, request_id, Stage.BASE_SPARED) is not None:
+        return True
+    located = read_result(bench, request_id, Stage.LOCATED, result=Located)
+    if any(
+        bench.data_map.was_trained_on(name, base_model=bench.terms.base_model)
+        for name, count in located.found.items()
+        if count
+    ):
+        return False
+    _spare(request_id, bench=bench)
+    return True
+
+
+@recorded(Stage.BASE_SPARED, result=BaseSpared)
+def _spare(request_id: RequestId, *, bench: Workbench) -> BaseSpared:
+    is_part = is_partial(request_id, bench=bench)
+    return BaseSpared(
+        base_model=bench.terms.base_model,
+        outcome=Outcome.PARTIAL if is_part else Outcome.ERASED_AT_SOURCE,
+    )
