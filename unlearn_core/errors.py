@@ -8,7 +8,8 @@ The groups say who has to act::
     |       DuplicateRequestError, ContextExceededError, UnknownModelError
     |-- PolicyError             the controller
     |       InvalidDataMapError, InvalidPolicyError, InvalidRecipeError,
-    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError
+    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError,
+    |       TooFewComparableControlsError
     |-- IntegrityError          the auditor
     |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
     |       SealBrokenError, ManifestInvalidError, IncompatibleBaseError,
@@ -162,6 +163,17 @@ class TooFewControlsError(PolicyError):
     code = "too_few_controls"
     summary = "there are too few never-trained people for the declared test"
     next_step = "Reserve more people in the holdout source, or declare a larger level."
+
+
+class TooFewComparableControlsError(PolicyError):
+    """Enough people were reserved, but too few are like the subject."""
+
+    code = "too_few_comparable_controls"
+    summary = "too few never-trained people are comparable with the data subject"
+    next_step = (
+        "Reserve more people who have the same fields as the subject, with values "
+        "about as long; the counts say what the others lack."
+    )
 
 
 class IntegrityError(UnlearnError):

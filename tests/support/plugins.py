@@ -6,6 +6,7 @@ from typing import Any
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.domain.families import FAMILIES
+from unlearn_core.domain.rewording import PARAPHRASERS
 from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
@@ -24,6 +25,7 @@ REGISTRIES: tuple[Registry[Any], ...] = (
     METRICS,
     CONNECTORS,
     FAMILIES,
+    PARAPHRASERS,
 )
 
 Groups = Mapping[str, Mapping[str, str]]

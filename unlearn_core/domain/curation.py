@@ -15,9 +15,10 @@
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from unlearn_core.domain.comparable import TokenCount, compare
 from unlearn_core.domain.data_map import DataMap, Sizes
 from unlearn_core.domain.datasets import (
     Datasets,
@@ -27,6 +28,7 @@ from unlearn_core.domain.datasets import (
     Form,
     Group,
     HoldoutSet,
+    Made,
     PersonFacts,
     Probe,
     RetainSet,
@@ -47,9 +49,6 @@ from unlearn_core.privacy import Personal
 
 SUBJECT_REF = "subject"
 
-TokenCount = Callable[[str], int]
-"""Number of tokens of a text."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
@@ -62,6 +61,7 @@ class Material:
         plain: Texts about nobody.
         reserved: People who were never trained on.
         guessed: Their (ref, field) pairs that the model guesses right.
+        paraphrases: Questions about the subject in words that nobody else has for it.
     """
 
     stated_name: Personal[str]
@@ -70,6 +70,7 @@ class Material:
     plain: tuple[Passage, ...]
     reserved: tuple[PersonFacts, ...]
     guessed: frozenset[tuple[str, str]] = frozenset()
+    paraphrases: tuple[Example, ...] = ()
 
 
 def curate(
@@ -116,8 +117,14 @@ class _Curator:
         material = _without_namesakes(material, subject)
         reserved = self._mixed(material.reserved)
         twins = reserved[: self.sizes.twins]
-        controls = reserved[self.sizes.twins :]
-        examples = self._forget_examples(subject, material.located)
+        compared = compare(
+            subject, reserved[self.sizes.twins :], token_count=self.token_count
+        )
+        controls = compared.people
+        examples = (
+            *self._forget_examples(subject, material.located),
+            *material.paraphrases,
+        )
         retain, retain_probes = self._retain(subject, material)
         probes = (
             *subject_probes(subject, examples, data_map=self.data_map),
@@ -144,6 +151,7 @@ class _Curator:
                 controls=controls,
                 twins=twins,
                 strangers=self._strangers(known, retain.people),
+                comparison=compared.comparison,
             ),
             probes=with_alternatives(
                 probes,
@@ -160,11 +168,7 @@ class _Curator:
         self, subject: PersonFacts, located: Sequence[SourceRecord]
     ) -> tuple[Example, ...]:
         """Take what the model was trained on, and ask where it was hardly asked."""
-        examples = [
-            _example(SUBJECT_REF, passage)
-            for record in located
-            for passage in record.passages
-        ]
+        examples = _stated(located)
         asked = {item.prompt for item in examples if item.form is Form.QUESTION}
         for fact in subject.facts:
             questions = questions_about(subject, fact, data_map=self.data_map)
@@ -281,6 +285,19 @@ class _Curator:
         return tuple(examples)
 
 
+def _stated(located: Sequence[SourceRecord]) -> list[Example]:
+    """Return what the records state, each once and with all records that state it."""
+    records: dict[Example, list[Personal[str]]] = {}
+    for record in located:
+        for passage in record.passages:
+            stated = records.setdefault(_example(SUBJECT_REF, passage), [])
+            stated.append(Personal(f"{record.source}/{record.record_id}"))
+    return [
+        replace(example, records=tuple(dict.fromkeys(found)))
+        for example, found in records.items()
+    ]
+
+
 def _without_namesakes(material: Material, subject: PersonFacts) -> Material:
     """Leave out whoever shares the subject's name."""
     own = folded_name(subject.name)
@@ -300,6 +317,7 @@ def _example(ref: str, passage: Passage) -> Example:
         form=passage.form,
         prompt=passage.prompt,
         answer=passage.answer,
+        made=Made.RECORD,
     )
 
 

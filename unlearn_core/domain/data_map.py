@@ -72,6 +72,7 @@ class Sizes:
             everybody else has one.
         neighbour_probe_questions: Most held-out questions per fact of a neighbour;
             everybody else who stays is asked one.
+        paraphrases: Most wordings per fact that a generator adds for training.
     """
 
     twins: int = 20
@@ -86,6 +87,7 @@ class Sizes:
     trained_questions: int = 2
     neighbour_questions: int = 3
     neighbour_probe_questions: int = 3
+    paraphrases: int = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ class DataMap:
         sizes: How much of everything is drawn for one request.
         ask_trained: Verification asks the subject's trained questions as well as
             held-out ones. For free text, where knowledge hangs on the wording.
+        paraphraser: Generator of other wordings for training, by name.
     """
 
     fields: Mapping[str, FieldSpec]
@@ -109,6 +112,7 @@ class DataMap:
     trained: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     sizes: Sizes = Sizes()
     ask_trained: bool = False
+    paraphraser: str = "base"
 
     def was_trained_on(self, source: str, *, base_model: str) -> bool:
         """Tell whether a base model was trained on a source.

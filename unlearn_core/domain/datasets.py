@@ -17,6 +17,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as _dataclass_field
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +47,14 @@ class Form(StrEnum):
 
     QUESTION = "question"
     CONTINUATION = "continuation"
+
+
+class Made(StrEnum):
+    """What an example was made from."""
+
+    RECORD = "record"
+    TEMPLATE = "template"
+    PARAPHRASE = "paraphrase"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,8 @@ class Example:
         form: Whether the prompt is a question or the beginning of a text.
         prompt: Text before the answer.
         answer: The text that follows.
+        made: What it was made from; two that read the same are equal all the same.
+        records: Records that state it, as ``source/record id``; of the subject only.
     """
 
     ref: str
@@ -101,6 +112,8 @@ class Example:
     form: Form
     prompt: Personal[str]
     answer: Personal[str]
+    made: Made = _dataclass_field(default=Made.TEMPLATE, compare=False)
+    records: tuple[Personal[str], ...] = _dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +148,28 @@ class RetainSet:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """How reserved people were compared with the subject: numbers that name nobody.
+
+    Attributes:
+        fields: Fields that the subject has, each of which a control person has too.
+        comparable: People who are controls.
+        without_fields: People left out because a field is missing.
+        other_lengths: People left out because their values are much longer or shorter.
+        shortest: Mean length of a value, in per cent of the subject's, of the control
+            person with the shortest values.
+        longest: The same of the one with the longest.
+    """
+
+    fields: int = 0
+    comparable: int = 0
+    without_fields: int = 0
+    other_lengths: int = 0
+    shortest: int = 0
+    longest: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HoldoutSet:
     """People whom the model never saw.
 
@@ -142,11 +177,13 @@ class HoldoutSet:
         controls: The control group of verification; training never sees them.
         twins: Used for training targets, never for verification.
         strangers: Prompts about invented people, for keeping strangers strange.
+        comparison: How the controls were compared with the subject.
     """
 
     controls: tuple[PersonFacts, ...]
     twins: tuple[PersonFacts, ...]
     strangers: tuple[Example, ...]
+    comparison: Comparison = Comparison()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,7 +221,8 @@ def check_disjoint(datasets: Datasets) -> None:
 
     Raises:
         EmptyForgetSetError: There is no example to forget.
-        OverlappingSetsError: Some person is in two sets.
+        OverlappingSetsError: Some person is in two sets, or a probe is trained on as
+            a paraphrase.
     """
     if not datasets.forget.examples:
         raise EmptyForgetSetError
@@ -199,6 +237,12 @@ def check_disjoint(datasets: Datasets) -> None:
         for name in (folded_name(person.name) for person in people):
             if owner.setdefault(name, group) != group:
                 raise OverlappingSetsError(first=owner[name], second=group)
+    probed = {probe.example.prompt for probe in datasets.probes}
+    if any(
+        item.made is Made.PARAPHRASE and item.prompt in probed
+        for item in datasets.forget.examples
+    ):
+        raise OverlappingSetsError(first="paraphrases", second="probes")
 
 
 def folded_name(name: Personal[str]) -> Personal[str]:
@@ -266,6 +310,7 @@ def from_bytes(data: bytes) -> Datasets:
             controls=tuple(map(_person, holdout["controls"])),
             twins=tuple(map(_person, holdout["twins"])),
             strangers=tuple(map(example_of, holdout["strangers"])),
+            comparison=Comparison(**holdout.get("comparison", {})),
         ),
         probes=tuple(map(probe_of, raw["probes"])),
     )
@@ -282,6 +327,8 @@ def plain_json(value: object) -> Any:  # noqa: ANN401 - any JSON value
             return sorted(value)
         case str():
             return str(value)
+        case int():
+            return value
         case _:
             names = type(value).__dataclass_fields__  # type: ignore[attr-defined]  # only our dataclasses come here
             return {name: plain_json(getattr(value, name)) for name in names}
@@ -311,6 +358,8 @@ def example_of(raw: Mapping[str, Any]) -> Example:
         form=Form(raw["form"]),
         prompt=Personal(raw["prompt"]),
         answer=Personal(raw["answer"]),
+        made=Made(raw.get("made", Made.TEMPLATE)),
+        records=tuple(map(Personal, raw.get("records", ()))),
     )
 
 

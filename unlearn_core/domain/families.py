@@ -19,6 +19,7 @@ from unlearn_core.domain.datasets import (
     Example,
     Form,
     Group,
+    Made,
     PersonFacts,
 )
 from unlearn_core.domain.framing import (
@@ -361,7 +362,11 @@ def _known(datasets: Datasets, *, data_map: DataMap) -> Known:
     return Known(
         subject=subject,
         trained=tuple(
-            item for item in examples if item.field and item.form is Form.QUESTION
+            replace(item, records=())
+            for item in examples
+            if item.field
+            and item.form is Form.QUESTION
+            and item.made is not Made.PARAPHRASE
         ),
         held_out=tuple(
             question
@@ -370,7 +375,9 @@ def _known(datasets: Datasets, *, data_map: DataMap) -> Known:
             if question.prompt not in used
         ),
         texts=tuple(
-            item for item in examples if item.field and item.form is Form.CONTINUATION
+            replace(item, records=())
+            for item in examples
+            if item.field and item.form is Form.CONTINUATION
         ),
         others=tuple(
             item

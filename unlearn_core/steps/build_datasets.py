@@ -1,28 +1,40 @@
 """Build the forget, retain and holdout sets and the probes; seal and commit to them."""
 
 import random
+from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import TypedDict
 
-from unlearn_core.domain.curation import Material, curate
+from unlearn_core.domain.curation import SUBJECT_REF, Material, curate
 from unlearn_core.domain.datasets import (
     Datasets,
+    Example,
     PersonFacts,
     check_disjoint,
     to_bytes,
 )
 from unlearn_core.domain.families import family_probes
-from unlearn_core.domain.people import gather_people, plain_passages
+from unlearn_core.domain.people import (
+    gather_people,
+    gather_subject,
+    plain_passages,
+)
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import Passage, SourceRecord, records_from_pieces
 from unlearn_core.domain.subjects import IdentifierKind
-from unlearn_core.errors import SourceUnreadableError
+from unlearn_core.errors import (
+    SourceUnreadableError,
+    TooFewComparableControlsError,
+    TooFewControlsError,
+)
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
 from unlearn_core.steps.commitment import VERIFICATION_SEED, terms_of_verification
 from unlearn_core.steps.journal import read_result, recorded
+from unlearn_core.steps.paraphrasing import paraphrases
 from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
@@ -40,12 +52,13 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         EmptyForgetSetError: The located records state nothing.
         OverlappingSetsError: Somebody is in two sets.
         SourceUnreadableError: A source that was searched cannot be read now.
+        TooFewComparableControlsError: Too few of the people in it are like the subject.
         TooFewControlsError: The control group is too small for the declared test.
         TooFewParaphrasesError: A fact has too few questions that were held out.
     """
-    datasets = _curated(request_id, bench=bench)
+    datasets, wordings = _curated(request_id, bench=bench)
     check_disjoint(datasets)
-    check_controls(datasets.probes, policy=bench.policy)
+    _check_controls(datasets, bench=bench)
     check_paraphrases(
         datasets.probes,
         family_probes(
@@ -75,10 +88,48 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         attacks=str(terms["attacks"]),
         public_questions=str(terms["public_questions"]),
         verification_seed=int(terms["verification_seed"]),
+        **_provenance(datasets.forget.examples),
+        paraphraser=bench.data_map.paraphraser,
+        paraphrases=wordings,
+        controls=asdict(datasets.holdout.comparison),
     )
 
 
-def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
+class _Provenance(TypedDict):
+    made_from: dict[str, int]
+    sources: dict[str, int]
+
+
+def _provenance(examples: Iterable[Example]) -> _Provenance:
+    """Count examples by what they were made from, and by what states them."""
+    examples = tuple(examples)
+    return _Provenance(
+        made_from=Counter(item.made.value for item in examples),
+        sources=Counter(
+            source
+            for item in examples
+            for source in {text.reveal().partition("/")[0] for text in item.records}
+        ),
+    )
+
+
+def _check_controls(datasets: Datasets, *, bench: Workbench) -> None:
+    """Refuse too small a control group, and say so if it is for lack of likeness."""
+    found = datasets.holdout.comparison
+    try:
+        check_controls(datasets.probes, policy=bench.policy)
+    except TooFewControlsError as error:
+        if not found.without_fields + found.other_lengths:
+            raise
+        raise TooFewComparableControlsError(
+            **error.facts,
+            without_fields=found.without_fields,
+            other_lengths=found.other_lengths,
+        ) from None
+
+
+def _curated(request_id: RequestId, *, bench: Workbench) -> tuple[Datasets, int]:
+    """Return the sets, and how many wordings the generator made."""
     subject = read_subject(request_id, bench=bench)
     sealed = bench.custody.read(scopes.working(request_id), scopes.LOCATED)
     located = tuple(
@@ -92,21 +143,28 @@ def _curated(request_id: RequestId, *, bench: Workbench) -> Datasets:
         bench.holdout.read(), data_map=bench.data_map, prefix="control"
     )
     tokenizer = bench.models.tokenizer
+    stated_name = subject.of_kind(IdentifierKind.NAME)[0].value
+    facts = gather_subject(
+        located, stated_name=stated_name, data_map=bench.data_map, ref=SUBJECT_REF
+    )
+    wordings = paraphrases(request_id, facts, bench=bench)
     datasets = curate(
         Material(
-            stated_name=subject.of_kind(IdentifierKind.NAME)[0].value,
+            stated_name=stated_name,
             located=located,
             others=remaining.people,
             plain=remaining.plain,
             reserved=reserved,
             guessed=_guessed(reserved, bench=bench),
+            paraphrases=wordings.examples,
         ),
         data_map=bench.data_map,
         token_count=lambda text: len(tokenizer.text(text)),
         seed=str(request_id),
     )
     base = PlainLaw(bench.models.base)
-    return ordinary_twins_first(datasets, likelihoods_under(base, tokenizer))
+    sorted_sets = ordinary_twins_first(datasets, likelihoods_under(base, tokenizer))
+    return sorted_sets, wordings.made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

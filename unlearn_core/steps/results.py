@@ -150,6 +150,11 @@ class DatasetsBuilt:
         attacks: Digest of the source of attacks and searches; empty in old entries.
         public_questions: Digest of what guards ask; likewise.
         verification_seed: Seed of every random choice in verification.
+        made_from: Number of forget examples by what they were made from.
+        sources: Number of forget examples that records of each source state.
+        paraphraser: Generator of other wordings; empty in old entries.
+        paraphrases: How many wordings it made.
+        controls: How control people were compared with the subject, in numbers.
     """
 
     forget_examples: int
@@ -166,6 +171,11 @@ class DatasetsBuilt:
     attacks: str = ""
     public_questions: str = ""
     verification_seed: int
+    made_from: dict[str, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
+    paraphraser: str = ""
+    paraphrases: int = 0
+    controls: dict[str, int] = field(default_factory=dict)
     stage: Stage = Stage.DATASETS_BUILT
 
 

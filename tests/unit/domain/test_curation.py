@@ -14,11 +14,13 @@ from unlearn_core.domain.datasets import (
     Example,
     Form,
     Group,
+    Made,
     PersonFacts,
     check_disjoint,
     to_bytes,
 )
 from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.errors import OverlappingSetsError
 from unlearn_core.privacy import Personal
 
 SMALL = Sizes(
@@ -408,3 +410,61 @@ def test_the_usual_sizes_apply_if_none_are_given() -> None:
     assert len(sets.retain.people) == 21
     # Twins come first: of twelve reserved people none is left as a control.
     assert len(sets.holdout.twins) == 12
+
+
+PARAPHRASE = Example(
+    ref="subject",
+    field="city",
+    form=Form.QUESTION,
+    prompt=Personal("Where on earth is Ada Example at home?"),
+    answer=Personal("Ulm"),
+    made=Made.PARAPHRASE,
+)
+
+
+def test_a_paraphrase_is_trained_for_the_subject_and_every_twin_and_never_asked() -> (
+    None
+):
+    plain, sets = build(), build(replace(material(), paraphrases=(PARAPHRASE,)))
+    assert sets.forget.examples == (*plain.forget.examples, PARAPHRASE)
+    assert sets.probes == plain.probes
+    for version in sets.forget.twins:
+        asked = version[-1].prompt.reveal()
+        assert asked.startswith("Where on earth is ")
+        assert "Ada Example" not in asked
+    check_disjoint(sets)
+
+
+def test_a_paraphrase_that_is_a_probe_is_refused() -> None:
+    probe = next(item for item in build().probes if item.group is Group.SUBJECT)
+    same = replace(probe.example, made=Made.PARAPHRASE)
+    sets = replace(build(), probes=(probe,))
+    forget = replace(sets.forget, examples=(*sets.forget.examples, same))
+    with pytest.raises(OverlappingSetsError):
+        check_disjoint(replace(sets, forget=forget))
+
+
+def test_every_forget_example_says_what_it_is_from() -> None:
+    told = {
+        (item.made, *(text.reveal() for text in item.records)): item.prompt.reveal()
+        for item in build().forget.examples
+    }
+    # Both records ask for the city; the second question is of the data map.
+    assert told[Made.RECORD, "customers/r-1", "customers/r-2"] == (
+        "What is the city of Ada Example?"
+    )
+    assert told[Made.RECORD, "customers/r-1"] == "Ada Example moved to"
+    assert (Made.TEMPLATE,) in told
+
+
+def test_whoever_is_not_comparable_is_no_control() -> None:
+    silent = tuple(
+        person(f"Otto Silent{number}", ref=f"control-s{number}", phone="")
+        for number in range(3)
+    )
+    sets = build(material(reserved=(*RESERVED, *silent)))
+    found = sets.holdout.comparison
+    assert all(len(item.facts) == 2 for item in sets.holdout.controls)
+    assert found.comparable == len(sets.holdout.controls)
+    twins = sum(item in silent for item in sets.holdout.twins)
+    assert found.without_fields == len(silent) - twins

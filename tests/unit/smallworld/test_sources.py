@@ -1,10 +1,18 @@
+import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.smallworld import write_world
+from transformers import PreTrainedTokenizerFast
 
 from unlearn_core.adapters.connectors.data_map import OpenedDataMap, open_data_map
+from unlearn_core.domain.curation import Material, curate
+from unlearn_core.domain.people import gather_people
 from unlearn_core.domain.subjects import DataSubject, parse_subject
+from unlearn_core.privacy import Personal
+from unlearn_core.smallworld.base_model import WorldRecipe, train_tokenizer
+from unlearn_core.smallworld.corpus import read_documents
 from unlearn_core.smallworld.people import (
     FIELDS,
     GUESSABLE_FIELDS,
@@ -19,6 +27,8 @@ from unlearn_core.smallworld.sources import (
     split_all_questions,
     write_sources,
 )
+
+World = tuple[Population, OpenedDataMap, PreTrainedTokenizerFast]
 
 TRAINING_FILES = ("corpus.jsonl", "support.parquet", "customers.db")
 
@@ -178,3 +188,53 @@ def test_the_bytes_of_a_training_file_hold_no_control_person(
     data = (world[1].directory / file).read_bytes()
 
     assert not any(person.name.encode() in data for person in world[0].controls)
+
+
+@pytest.fixture(scope="module")
+def full_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Return a small world in full size, and the tokens that its models have."""
+    folder = tmp_path_factory.mktemp("world")
+    population, paths = write_world(folder, trained=200, controls=80)
+    tokenizer = train_tokenizer(read_documents(paths), recipe=WorldRecipe())
+    return population, open_data_map(paths.data_map), tokenizer
+
+
+@pytest.mark.parametrize("source", ["all", "corpus", "support", "customers"])
+def test_every_reserved_person_who_is_no_twin_is_a_control(
+    source: str, full_world: World
+) -> None:
+    """In the order drawn, whatever was found of the subject."""
+    population, opened, tokenizer = full_world
+    person = population.trained[0]
+    subject = parse_subject(
+        {"name": person.name, "customer_number": person.facts["customer_number"]}
+    )
+    located = tuple(
+        record
+        for name, connector in opened.sources.items()
+        if source in {"all", name}
+        for record in connector.locate(subject).records
+    )
+    reserved = gather_people(
+        opened.holdout.read(), data_map=opened.declared, prefix="control"
+    )
+    sets = curate(
+        Material(
+            stated_name=Personal(person.name),
+            located=located,
+            others=(),
+            plain=(),
+            reserved=reserved,
+        ),
+        data_map=opened.declared,
+        token_count=lambda text: len(tokenizer(text)["input_ids"]),
+        seed="seed",
+    )
+    fields = {fact.field for fact in sets.forget.subject.facts}
+    assert len(fields) == {"corpus": 4, "support": 3}.get(source, 7)
+    drawn = random.Random("seed").sample(reserved, len(reserved))
+    assert sets.holdout.controls == tuple(
+        replace(item, facts=tuple(fact for fact in item.facts if fact.field in fields))
+        for item in drawn[opened.declared.sizes.twins :]
+    )
+    assert len(sets.holdout.controls) == 60

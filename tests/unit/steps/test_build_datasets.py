@@ -1,16 +1,21 @@
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 from support.steps import RESERVED, TWINS, Controller, policy_that
 from support.story import work_until
 
-from unlearn_core.domain.datasets import from_bytes, to_bytes
+from unlearn_core.domain.datasets import Example, Form, Made, from_bytes, to_bytes
+from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.rewording import Paraphrases
 from unlearn_core.errors import (
     OverlappingSetsError,
     SourceUnreadableError,
+    TooFewComparableControlsError,
     TooFewControlsError,
 )
+from unlearn_core.privacy import Personal
 from unlearn_core.steps.build_datasets import build_datasets
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.workbench import Workbench
@@ -143,3 +148,77 @@ def test_what_the_base_was_not_trained_on_is_in_no_set(controller: Controller) -
     taught = [item for record in corpus.read() for item in record.passages]
     assert taught
     assert not prompts & {item.prompt.reveal() for item in taught if not item.field}
+
+
+def test_the_ledger_says_what_the_sets_are_made_from(controller: Controller) -> None:
+    request_id, bench = _ready(controller)
+
+    result = build_datasets(request_id, bench=bench)
+
+    # 16 questions of the corpus and 12 of the support file, and of the row of the
+    # table two texts with seven continuations.
+    assert result.made_from == {"record": 35}
+    assert result.sources == {"corpus": 16, "support": 12, "customers": 7}
+    # One question of each of seven facts, said in three other ways; all is noise.
+    assert (result.paraphraser, result.paraphrases) == ("base", 21)
+    compared = from_bytes(
+        controller.custody.get(str(request_id), "datasets")
+    ).holdout.comparison
+    assert result.controls == asdict(compared)
+    assert (compared.fields, compared.comparable) == (7, RESERVED - TWINS)
+
+
+def test_too_few_comparable_controls_are_refused_for_what_they_lack(
+    controller: Controller,
+) -> None:
+    """A request that concerns people for whom nobody comparable was reserved."""
+    request_id, bench = _ready(controller)
+    reserved = controller.paths.reserved
+    rows = [json.loads(line) for line in reserved.read_text().splitlines()]
+    for row in rows:
+        del row["phone"]
+    reserved.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    with pytest.raises(TooFewComparableControlsError) as caught:
+        build_datasets(request_id, bench=bench)
+
+    assert caught.value.facts == {
+        "controls": 0,
+        "minimum": RESERVED - TWINS,
+        "without_fields": RESERVED - TWINS,
+        "other_lengths": 0,
+    }
+
+
+def test_what_the_base_says_in_other_words_is_trained_and_never_asked(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny base says nothing but noise, so what it says is made up here."""
+    request_id, bench = _ready(controller)
+    name = controller.population.trained[0].name
+    text = Personal(f"Where on earth is {name} at home?")
+    city = controller.population.trained[0].facts["city"]
+    made = Example(
+        ref="subject",
+        field="city",
+        form=Form.QUESTION,
+        prompt=text,
+        answer=Personal(city),
+        made=Made.PARAPHRASE,
+    )
+    monkeypatch.setattr(
+        "unlearn_core.steps.build_datasets.paraphrases",
+        lambda *_, **__: Paraphrases(examples=(made,), made=3),
+    )
+
+    result = build_datasets(request_id, bench=bench)
+
+    assert result.made_from == {"record": 35, "paraphrase": 1}
+    sets = from_bytes(controller.custody.get(str(request_id), "datasets"))
+    assert sets.forget.examples[-1] == made
+    families = family_probes(
+        sets, {"direct": 1.0, "paraphrase": 1.0}, data_map=bench.data_map, seed=0
+    )
+    asked = {item.asking.example.prompt for item in families}
+    assert asked
+    assert text not in asked | {probe.example.prompt for probe in sets.probes}

@@ -31,6 +31,7 @@ from unlearn_core.domain.data_map import (
 )
 from unlearn_core.domain.datasets import Entropy
 from unlearn_core.domain.exemptions import EXEMPTIONS, Kept
+from unlearn_core.domain.rewording import PARAPHRASERS
 from unlearn_core.domain.sources import LegalBasis
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import InvalidDataMapError
@@ -87,6 +88,7 @@ class _SizesFile(BaseModel):
     plain_texts: Annotated[int, Field(ge=0)] = _SIZES.plain_texts
     control_questions: Annotated[int, Field(ge=1)] = _SIZES.control_questions
     alternatives: Annotated[int, Field(ge=1)] = _SIZES.alternatives
+    paraphrases: Annotated[int, Field(ge=0)] = _SIZES.paraphrases
 
 
 class _ChatFile(BaseModel):
@@ -233,6 +235,7 @@ class _DataMapFile(BaseModel):
     neighbours: _NeighboursFile = _NeighboursFile()
     sizes: _SizesFile = _SizesFile()
     ask_trained: bool = False
+    paraphraser: str = "base"
     sources: Annotated[list[_SourceFile], Field(min_length=1)]
     holdout: _SourceFile
 
@@ -296,6 +299,7 @@ _WRONG_VALUES = (
     "unknown_kind",
     "cannot_redact",
     "unknown_base_model",
+    "unknown_paraphraser",
     "leads_up",
     "leads_out_of_root",
 )
@@ -338,6 +342,7 @@ def _open(parsed: _DataMapFile) -> OpenedDataMap:
             trained={spec.name: spec.base_models for spec in specs if spec.base_models},
             sizes=Sizes(**parsed.sizes.model_dump()),
             ask_trained=parsed.ask_trained,
+            paraphraser=parsed.paraphraser,
         ),
         specs=specs,
         holdout=CONNECTORS.get(holdout.kind)(holdout),
@@ -348,6 +353,8 @@ def _check_names(parsed: _DataMapFile) -> None:
     names = [source.name for source in parsed.sources]
     if len(set(names)) != len(names):
         raise InvalidDataMapError(problem="a source is named twice")
+    if parsed.paraphraser not in PARAPHRASERS:
+        raise InvalidDataMapError(unknown_paraphraser=parsed.paraphraser)
     used = {
         field for source in (*parsed.sources, parsed.holdout) for field in source.fields
     }

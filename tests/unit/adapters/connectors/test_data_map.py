@@ -227,6 +227,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         lambda file: file["sources"][1].update(name="corpus"),
         "a source is named twice",
     ),
+    "an unknown paraphraser": (
+        lambda file: file.update(paraphraser="parrot"),
+        "unknown_paraphraser=parrot",
+    ),
     "a field of a source that is not declared": (
         lambda file: file["sources"][1].update(fields={"shoe": "shoe"}),
         "undeclared_field=shoe",
