@@ -7,7 +7,7 @@ answers states the fact. Strangers are asked the same, because some facts are gu
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -181,12 +181,4 @@ def succeeded(
     return {
         name: any(states(answer) for answer in attempt(question))
         for name, attempt in outsider.ways.items()
-    }
-
-
-def shares(outcomes: Sequence[Mapping[str, bool]]) -> dict[str, float]:
-    """Return the share of questions that each way answered."""
-    return {
-        name: sum(item[name] for item in outcomes) / len(outcomes)
-        for name in outcomes[0]
     }

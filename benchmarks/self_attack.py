@@ -6,11 +6,14 @@ Subjects of the demo's world are forgotten by the default recipe, one by one. Th
   likeliest answer per question. It has to bring most of what was known back;
 - *reference_alone*: so does the frozen small model of the pair;
 - *endpoint*: `benchmarks.outsider` asks a replica that serves the pair, by HTTP, in
-  all its ways. It has to get no more out than about never-trained people (*control*):
-  with 95% confidence the excess is at most *excess_high*, and *ways* has each alone.
+  all its ways. It has to get no more out than about never-trained people (*control*),
+  who are asked for all the same fields by the same replica.
 
 *known* is what the base answered before. One question per fact at the endpoint, all
-held-out ones for the pair. It ends with one JSON line.
+held-out ones for the pair. `benchmarks.self_attack_summary` makes numbers of it. Pairs
+and outcomes are kept, so an interrupted run continues; outcomes are kept under the
+digest of what an outsider does and of what decides what a replica tells (`DECIDING`).
+It ends with one JSON line.
 """
 
 import argparse
@@ -18,7 +21,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,41 +31,31 @@ from rich.progress import Progress
 from support.serving import ServingWorld, running_server, served
 
 from benchmarks.forgetting import DEFAULT, Contest, contest
-from benchmarks.outsider import Outsider, shares, succeeded
+from benchmarks.keeping import kept
+from benchmarks.outsider import Outsider, succeeded
+from benchmarks.self_attack_summary import Attacked, Outcomes, Tried, line_of, table_of
 from benchmarks.small_worlds import SmallWorld
-from unlearn_core.domain.datasets import Group, Probe
-from unlearn_core.metrics.intervals import difference_of_proportions
+from unlearn_core.domain.canonical import digest_of_json
+from unlearn_core.domain.datasets import Datasets, Group, Probe
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
 from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.app import create_app
-from unlearn_core.smallworld.people import Person
 from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.evidence import answers_under
 from unlearn_core.verification.judge import states
+from unlearn_core.verification.sources import source_digest
 
-CONFIDENCE = 0.95
 PATIENCE_SECONDS = 120.0
 NOBODY = "Zora Quill"
-
-Outcomes = list[dict[str, bool]]
-"""For every question, which attacks succeeded."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Findings:
-    """What came out, question by question.
-
-    Attributes:
-        alone: Of the base, of the pair backwards and of the reference.
-        subject: At the endpoint, about subjects.
-        control: At the endpoint, about never-trained people.
-    """
-
-    alone: Outcomes = field(default_factory=list)
-    subject: Outcomes = field(default_factory=list)
-    control: Outcomes = field(default_factory=list)
+DECIDING = (
+    "benchmarks.outsider",
+    "unlearn_core.serving.logprobs",
+    "unlearn_core.serving.questions",
+    "unlearn_core.serving.schemas",
+)
+"""Modules whose text decides what an outsider asks, and what a replica tells."""
 
 
 def attack_pair(
@@ -104,11 +96,32 @@ def about_nobody(name: str, question: str) -> str:
     return re.sub(re.escape(name), NOBODY, question)
 
 
+def strangers_beside(refs: Sequence[str], *, place: int, people: int) -> set[str]:
+    """Return which never-trained people stand beside a subject.
+
+    Args:
+        refs: All of them.
+        place: Place among the subjects; other places get other people, as long as
+            there are enough.
+        people: How many.
+    """
+    first = place * people
+    return {refs[number % len(refs)] for number in range(first, first + people)}
+
+
 def attack_subject(
-    opened: Contest, subject: Person, findings: Findings, tick: Callable[[], None]
-) -> None:
-    """Attack one subject's pair, and a replica that serves it."""
-    world, sets = opened.world, opened.datasets(subject)
+    opened: Contest, place: int, *, people: int, tick: Callable[[], None]
+) -> Attacked:
+    """Attack one subject's pair, and a replica that serves it.
+
+    Args:
+        opened: The world.
+        place: Place of the subject among those of the world.
+        people: How many never-trained people are asked about beside.
+        tick: Called after every question to the replica.
+    """
+    world, subject = opened.world, opened.world.subjects[place]
+    sets = opened.datasets(subject)
     law = opened.offset_law(DEFAULT, subject)
     base, unlearned, reference = law.parts
     artifact = Artifact(
@@ -118,29 +131,58 @@ def attack_subject(
         alpha=law.alpha,
     )
     own = [probe for probe in sets.probes if probe.group is Group.SUBJECT]
-    findings.alone += attack_pair(artifact, own, opened)
+    beside = strangers_beside(
+        [person.ref for person in sets.holdout.controls], place=place, people=people
+    )
     asked = one_per_fact(sets.probes, Group.SUBJECT)
-    strangers = one_per_fact(sets.probes, Group.CONTROL)
-    first = subject.number * len(asked) % len(strangers)
-    strangers = (strangers * 2)[first : first + len(asked)]
+    asked += [
+        probe
+        for probe in one_per_fact(sets.probes, Group.CONTROL)
+        if probe.example.ref in beside
+    ]
+    return Attacked(
+        world=opened.seed,
+        subject=subject.number,
+        pair=attack_pair(artifact, own, opened),
+        endpoint=attack_endpoint(law, asked, world, sets, tick),
+    )
+
+
+def attack_endpoint(
+    law: OffsetModel,
+    asked: Sequence[Probe],
+    world: SmallWorld,
+    sets: Datasets,
+    tick: Callable[[], None],
+) -> list[Tried]:
+    """Try everything on a replica that serves a law, question by question."""
     people = (sets.forget.subject, *sets.holdout.controls)
     names = {person.ref: person.name.reveal() for person in people}
+    tried: list[Tried] = []
     with replica_of(law, world) as (http, model):
-        for probe in (*asked, *strangers):
-            outsider = Outsider(
+        for probe in asked:
+            visitor = Outsider(
                 http=http,
                 model=model,
                 tokenizer=world.tokenizer,
                 stranger=partial(about_nobody, names[probe.example.ref]),
             )
-            outcome = succeeded(
-                outsider,
+            answered = succeeded(
+                visitor,
                 probe.example.prompt.reveal(),
                 partial(states, fact=probe.example.answer),
             )
-            is_own = probe.group is Group.SUBJECT
-            (findings.subject if is_own else findings.control).append(outcome)
+            tried.append(
+                Tried(
+                    person=probe.example.ref,
+                    group=probe.group,
+                    field=probe.example.field,
+                    entropy=probe.entropy,
+                    answered=answered,
+                )
+            )
             tick()
+    return tried
 
 
 @contextmanager
@@ -162,49 +204,50 @@ def replica_of(
             yield http, service.base_model
 
 
-def line_of(findings: Findings) -> dict[str, object]:
-    """Return the JSON line."""
-    counts = [
-        (sum(any(item.values()) for item in outcomes), len(outcomes))
-        for outcomes in (findings.subject, findings.control)
-    ]
-    (hits, asked), (others, strangers) = counts
-    _, high = difference_of_proportions(*counts, confidence=CONFIDENCE)
-    subject, control = shares(findings.subject), shares(findings.control)
-    return {
-        "questions": len(findings.alone),
-        **rounded(shares(findings.alone)),
-        "endpoint_questions": asked,
-        "endpoint": round(hits / asked, 3),
-        "endpoint_control": round(others / strangers, 3),
-        "excess_high": round(high, 3),
-        "ways": {
-            name: [round(subject[name], 3), round(control[name], 3)] for name in subject
-        },
-    }
-
-
-def rounded(values: dict[str, float]) -> dict[str, float]:
-    """Return values with three digits."""
-    return {name: round(value, 3) for name, value in values.items()}
+def kept_attack(
+    opened: Contest, place: int, *, people: int, folder: Path, tick: Callable[[], None]
+) -> Attacked:
+    """Attack a subject as `attack_subject` does, unless that was kept."""
+    decides = digest_of_json(
+        {
+            "recipe": DEFAULT.digest,
+            "people": people,
+            "modules": {name: source_digest(name) for name in DECIDING},
+        }
+    )
+    return kept(
+        folder / f"{opened.seed}-{place}-{decides[7:15]}.json",
+        lambda: attack_subject(opened, place, people=people, tick=tick),
+        kind=Attacked,
+    )
 
 
 def main() -> None:
-    """Attack and print the JSON line."""
+    """Attack and print table and JSON line."""
     parser = argparse.ArgumentParser(description="Attack pairs and their endpoint.")
-    parser.add_argument("--seeds", type=int, default=3, help="worlds")
-    parser.add_argument("--subjects", type=int, default=4, help="per world")
+    parser.add_argument("--seeds", type=int, default=1, help="worlds")
+    parser.add_argument("--subjects", type=int, default=12, help="per world")
+    parser.add_argument("--people", type=int, default=3, help="strangers per subject")
     parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
-    findings = Findings()
-    with Progress(console=Console(stderr=True)) as progress:
+    found: list[Attacked] = []
+    console = Console(stderr=True)
+    with Progress(console=console) as progress:
         bar = progress.add_task("questions", total=None)
         for seed in range(options.seeds):
             opened = contest(seed, cache=options.cache, progress=progress)
-            for subject in opened.world.subjects[: options.subjects]:
-                progress.update(bar, description=f"world {seed}, {subject.number}")
-                attack_subject(opened, subject, findings, lambda: progress.advance(bar))
-    print(json.dumps({"seeds": options.seeds, **line_of(findings)}))
+            for place in range(options.subjects):
+                progress.update(bar, description=f"world {seed}, {place}")
+                one = kept_attack(
+                    opened,
+                    place,
+                    people=options.people,
+                    folder=options.cache / "self-attack",
+                    tick=lambda: progress.advance(bar),
+                )
+                found.append(one)
+    console.print(table_of(found))
+    print(json.dumps({"seeds": options.seeds, **line_of(found)}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.outsider import difference_of_capped, shares
+from benchmarks.outsider import difference_of_capped
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,3 @@ def test_of_two_looks_no_more_is_taken_than_they_show(
     first: dict[str, float], second: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert difference_of_capped(first, second) == expected
-
-
-def test_shares_are_over_questions() -> None:
-    asked = [
-        {"likeliest": True, "sampled": True},
-        {"likeliest": False, "sampled": True},
-    ]
-    assert shares(asked) == {"likeliest": 0.5, "sampled": 1.0}

@@ -12,12 +12,7 @@ from support.town import town
 from support.village import probe
 
 from benchmarks.outsider import Outsider, succeeded
-from benchmarks.self_attack import (
-    Findings,
-    about_nobody,
-    line_of,
-    one_per_fact,
-)
+from benchmarks.self_attack import about_nobody, one_per_fact, strangers_beside
 from unlearn_core.domain.datasets import Example, Group
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.rows import ServableLaw
@@ -44,24 +39,13 @@ def test_a_name_is_exchanged_for_one_that_nobody_has() -> None:
     assert question == "Where does Zora Quill live, and who is Zora Quill?"
 
 
-def test_the_line_counts_a_question_once_however_it_was_answered() -> None:
-    """2 of 4 against 1 of 4; at 97.5% each the ends are 0.9531 and 0.0031.
-
-    4 p^3 (1 - p) + p^4 = 0.9875 for the first and (1 - p)^4 = 0.9875 for the other.
-    """
-    both, none = {"x": True, "y": True}, {"x": False, "y": False}
-    findings = Findings(
-        alone=[
-            {"known": True, "reversed_offset": is_back} for is_back in (True, False)
-        ],
-        subject=[both, {"x": True, "y": False}, none, none],
-        control=[{"x": False, "y": True}, none, none, none],
-    )
-    line = line_of(findings)
-    assert (line["known"], line["reversed_offset"]) == (1.0, 0.5)
-    assert (line["endpoint"], line["endpoint_control"]) == (0.5, 0.25)
-    assert line["excess_high"] == pytest.approx(0.95, abs=1e-3)
-    assert line["ways"] == {"x": [0.5, 0.0], "y": [0.25, 0.25]}
+@pytest.mark.parametrize(
+    ("place", "expected"), [(0, {"a", "b"}), (1, {"c", "d"}), (2, {"e", "a"})]
+)
+def test_other_subjects_stand_beside_other_strangers(
+    place: int, expected: set[str]
+) -> None:
+    assert strangers_beside("abcde", place=place, people=2) == expected
 
 
 # The regression: whoever holds the pair has the key, whoever holds the address has not.
