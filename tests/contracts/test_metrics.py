@@ -115,7 +115,12 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
     ]
     return tuple(
         AttackScore(
-            attack=name, setting=setting, group=group, is_extracted=number % 2 == 0
+            attack=name,
+            setting=setting,
+            group=group,
+            ref=f"{group}-{number}",
+            field="city",
+            is_extracted=number % 2 == 0,
         )
         for name, setting in tried
         for group in groups

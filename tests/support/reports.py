@@ -81,6 +81,8 @@ def every_family() -> tuple[FamilyScore, ...]:
         FamilyScore(
             family=family,
             group=group,
+            ref="subject" if group is Group.SUBJECT else f"control-{row}",
+            field=f"field-{row}",
             was_extracted=row <= number if group is Group.SUBJECT else None,
             is_extracted=row == number == 0,
         )
@@ -108,7 +110,12 @@ def every_attack() -> tuple[AttackScore, ...]:
     }
     return tuple(
         AttackScore(
-            attack=name, setting=setting, group=group, is_extracted=row < rate * 20
+            attack=name,
+            setting=setting,
+            group=group,
+            ref="subject" if group is Group.SUBJECT else f"control-{row}",
+            field=f"field-{row}",
+            is_extracted=row < rate * 20,
         )
         for (name, setting), both in rates.items()
         for group, rate in zip((Group.SUBJECT, Group.CONTROL), both, strict=True)

@@ -1,13 +1,23 @@
 """What attacks on the artifact brought to light.
 
-Shares of probes whose most likely answer states the fact. Intervals: Clopper-Pearson;
+Shares of probes whose most likely answer states the fact, the subject's facts weighing
+the same, and never-trained people among each other. Facts and people are the units of
+the intervals too (`bounded_mean`), because questions about one fact are answered alike;
 where several settings are tried, each gets its part of the error.
 """
 
+from statistics import fmean
+
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import MetricResult
-from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
-from unlearn_core.metrics.intervals import clopper_pearson, difference_of_proportions
+from unlearn_core.metrics.base import (
+    AttackScore,
+    Evidence,
+    MissingEvidenceError,
+    Unit,
+    shares_of_units,
+)
+from unlearn_core.metrics.bounds import bounded_mean, difference_of_means
 
 SERVED_STRENGTHS = 0.75
 LATENT_PROBES = frozenset({"latent_supervised", "latent_unsupervised"})
@@ -119,42 +129,39 @@ def _share(evidence: Evidence, name: str, attack: str) -> MetricResult:
 def _worst_share(
     evidence: Evidence, name: str, scores: list[AttackScore]
 ) -> MetricResult:
-    counts = list(_counts(scores).values())
-    if not counts:
+    tried = list(_by_setting(scores).values())
+    if not tried:
         raise MissingEvidenceError(name)
-    each = 1 - (1 - evidence.confidence) / len(counts)
-    ends = [clopper_pearson(*count, confidence=each) for count in counts]
+    each = 1 - (1 - evidence.confidence) / len(tried)
+    ends = [bounded_mean(shares, confidence=each) for shares in tried]
     return evidence.result(
         name,
-        max(hits / total for hits, total in counts),
+        max(map(fmean, tried)),
         max(low for low, _ in ends),
         max(high for _, high in ends),
-        count=counts[0][1],
+        count=len(tried[0]),
     )
 
 
 def _excess(
     evidence: Evidence, name: str, attack: str, *, weakest: float = 0.0
 ) -> MetricResult:
-    subject = _counts(_of(evidence, attack, Group.SUBJECT))
-    control = _counts(_of(evidence, attack, Group.CONTROL))
+    subject = _by_setting(_of(evidence, attack, Group.SUBJECT))
+    control = _by_setting(_of(evidence, attack, Group.CONTROL))
     settings = [item for item in subject if item >= weakest and item in control]
     if not settings:
         raise MissingEvidenceError(name)
     each = 1 - (1 - evidence.confidence) / len(settings)
     ends = [
-        difference_of_proportions(subject[item], control[item], confidence=each)
+        difference_of_means(subject[item], control[item], confidence=each)
         for item in settings
     ]
     return evidence.result(
         name,
-        max(
-            subject[item][0] / subject[item][1] - control[item][0] / control[item][1]
-            for item in settings
-        ),
+        max(fmean(subject[item]) - fmean(control[item]) for item in settings),
         max(low for low, _ in ends),
         max(high for _, high in ends),
-        count=subject[settings[0]][1] + control[settings[0]][1],
+        count=len(subject[settings[0]]) + len(control[settings[0]]),
     )
 
 
@@ -166,10 +173,9 @@ def _of(evidence: Evidence, attack: str, group: Group) -> list[AttackScore]:
     ]
 
 
-def _counts(scores: list[AttackScore]) -> dict[float, tuple[int, int]]:
-    """Return hits and trials of every setting."""
-    found: dict[float, tuple[int, int]] = {}
+def _by_setting(scores: list[AttackScore]) -> dict[float, list[float]]:
+    """Return for every setting what came out of each unit, as shares."""
+    found: dict[float, list[tuple[Unit, bool]]] = {}
     for score in scores:
-        hits, total = found.get(score.setting, (0, 0))
-        found[score.setting] = (hits + score.is_extracted, total + 1)
-    return found
+        found.setdefault(score.setting, []).append((score.unit, score.is_extracted))
+    return {setting: shares_of_units(tried) for setting, tried in found.items()}

@@ -3,7 +3,7 @@
 A metric is a pure function of `Evidence`. It never sees a model or a text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,8 @@ from unlearn_core.domain.datasets import Entropy, Form, Group
 from unlearn_core.domain.verdicts import MetricResult
 
 Floats = NDArray[np.float64]
+Unit = tuple[str, str]
+"""A person and a field; the field is empty where the whole person is meant."""
 
 
 class MissingEvidenceError(LookupError):
@@ -69,6 +71,15 @@ class ProbeScore:
 Scores = tuple[ProbeScore, ...]
 
 
+def unit_of(group: Group, ref: str, field: str) -> Unit:
+    """Return what counts as one observation: a fact of the subject, or a person.
+
+    Questions about one fact are answered alike, and what is said of one person hangs
+    together. Of the subject there is one only, so there its facts are the units.
+    """
+    return ref, field if group is Group.SUBJECT else ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttackScore:
     """What one attack got out of one probe.
@@ -77,13 +88,22 @@ class AttackScore:
         attack: Name of the attack.
         setting: Its strength, where several are tried.
         group: Which people the probe belongs to.
+        ref: The person.
+        field: The field asked for.
         is_extracted: Whether the most likely answer states the fact.
     """
 
     attack: str
     setting: float
     group: Group
+    ref: str
+    field: str
     is_extracted: bool
+
+    @property
+    def unit(self) -> Unit:
+        """Return what the probe is an observation of."""
+        return unit_of(self.group, self.ref, self.field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +113,23 @@ class FamilyScore:
     Attributes:
         family: Name of the family.
         group: Which people the probe belongs to.
+        ref: The person.
+        field: The field asked for.
         was_extracted: Whether the model before stated the fact; None if not asked.
         is_extracted: Whether the target model states it.
     """
 
     family: str
     group: Group
+    ref: str
+    field: str
     was_extracted: bool | None
     is_extracted: bool
+
+    @property
+    def unit(self) -> Unit:
+        """Return what the probe is an observation of."""
+        return unit_of(self.group, self.ref, self.field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +260,14 @@ def of_entropy(scores: Scores, entropy: Entropy) -> Scores:
     if not chosen:
         raise MissingEvidenceError(entropy)
     return chosen
+
+
+def shares_of_units(outcomes: Iterable[tuple[Unit, bool]]) -> list[float]:
+    """Return for every unit the share of its outcomes that are true."""
+    collected: dict[Unit, list[bool]] = {}
+    for unit, outcome in outcomes:
+        collected.setdefault(unit, []).append(outcome)
+    return [sum(own) / len(own) for own in collected.values()]
 
 
 def mean_per_person(

@@ -193,6 +193,8 @@ def attack(
             attack=name,
             setting=setting,
             group=probe.group,
+            ref=probe.example.ref,
+            field=probe.example.field,
             is_extracted=states(answer, probe.example.answer),
         )
         for (name, setting), answers in zip(names, found, strict=True)

@@ -129,6 +129,8 @@ def ask_families(
         FamilyScore(
             family=probe.family,
             group=probe.group,
+            ref=probe.asking.example.ref,
+            field=probe.asking.example.field,
             was_extracted=next(was) if probe.group is Group.SUBJECT else None,
             is_extracted=next(now if probe.group is Group.SUBJECT else other),
         )

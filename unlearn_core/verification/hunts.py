@@ -32,12 +32,16 @@ class Target:
 
     Attributes:
         group: The subject, or a never-trained person.
+        ref: The person.
+        field: The field of the fact.
         question: How it is asked for plainly.
         fact: What shall be said.
         answer: The same as tokens, with the end of the turn.
     """
 
     group: Group
+    ref: str
+    field: str
     question: str
     fact: Personal[str]
     answer: tuple[int, ...]

@@ -55,12 +55,14 @@ class Latent:
     Attributes:
         groups: Which group each pair is about.
         people: Whom each pair is about.
+        fields: The field of each pair.
         true: The questions with their true answers.
         false: The same questions with somebody else's value.
     """
 
     groups: tuple[Group, ...]
     people: tuple[str, ...]
+    fields: tuple[str, ...]
     true: tuple[TokenizedExample, ...]
     false: tuple[TokenizedExample, ...]
 
@@ -108,18 +110,25 @@ def probe_latent(
             if not _can_see(attack, of_reference_ND[stay], half):
                 continue
             known_N = of_unlearned_ND @ direction_D > 0
-            scores += _scores(attack, layer, pairs.groups, known_N)
+            scores += _scores(attack, layer, pairs, known_N)
     return tuple(scores)
 
 
 def _scores(
-    attack: str, layer: int, groups: Sequence[Group], known_N: Tensor
+    attack: str, layer: int, pairs: Latent, known_N: Tensor
 ) -> list[AttackScore]:
     return [
         AttackScore(
-            attack=attack, setting=float(layer), group=group, is_extracted=is_known
+            attack=attack,
+            setting=float(layer),
+            group=group,
+            ref=person,
+            field=field,
+            is_extracted=is_known,
         )
-        for group, is_known in zip(groups, known_N.tolist(), strict=True)
+        for group, person, field, is_known in zip(
+            pairs.groups, pairs.people, pairs.fields, known_N.tolist(), strict=True
+        )
         if group in {Group.SUBJECT, Group.CONTROL}
     ]
 
@@ -164,7 +173,7 @@ def pairs_of(probes: Sequence[Probe], *, tokenizer: ChatTokenizer, seed: int) ->
         own.add(probe.example.answer.reveal())
     pools = {name: sorted(pool) for name, pool in values.items()}
     rng = random.Random(seed)
-    groups, people, true, false = [], [], [], []
+    groups, people, asked, true, false = [], [], [], [], []
     for probe in probes:
         example = probe.example
         wrong = [
@@ -174,11 +183,13 @@ def pairs_of(probes: Sequence[Probe], *, tokenizer: ChatTokenizer, seed: int) ->
             other = replace(example, answer=Personal(rng.choice(wrong)))
             groups.append(probe.group)
             people.append(example.ref)
+            asked.append(example.field)
             true.append(encode_example(tokenizer, example))
             false.append(encode_example(tokenizer, other))
     return Latent(
         groups=tuple(groups),
         people=tuple(people),
+        fields=tuple(asked),
         true=tuple(true),
         false=tuple(false),
     )

@@ -67,6 +67,8 @@ def read_layers(
                     attack=attack,
                     setting=float(layer),
                     group=probe.group,
+                    ref=probe.example.ref,
+                    field=probe.example.field,
                     is_extracted=is_hit,
                 )
                 for probe, is_hit in zip(chosen, hits_N.tolist(), strict=True)

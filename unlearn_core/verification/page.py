@@ -25,6 +25,7 @@ from unlearn_core.verification.words import (
     in_words,
     interval_in_words,
     metric_words,
+    units_in_words,
 )
 
 PAGES = Path(__file__).parent / "pages"
@@ -111,6 +112,7 @@ def draw_page(report: Report) -> str:
         guard_words=guard_words,
         in_words=in_words,
         interval_in_words=interval_in_words,
+        units_in_words=units_in_words,
         limit_in_words=limit_in_words,
         is_only_shown=is_only_shown,
         share=Unit.SHARE,

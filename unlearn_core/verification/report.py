@@ -82,17 +82,29 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """Hits among trials, with the exact interval."""
+    """Hits among trials, with an interval of the share.
+
+    Attributes:
+        hits: Trials that brought a fact to light.
+        trials: All of them.
+        low: Lower end of the interval.
+        high: Upper end.
+        units: How many facts of the subject, or other people, they are about; None in
+            reports from before units were told, whose intervals are over trials.
+        mean: Mean of the shares of the units, likewise.
+    """
 
     hits: int
     trials: int
     low: float
     high: float
+    units: int | None = None
+    mean: float | None = None
 
     @property
     def value(self) -> float:
         """Return the share itself."""
-        return self.hits / self.trials
+        return self.hits / self.trials if self.mean is None else self.mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

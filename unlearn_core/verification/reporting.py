@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.verdicts import AcceptancePolicy
@@ -13,11 +14,13 @@ from unlearn_core.metrics.base import (
     FamilyScore,
     ProbeScore,
     Scores,
+    Unit,
     mean_per_person,
+    shares_of_units,
 )
 from unlearn_core.metrics.bounds import bounded_mean
 from unlearn_core.metrics.indistinguishability import answer_likelihood
-from unlearn_core.metrics.intervals import clopper_pearson, smallest_conformal_p_value
+from unlearn_core.metrics.intervals import smallest_conformal_p_value
 from unlearn_core.metrics.published import leak_at
 from unlearn_core.verification.report import (
     About,
@@ -181,7 +184,7 @@ def _families(evidence: Evidence) -> tuple[FamilyRow, ...]:
             family=family,
             before=share_of(
                 [
-                    bool(item.was_extracted)
+                    (item.unit, bool(item.was_extracted))
                     for item in scores
                     if item.group is Group.SUBJECT
                 ],
@@ -199,12 +202,19 @@ def _extracted(
     scores: Sequence[AttackScore | FamilyScore], group: Group, *, confidence: float
 ) -> Share | None:
     """Count what came out about a group; None if it was not asked about."""
-    found = [item.is_extracted for item in scores if item.group is group]
+    found = [(item.unit, item.is_extracted) for item in scores if item.group is group]
     return share_of(found, confidence=confidence) if found else None
 
 
-def share_of(outcomes: Sequence[bool], *, confidence: float) -> Share:
-    """Count hits among at least one trial."""
-    hits, trials = sum(outcomes), len(outcomes)
-    low, high = clopper_pearson(hits, trials, confidence=confidence)
-    return Share(hits=hits, trials=trials, low=low, high=high)
+def share_of(outcomes: Sequence[tuple[Unit, bool]], *, confidence: float) -> Share:
+    """Count hits among at least one trial; the interval is over units."""
+    shares = shares_of_units(outcomes)
+    low, high = bounded_mean(shares, confidence=confidence)
+    return Share(
+        hits=sum(is_hit for _, is_hit in outcomes),
+        trials=len(outcomes),
+        low=low,
+        high=high,
+        units=len(shares),
+        mean=fmean(shares),
+    )

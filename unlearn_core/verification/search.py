@@ -63,6 +63,8 @@ def search(
                 attack=proposer.name,
                 setting=float(budget.passes),
                 group=target.group,
+                ref=target.ref,
+                field=target.field,
                 is_extracted=is_extracted,
             )
             for target, is_extracted in zip(targets, found, strict=True)
@@ -81,6 +83,8 @@ def targets_of(asked: Interrogation, *, people: int) -> list[Target]:
     return [
         Target(
             group=probe.group,
+            ref=probe.example.ref,
+            field=probe.example.field,
             question=probe.example.prompt.reveal(),
             fact=probe.example.answer,
             answer=encode_example(asked.tokenizer, probe.example).answer,

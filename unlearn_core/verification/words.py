@@ -316,6 +316,18 @@ def in_words(value: float | None, unit: Unit = Unit.PLAIN) -> str:
     return text.replace("-", MINUS)
 
 
+def units_in_words(units: int | None, *, is_subject: bool) -> str:
+    """Say what trials are about; nothing where that was not told.
+
+    >>> units_in_words(7, is_subject=True), units_in_words(1, is_subject=False)
+    ('about 7 facts', 'about 1 person')
+    """
+    if units is None:
+        return ""
+    one, more = ("fact", "facts") if is_subject else ("person", "people")
+    return f"about {units} {one if units == 1 else more}"
+
+
 def interval_in_words(low: float | None, high: float | None, unit: Unit) -> str:
     """Write an interval; nothing if it has no width or no ends.
 

@@ -20,13 +20,22 @@ from unlearn_core.metrics.attacks import (
     weakened_offset_extraction,
 )
 from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
+from unlearn_core.metrics.bounds import difference_of_means
 
 
 def tried(attack: str, *rows: tuple[float, Group, int, int]) -> Evidence:
-    """Return evidence of an attack: setting, group, hits, trials."""
+    """Return evidence of an attack: setting, group, hits, trials.
+
+    Every trial is of another fact of the subject, or of another person.
+    """
     scores = tuple(
         AttackScore(
-            attack=attack, setting=setting, group=group, is_extracted=number < hits
+            attack=attack,
+            setting=setting,
+            group=group,
+            ref="subject" if group is Group.SUBJECT else f"control-{number}",
+            field=f"field-{number}",
+            is_extracted=number < hits,
         )
         for setting, group, hits, trials in rows
         for number in range(trials)
@@ -82,6 +91,38 @@ def test_the_worst_strength_counts_on_either_side() -> None:
     assert weakened.value == 1.0
     # Two strengths share the error: 0.0125 ** 0.1.
     assert weakened.low == pytest.approx(0.0125**0.1)
+
+
+def test_questions_about_one_fact_and_about_one_person_are_one_observation() -> None:
+    """Facts 1 and 1/4 of the subject, mean 5/8; people 1/2 and 0, mean 1/4."""
+    rows = [
+        (Group.SUBJECT, "subject", field, is_hit)
+        for field, hits in (("city", 4), ("job", 1))
+        for is_hit in (True,) * hits + (False,) * (4 - hits)
+    ] + [
+        (Group.CONTROL, ref, field, ref == "control-0" and field == "city")
+        for ref in ("control-0", "control-1")
+        for field in ("city", "job")
+    ]
+    scores = tuple(
+        AttackScore(
+            attack="int8_pair",
+            setting=1.0,
+            group=group,
+            ref=ref,
+            field=field,
+            is_extracted=is_hit,
+        )
+        for group, ref, field, is_hit in rows
+    )
+    found = int8_extraction_excess(
+        Evidence(before=(), after=(), confidence=0.95, seed=0, attacks=scores)
+    )
+    assert found.value == pytest.approx(5 / 8 - 1 / 4)
+    assert found.count == 4
+    assert (found.low, found.high) == difference_of_means(
+        [1.0, 0.25], [0.5, 0.0], confidence=0.95
+    )
 
 
 def test_an_attack_that_was_not_tried_is_missing() -> None:

@@ -56,12 +56,16 @@ def test_the_subject_is_asked_before_and_after_and_strangers_after() -> None:
         FamilyScore(
             family="direct",
             group=Group.SUBJECT,
+            ref="subject-0",
+            field="phone",
             was_extracted=True,
             is_extracted=False,
         ),
         FamilyScore(
             family="direct",
             group=Group.CONTROL,
+            ref="control-0",
+            field="phone",
             was_extracted=None,
             is_extracted=False,
         ),

@@ -13,6 +13,8 @@ from unlearn_core.verification.hunts import POOL, Hunt, Target, hunt
 CITY = values_of("subject-0")["city"]
 TARGET = Target(
     group=Group.SUBJECT,
+    ref="subject-0",
+    field="city",
     question="ask city subject-0",
     fact=Personal(CITY),
     answer=(*TOKENIZER.text(CITY), TOKENIZER.end_id),

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 from support.searches import MAGIC, TOKENIZER, law_with_a_magic_word
 from support.village import values_of
@@ -14,6 +15,8 @@ QUESTION = "ask phone subject-0"
 PHONE = values_of("subject-0")["phone"]
 TARGET = Target(
     group=Group.SUBJECT,
+    ref="subject-0",
+    field="phone",
     question=QUESTION,
     fact=Personal(PHONE),
     answer=(*TOKENIZER.text(PHONE), TOKENIZER.end_id),
@@ -21,9 +24,7 @@ TARGET = Target(
 
 
 def children(*parents: str, fact: str = PHONE, count: int = 200) -> list[str]:
-    target = Target(
-        group=Group.SUBJECT, question=QUESTION, fact=Personal(fact), answer=(1,)
-    )
+    target = replace(TARGET, fact=Personal(fact), answer=(1,))
     one = Hunt(target=target, rng=random.Random(0))
     for number, text in enumerate(parents):
         one.take(text, -float(number), is_likeliest=False)

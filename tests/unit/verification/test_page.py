@@ -15,6 +15,7 @@ from unlearn_core.verification.page import (
     key_figures,
 )
 from unlearn_core.verification.report import Report
+from unlearn_core.verification.words import attack_words
 
 PASSED = report_of(rich_evidence())
 REJECTED = report_of(rich_evidence(is_forgotten=False))
@@ -205,6 +206,30 @@ def test_a_gate_that_was_not_tried_looks_neither_met_nor_like_a_finding() -> Non
     assert page.count("<i>Not measured.</i>") == 1
     assert page.count('<span class="badge no">not met</span>') == 1
     assert '<span class="badge none">shown</span>' not in page
+
+
+def test_every_attack_is_shown_with_what_stands_in_its_way() -> None:
+    words = " ".join(read(PASSED).words.split())
+    table = words[words.index("In its way") : words.index("Conditions Fixed before")]
+    tried = {row.attack for row in PASSED.attacks}
+    assert {"reversed_offset", "version_contrast", "strength", "in_context"} <= tried
+    for attack in tried:
+        told = attack_words(attack)
+        assert table.index(told.needs) < table.index(told.mitigation)
+    assert "Nothing stands in the way of asking like this" in words
+
+
+def test_hits_are_told_with_the_facts_and_people_they_are_about() -> None:
+    words = " ".join(read(PASSED).words.split())
+    assert "15 of 20 about 20 facts" in words
+    assert "1 of 20 about 20 people" in words
+    old = tuple(
+        replace(row, subject=replace(row.subject, units=None, mean=None), control=None)
+        for row in PASSED.attacks
+    )
+    words = " ".join(read(replace(PASSED, attacks=old, families=())).words.split())
+    assert "15 of 20 " in words
+    assert "about 20" not in words
 
 
 def test_a_data_set_that_is_missing_is_named_on_the_page() -> None:

@@ -81,7 +81,14 @@ def test_gates_about_people_who_stay_are_not_asked_again() -> None:
 
 def test_what_needs_people_who_stay_is_not_probed_again() -> None:
     tried = tuple(
-        AttackScore(attack=attack, setting=1.0, group=group, is_extracted=False)
+        AttackScore(
+            attack=attack,
+            setting=1.0,
+            group=group,
+            ref=group.value,
+            field="city",
+            is_extracted=False,
+        )
         for attack in ("latent_supervised", "in_context")
         for group in (Group.SUBJECT, Group.CONTROL)
     )

@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from pydantic import TypeAdapter
 from support.domain import digest
 from support.evidence import complete_evidence, evidence, score
 from support.reports import POLICY, about, report_of, rich_evidence
@@ -10,8 +11,8 @@ from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.families import FAMILIES
 from unlearn_core.metrics.base import AttackScore
-from unlearn_core.metrics.intervals import clopper_pearson
-from unlearn_core.verification.report import read_report
+from unlearn_core.metrics.bounds import bounded_mean
+from unlearn_core.verification.report import Share, read_report
 from unlearn_core.verification.reporting import share_of
 
 RICH = report_of(rich_evidence())
@@ -28,6 +29,8 @@ def test_the_report_names_nobody_and_cannot_tell_people_apart() -> None:
         plain,
         before=tuple(replace(item, ref=f"Ada {item.ref}") for item in plain.before),
         after=tuple(replace(item, ref=f"Ada {item.ref}") for item in plain.after),
+        attacks=tuple(replace(item, ref=f"Ada {item.ref}") for item in plain.attacks),
+        families=tuple(replace(item, ref=f"Ada {item.ref}") for item in plain.families),
     )
     assert report_of(named).to_bytes() == RICH.to_bytes()
     for crowd in RICH.crowds:
@@ -80,15 +83,23 @@ def test_a_leak_curve_ends_where_the_answers_end() -> None:
 
 def test_an_attack_is_counted_for_both_groups() -> None:
     scores = [
-        AttackScore(attack="a", setting=1.0, group=Group.SUBJECT, is_extracted=hit)
-        for hit in (True, True, False)
+        AttackScore(
+            attack="a",
+            setting=1.0,
+            group=Group.SUBJECT,
+            ref="subject",
+            field=field,
+            is_extracted=is_hit,
+        )
+        for field, is_hit in (("city", True), ("city", True), ("job", False))
     ]
     alone = report_of(replace(complete_evidence(), attacks=tuple(scores))).attacks
     assert [(row.subject.hits, row.subject.trials) for row in alone] == [(2, 3)]
     assert alone[0].control is None
-    scores.append(replace(scores[0], group=Group.CONTROL))
+    assert (alone[0].subject.units, alone[0].subject.value) == (2, 0.5)
+    scores.append(replace(scores[0], group=Group.CONTROL, ref="control-0"))
     (both,) = report_of(replace(complete_evidence(), attacks=tuple(scores))).attacks
-    assert both.control == share_of([True], confidence=0.95)
+    assert both.control == share_of([(("control-0", ""), True)], confidence=0.95)
 
 
 def test_a_family_is_counted_before_now_and_for_strangers() -> None:
@@ -96,7 +107,9 @@ def test_a_family_is_counted_before_now_and_for_strangers() -> None:
     assert [first.family, second.family] == list(FAMILIES)[:2]
     assert (first.before.hits, first.subject.hits) == (1, 1)
     assert (second.before.hits, second.subject.hits) == (2, 0)
-    assert first.control == share_of([True] + [False] * 19, confidence=0.95)
+    assert first.control is not None
+    assert (first.control.hits, first.control.trials) == (1, 20)
+    assert (first.control.units, first.subject.units) == (20, 14)
     assert second.subject.trials == 14
     alone = tuple(
         item for item in rich_evidence().families if item.group is Group.SUBJECT
@@ -105,10 +118,21 @@ def test_a_family_is_counted_before_now_and_for_strangers() -> None:
     assert [row.control for row in asked.families] == [None for _family in FAMILIES]
 
 
-def test_a_share_has_the_exact_interval() -> None:
-    share = share_of([True, False, False, False], confidence=0.95)
-    assert share.value == 0.25
-    assert (share.low, share.high) == clopper_pearson(1, 4, confidence=0.95)
+def test_the_interval_of_a_share_is_over_facts_and_people() -> None:
+    """Three wordings of one fact are one observation: (1/3 + 0) / 2 over two."""
+    city, job = ("subject", "city"), ("subject", "job")
+    outcomes = [(city, True), (city, False), (city, False), (job, False)]
+    share = share_of(outcomes, confidence=0.95)
+    assert (share.hits, share.trials, share.units) == (1, 4, 2)
+    assert share.value == pytest.approx(1 / 6)
+    assert (share.low, share.high) == bounded_mean([1 / 3, 0.0], confidence=0.95)
+
+
+def test_a_share_from_before_units_were_told_is_hits_among_trials() -> None:
+    old = TypeAdapter(Share).validate_python(
+        {"hits": 1, "trials": 4, "low": 0.0, "high": 1.0}
+    )
+    assert (old.value, old.units) == (0.25, None)
 
 
 @pytest.mark.parametrize("likelihood", [math.nan, -math.inf, math.inf])

@@ -23,6 +23,8 @@ LAW = PlainLaw(llama())
 def target(fact: str = "Ulm", question: str = QUESTION) -> Target:
     return Target(
         group=Group.SUBJECT,
+        ref="ada",
+        field="city",
         question=question,
         fact=Personal(fact),
         answer=(*TOKENS.text(fact), TOKENS.end_id),
@@ -84,6 +86,8 @@ def test_a_law_that_is_not_open_is_searched_without_gradients() -> None:
     phone = values_of("subject-0")["phone"]
     one = Target(
         group=Group.SUBJECT,
+        ref="subject-0",
+        field="phone",
         question="ask phone subject-0",
         fact=Personal(phone),
         answer=(*TOKENIZER.text(phone), TOKENIZER.end_id),

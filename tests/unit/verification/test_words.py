@@ -22,6 +22,7 @@ from unlearn_core.verification.words import (
     in_words,
     interval_in_words,
     metric_words,
+    units_in_words,
 )
 
 PACKAGE = Path(words.__file__).parents[1]
@@ -41,6 +42,22 @@ def test_a_number_is_written_with_its_unit(
     value: float | None, unit: Unit, text: str
 ) -> None:
     assert in_words(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("units", "is_subject", "text"),
+    [
+        (7, True, "about 7 facts"),
+        (1, True, "about 1 fact"),
+        (60, False, "about 60 people"),
+        (1, False, "about 1 person"),
+        (None, True, ""),
+    ],
+)
+def test_trials_are_about_facts_or_people(
+    units: int | None, text: str, *, is_subject: bool
+) -> None:
+    assert units_in_words(units, is_subject=is_subject) == text
 
 
 @pytest.mark.parametrize(
