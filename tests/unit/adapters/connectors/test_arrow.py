@@ -64,3 +64,19 @@ def test_a_data_set_with_a_broken_state_is_left_alone(folder: Path) -> None:
     with pytest.raises(SourceUnreadableError, match=r"state\.json"):
         open_source(folder).erase(["r-1"], dry_run=False)
     assert not open_source(folder).confirm_absent(["r-1"])
+
+
+@pytest.mark.parametrize("left", [0, 8, -20])
+def test_a_data_set_that_is_cut_off_is_unreadable_and_stays_as_it_is(
+    folder: Path, left: int
+) -> None:
+    path = min((folder / "train").glob("*.arrow"))
+    cut_off = path.read_bytes()[:left]
+    path.write_bytes(cut_off)
+    for attempt in (
+        lambda: open_source(folder).locate(subject()),
+        lambda: open_source(folder).erase(["r-1"], dry_run=False),
+    ):
+        with pytest.raises(SourceUnreadableError):
+            attempt()
+    assert path.read_bytes() == cut_off

@@ -212,6 +212,15 @@ def test_an_identifier_becomes_empty_where_the_table_allows_it(tmp_path: Path) -
         ]
 
 
+def test_a_text_that_is_no_utf_8_makes_its_table_unreadable(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE customers SET name = CAST(x'fffe41' AS TEXT)")
+        connection.commit()
+    with pytest.raises(SourceUnreadableError) as caught:
+        open_source(path).locate(subject())
+    assert str(caught.value).endswith("(source=customers)")
+
+
 NOTE = '{"n": 1.10, "m": 12345678901234567890, "say": ["Ada Example", 1E5]}'
 """A note in a column of JSON."""
 
