@@ -9,6 +9,8 @@ words (spaces, commas, line ends) says nothing.
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from math import isfinite
 
 import phonenumbers
 
@@ -194,6 +196,14 @@ def numbers(text: str) -> Iterator[str]:
                     break
                 if len(digits) >= _FEWEST_DIGITS:
                     yield digits
+
+
+def whole_number(value: object) -> str:
+    """Return how a number without a fraction is written, nothing for others."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return ""
+    is_whole = isinstance(value, int) or (isfinite(value) and value == int(value))
+    return str(int(value)) if is_whole else ""
 
 
 def number_forms(number: str) -> frozenset[Words]:

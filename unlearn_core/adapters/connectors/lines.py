@@ -1,8 +1,8 @@
 """The texts of a table as lines of bytes, so that the `Sieve` can look through them.
 
-A line holds every text of a row, wherever it is nested, and the values of identifier
-columns, beside each other as JSON would write them. Arrow joins them by its own loops:
-no row becomes an object of Python.
+A line holds every text of a row, wherever it is nested, its whole numbers but those in
+lists, and the values of identifier columns, beside each other as JSON would write them.
+Arrow joins them by its own loops: no row becomes an object of Python.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -27,7 +27,7 @@ def lines_of(batch: pa.RecordBatch, *, identifiers: Collection[str]) -> bytes | 
 
     Args:
         batch: Rows.
-        identifiers: Columns whose numbers count; of others texts count alone.
+        identifiers: Columns whose values are compared as a whole.
     """
     texts: list[pa.Array] = []
     for name, values in zip(batch.schema.names, batch.columns, strict=True):
@@ -57,11 +57,11 @@ def _can_be_joined(kind: pa.DataType, *, is_identifier: bool) -> bool:
     return any(is_one(kind) for is_one in _NEVER_TEXT)
 
 
-def _texts(values: pa.Array) -> Iterator[pa.Array]:
+def _texts(values: pa.Array, *, is_in_list: bool = False) -> Iterator[pa.Array]:
     """Yield the texts of a column, in arrays with a place for each of its rows."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        yield from _texts(values.cast(kind.value_type))
+        yield from _texts(values.cast(kind.value_type), is_in_list=is_in_list)
     elif _is_text(kind):
         yield values.cast(_TEXT)
     elif pa.types.is_map(kind):
@@ -72,10 +72,15 @@ def _texts(values: pa.Array) -> Iterator[pa.Array]:
             yield from _texts(values.field(number))
     elif _is_list(kind):
         yield from _of_lists(values.offsets, values.values)
+    elif not is_in_list and pa.types.is_floating(kind):
+        # What is cut off was no whole number.
+        yield values.cast(pa.int64(), safe=False).cast(_TEXT)
+    elif not is_in_list and (pa.types.is_integer(kind) or pa.types.is_decimal(kind)):
+        yield values.cast(_TEXT)
 
 
 def _of_lists(offsets: pa.Array, inner: pa.Array) -> Iterator[pa.Array]:
-    for texts in _texts(inner):
+    for texts in _texts(inner, is_in_list=True):
         lists = pa.LargeListArray.from_arrays(
             offsets.cast(pa.int64()), texts.fill_null("")
         )

@@ -2,11 +2,12 @@
 
 - The value of an identifier column is compared in canonical form.
 - Everywhere else, text is searched for identifiers as whole words, in every spelling
-  that `spelling` knows.
+  that `spelling` knows. A whole number outside lists of numbers is read as text.
 - A name is shared by namesakes. Alone it is *uncertain* if the row's other identifiers
   belong to somebody else, if it is shortened, if it is turned among other words, or if
   the source says that names alone tell nobody apart. So is a handle or a number that
-  may be an ordinary one. What is uncertain is never erased by itself.
+  may be an ordinary one, such as any that is kept as a number. What is uncertain is
+  never erased by itself.
 """
 
 from collections import defaultdict
@@ -16,6 +17,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.domain import spelling
 from unlearn_core.domain.needles import Found, Needles
 from unlearn_core.domain.sources import Hit, SearchResult, SourceRecord, Spelling
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
@@ -120,6 +122,10 @@ class PeopleMatcher:
         ]
         for name, text in texts:
             found.note(self.finder.in_text(text), place=TEXT, columns=[name])
+        for name in set(row) - self._columns:
+            for number in _numbers(row[name]):
+                hits = _as_words(self.finder.in_text(number))
+                found.note(hits, place=TEXT, columns=[name])
         for (name, text), (beside, other) in pairwise(texts):
             parts = self.finder.in_parts((text, other))
             found.note(parts, place=TEXT, columns=[name, beside])
@@ -225,3 +231,22 @@ def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
+
+
+def _numbers(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield every whole number inside a row; one of a list of numbers tells nothing."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from _numbers(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            if isinstance(item, Mapping | list | tuple):
+                yield from _numbers(item)
+    elif number := spelling.whole_number(value):
+        yield number
+
+
+def _as_words(found: Iterable[Found]) -> Iterator[Found]:
+    """Yield what was found, as uncertain as an ordinary word."""
+    for person, kind, _ in found:
+        yield person, kind, Spelling.WORD

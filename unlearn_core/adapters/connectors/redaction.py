@@ -117,7 +117,9 @@ class Redactor:
             if items == list(value):
                 return value
             return items if isinstance(value, list) else tuple(items)
-        return value
+        is_in_list = isinstance(path[-1], int)
+        is_theirs = not is_in_list and self._is_in(spelling.whole_number(value))
+        return None if is_theirs else value
 
     def _parted(self, row: Row) -> Iterator[Path]:
         """Yield where the parts of a name are, in two texts side by side."""

@@ -110,6 +110,29 @@ def test_what_arrow_would_write_otherwise_is_left_to_python(
     assert lines_of(rows, identifiers=identifiers) is None
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [pa.int64(), pa.uint32(), pa.float64(), pa.float32(), pa.decimal128(21, 2)],
+)
+def test_whole_numbers_are_looked_through_but_not_lists_of_them(
+    kind: pa.DataType,
+) -> None:
+    values = pa.array([47112, 4711234, None], pa.int64()).cast(kind)
+    struct = pa.StructArray.from_arrays([values], names=["n"])
+    lists = pa.ListArray.from_arrays([0, 1, 2, 3], values)
+    inner = pa.ListArray.from_arrays([0, 1, 2, 3], struct)
+    for column, passing in (
+        (values, [1]),
+        (struct, [1]),
+        (lists, []),
+        (inner, [1]),
+    ):
+        rows = pa.RecordBatch.from_arrays([column], names=["it"])
+        lines = lines_of(rows, identifiers=())
+        assert lines is not None
+        assert SIEVE.passing(lines) == passing
+
+
 def test_no_rows_are_no_lines() -> None:
     lines = lines_of(batch([]), identifiers=NUMBERS)
     assert lines == b""

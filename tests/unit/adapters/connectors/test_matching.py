@@ -1,19 +1,28 @@
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sources import source_spec, subject
+from support.sources import source_spec, subject, write_jsonl, write_parquet
 
+from unlearn_core.adapters.connectors.arrow import DatasetConnector
+from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.matching import (
     Match,
     PeopleMatcher,
     search,
     search_each,
 )
+from unlearn_core.adapters.connectors.parquet import ParquetConnector
 from unlearn_core.adapters.connectors.specification import Row
+from unlearn_core.adapters.connectors.sql import SqlConnector
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind, normalise
+from unlearn_core.ports.storage import SourceConnector
 
 NAME, EMAIL = IdentifierKind.NAME, IdentifierKind.EMAIL
 PHONE, NUMBER = IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER
@@ -286,3 +295,80 @@ def test_an_empty_identifier_of_a_row_is_nobodys(empty: str | None) -> None:
         spec = replace(source_spec(), identifiers={kind: "it"})
         matcher = PeopleMatcher([everything], spec)
         assert matcher.match({"id": "1", "it": empty, "note": empty or ""}) == {}
+
+
+NUMBERED = subject(
+    name="Ada Example", customer_number="4711234", phone="+49 731 555 0100"
+)
+
+
+@pytest.mark.parametrize(
+    ("row", "kinds"),
+    [
+        ({"account": 4711234}, (NUMBER,)),
+        ({"account": 4711234.0}, (NUMBER,)),
+        ({"account": Decimal("4711234.00")}, (NUMBER,)),
+        ({"of": {"all": [{"account": 4711234}]}}, (NUMBER,)),
+        ({"mobile": 497315550100}, (PHONE,)),
+        ({"account": 4711234.5}, ()),
+        ({"account": float("inf")}, ()),
+        ({"account": 47112345}, ()),
+        ({"tokens": [4711234]}, ()),
+        ({"is_new": True}, ()),
+    ],
+)
+def test_what_is_kept_as_a_number_is_found_and_uncertain(
+    row: Row, kinds: tuple[IdentifierKind, ...]
+) -> None:
+    found = PeopleMatcher([NUMBERED], source_spec()).match(row).get(0, Match())
+    assert found.kinds == kinds
+    assert found.is_certain == (not kinds)
+
+
+def test_a_number_in_its_own_column_is_certain() -> None:
+    found = PeopleMatcher([NUMBERED], source_spec()).match({"customer": 4711234})
+    assert found[0].is_certain
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "arrow", "sql"])
+def test_a_number_is_found_in_every_kind_of_source(tmp_path: Path, kind: str) -> None:
+    rows = [
+        {
+            "id": f"r{number}",
+            "account": number,
+            "score": number / 2,
+            "of": {"n": number},
+        }
+        for number in range(4711230, 4711240)
+    ]
+    spec = source_spec(kind, tmp_path / "people")
+    connector: SourceConnector
+    match kind:
+        case "jsonl":
+            write_jsonl(tmp_path / "people", rows)
+            connector = JsonLinesConnector(spec)
+        case "parquet":
+            write_parquet(tmp_path / "people", rows)
+            connector = ParquetConnector(spec)
+        case "arrow":
+            table = pa.Table.from_pylist(rows)
+            (tmp_path / "people").mkdir()
+            path = tmp_path / "people" / "data.arrow"
+            with pa.ipc.new_stream(path, table.schema) as stream:
+                stream.write_table(table)
+            connector = DatasetConnector(spec)
+        case _:
+            url = f"sqlite:///{tmp_path / 'people'}"
+            with sqlite3.connect(tmp_path / "people") as database:
+                database.execute("CREATE TABLE people (id TEXT, account INTEGER)")
+                database.executemany(
+                    "INSERT INTO people VALUES (:id, :account)",
+                    [{"id": row["id"], "account": row["account"]} for row in rows],
+                )
+            connector = SqlConnector(replace(spec, location=url, table="people"))
+    found = connector.locate(subject(name="Ada Example", customer_number="4711236"))
+    assert found.records == ()
+    assert [record.record_id for record in found.doubtful] == ["r4711236"]
+    found = connector.locate(subject(name="Ada Example", customer_number="2355618"))
+    has_half = kind != "sql"
+    assert [item.record_id for item in found.doubtful] == ["r4711236"] * has_half
