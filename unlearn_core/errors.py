@@ -18,13 +18,13 @@ The groups say who has to act::
     `-- DependencyError         the operator
             SettingsError, SourceUnreadableError, SourceChangedError, StorageError,
             DatabaseUnavailableError, SchemaOutdatedError, RegistryUnavailableError,
-            OrchestratorUnavailableError, ServingUnavailableError, KeyMissingError,
-            KeyDestroyedError, LeaseBusyError, LeaseLostError, ModelUnavailableError,
-            TrainingDivergedError, OffsetRequiredError, UnexpectedError
+            RegistryOutdatedError, OrchestratorUnavailableError,
+            ServingUnavailableError, KeyMissingError, KeyDestroyedError, LeaseBusyError,
+            LeaseLostError, ModelUnavailableError, TrainingDivergedError,
+            OffsetRequiredError, UnexpectedError
 
-An error is built from named *facts* only: numbers, digests, configured names, never a
-personal value, so it may be logged and shown. ``code`` is stable, programs match on
-it; ``next_step`` tells a person what to do now.
+An error is built from named *facts* only: numbers, digests, names, never a personal
+value, so it may be logged. ``code`` is stable; ``next_step`` tells what to do now.
 """
 
 from typing import ClassVar
@@ -322,6 +322,14 @@ class RegistryUnavailableError(DependencyError):
     code = "registry_unavailable"
     summary = "the MLflow registry does not answer"
     next_step = "Start the MLflow server; the request resumes by itself."
+
+
+class RegistryOutdatedError(RegistryUnavailableError):
+    """The tables of MLflow's store are those of another version of MLflow."""
+
+    code = "registry_outdated"
+    summary = "the tables of MLflow's store belong to another version of MLflow"
+    next_step = "Back the store up, then run `mlflow db upgrade` with its address."
 
 
 class OrchestratorUnavailableError(DependencyError):

@@ -24,6 +24,7 @@ from unlearn_core.domain.artifacts import registered_model_name
 from unlearn_core.domain.canonical import Digest, JsonValue
 from unlearn_core.errors import (
     ManifestInvalidError,
+    RegistryOutdatedError,
     RegistryUnavailableError,
     StorageError,
 )
@@ -40,6 +41,7 @@ _RESTRICTIONS = "unlearn.restrictions"
 _TAG = 4000
 """Characters that a tag can have in every database."""
 
+_OUTDATED = "out-of-date database schema"
 _NOT_FOUND = {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
 
 
@@ -52,7 +54,8 @@ class MlflowArtifactRegistry:
 
     def __init__(self, uri: str) -> None:
         self._uri = uri
-        self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        with translated():
+            self._client = MlflowClient(tracking_uri=uri, registry_uri=uri)
 
     def register(
         self, base_model: str, bundle: Path, *, version: RegisteredVersion, run: str
@@ -200,7 +203,8 @@ class MlflowRunTracker:
     """
 
     def __init__(self, uri: str, *, experiment: str = "unlearn") -> None:
-        self._client = MlflowClient(tracking_uri=uri)
+        with translated():
+            self._client = MlflowClient(tracking_uri=uri)
         self._experiment = experiment
 
     def start(self, name: str, parameters: Mapping[str, JsonValue]) -> str:
@@ -248,12 +252,15 @@ def translated() -> Iterator[None]:
     """Turn errors of MLflow and of the network into ours, without their text.
 
     Raises:
+        RegistryOutdatedError: The store is a database of another version of MLflow.
         RegistryUnavailableError: The server does not answer or refuses.
         StorageError: A file cannot be written here, a full disk included.
     """
     try:
         yield
     except (MlflowException, requests.RequestException) as error:
+        if _OUTDATED in str(error):
+            raise RegistryOutdatedError from None
         code = getattr(error, "error_code", None) or type(error).__name__
         raise RegistryUnavailableError(code=str(code)) from None
     except OSError as error:

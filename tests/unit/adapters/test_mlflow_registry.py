@@ -18,6 +18,7 @@ from unlearn_core.adapters.mlflow_registry import (
 )
 from unlearn_core.errors import (
     ManifestInvalidError,
+    RegistryOutdatedError,
     RegistryUnavailableError,
     StorageError,
 )
@@ -211,6 +212,20 @@ def test_a_foreign_error_is_reported_by_its_code_and_not_its_text(
     assert raised.value.facts == {"code": code}
     assert raised.value.__cause__ is None
     assert CANARY not in str(raised.value)
+
+
+@integration
+def test_a_store_of_another_version_of_mlflow_says_what_to_do(tmp_path: Path) -> None:
+    with mlflow_store(tmp_path) as uri:
+        with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
+            store.execute("UPDATE alembic_version SET version_num = 'before'")
+        with pytest.raises(RegistryOutdatedError) as raised:
+            MlflowArtifactRegistry(uri).pointer("base")
+        with pytest.raises(RegistryOutdatedError):
+            MlflowRunTracker(uri).start("run", {})
+    assert raised.value.__cause__ is None
+    assert str(tmp_path) not in str(raised.value)
+    assert "mlflow db upgrade" in raised.value.next_step
 
 
 def test_an_error_of_ours_passes_unchanged() -> None:
