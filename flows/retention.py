@@ -5,10 +5,12 @@ from prefect import flow
 from flows.wiring import open_station
 from flows.work import holder_name
 from unlearn_core.steps.apply_retention import apply_retention
+from unlearn_core.steps.expire_working_data import expire_working_data
 
 
 @flow(name="apply-retention", persist_result=False, log_prints=False)
 def apply_retention_periods() -> None:
-    """Delete what of closed requests need not be kept any longer."""
+    """Delete what of open requests lay too long, and of closed ones is not needed."""
     with open_station() as station:
+        expire_working_data(station.expiry(holder=holder_name()))
         apply_retention(station.office.retention(holder=holder_name()))

@@ -26,7 +26,13 @@ from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import Channel, RequestId
+from unlearn_core.domain.requests import (
+    WAITS_FOR_A_PERSON,
+    Channel,
+    RequestId,
+    Stage,
+)
+from unlearn_core.domain.stage_limits import limits
 from unlearn_core.errors import SettingsError
 from unlearn_core.evidence_settings import GuardSettings
 from unlearn_core.observability import configure_logging
@@ -39,6 +45,7 @@ from unlearn_core.settings import (
     load_settings,
 )
 from unlearn_core.shielding import shield
+from unlearn_core.steps.expire_working_data import ExpiryDesk
 from unlearn_core.steps.publish_checkpoint import CheckpointDesk
 from unlearn_core.steps.publish_restrictions import RestrictionKeeper
 from unlearn_core.steps.renew_pointer import PointerKeeper
@@ -126,6 +133,31 @@ class Station:
             identity=_identity(settings),
             clock=office.clock,
             trusted=frozenset(map(Channel, settings.identity.trusted)),
+        )
+
+    def expiry(self, *, holder: str) -> ExpiryDesk:
+        """Return what looking after working data of open requests needs.
+
+        Raises:
+            SettingsError: Days are set for a stage in which nobody is waited for.
+        """
+        kept = self.office.settings.retention
+        if not WAITS_FOR_A_PERSON.issuperset(kept.stage_days):
+            raise SettingsError(variable="UNLEARN_RETENTION__STAGE_DAYS")
+        return ExpiryDesk(
+            holder=holder,
+            limits=limits(
+                told_days=kept.working_told_days,
+                days=kept.working_days,
+                stage_days={
+                    Stage(name): kept.stage_days[name] for name in kept.stage_days
+                },
+            ),
+            requests=self.office.store,
+            ledger=self.office.store,
+            leases=self.leases,
+            custody=self.office.custody,
+            clock=self.office.clock,
         )
 
     def deadlines(self, *, holder: str) -> DeadlineWatch:

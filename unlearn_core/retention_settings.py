@@ -1,11 +1,13 @@
 """Restriction, and how long what is kept; read by `unlearn_core.settings`."""
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SHORTEST_RECORD_DAYS = 730
 """24 months, 11 CCR 7101(b)."""
+SHORTEST_WORKING_DAYS = 30
 
 
 class RestrictionSettings(BaseModel):
@@ -54,7 +56,27 @@ class RetentionSettings(BaseModel):
         ge=SHORTEST_RECORD_DAYS,
         description="Days that certificates and content of the ledger are kept.",
     )
+    working_told_days: int = Field(
+        default=14,
+        ge=1,
+        le=29,
+        description="Days in one stage after which somebody is told of working data.",
+    )
+    working_days: int = Field(
+        default=120,
+        ge=SHORTEST_WORKING_DAYS,
+        description="Days that working data waits for a person before it is destroyed.",
+    )
+    stage_days: dict[str, Annotated[int, Field(ge=SHORTEST_WORKING_DAYS)]] = Field(
+        default={},
+        description="Other such days for some stages, as a JSON object.",
+    )
     retired_bases: tuple[str, ...] = Field(
         default=(),
         description="Names of base models that nobody serves any more, as a JSON list.",
     )
+
+    def terms(self) -> dict[str, int]:
+        """Return the days of what is kept after the answer."""
+        others = {"retired_bases", "stage_days", "working_days", "working_told_days"}
+        return self.model_dump(exclude=others)

@@ -226,7 +226,7 @@ class Office:
         kept = self.settings.retention
         return RetentionDesk(
             holder=holder,
-            periods=table(Terms(**kept.model_dump(exclude={"retired_bases"}))),
+            periods=table(Terms(**kept.terms())),
             retired=kept.retired_bases,
             requests=self.store,
             ledger=self.store,

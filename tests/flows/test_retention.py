@@ -15,11 +15,14 @@ def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
     @contextmanager
     def opened() -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(
-            office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}")
+            office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}"),
+            expiry=lambda *, holder: f"limits of {holder}",
         )
         events.append("closed")
 
     monkeypatch.setattr(retention, "open_station", opened)
+    monkeypatch.setattr(retention, "expire_working_data", events.append)
     monkeypatch.setattr(retention, "apply_retention", events.append)
     retention.apply_retention_periods.fn()
-    assert events == [f"desk of {work.holder_name()}", "closed"]
+    holder = work.holder_name()
+    assert events == [f"limits of {holder}", f"desk of {holder}", "closed"]

@@ -44,6 +44,7 @@ NOT_OF_THE_FLOW = {
     "settle_recipient",
     "export_bundle",
     "apply_retention",
+    "expire_working_data",
     "pair_agent",
     "preview_erasure",
 }

@@ -15,11 +15,13 @@ from unlearn_core.adapters.identity_policies import (
     SignedTokenPolicy,
 )
 from unlearn_core.adapters.keys import KeyDirectory
+from unlearn_core.domain.requests import Stage
 from unlearn_core.errors import (
     InvalidDataMapError,
     InvalidPolicyError,
     KeyMissingError,
     ModelUnavailableError,
+    SettingsError,
     UnknownRequestError,
 )
 from unlearn_core.local.environment import LocalInstallation, Ports
@@ -190,3 +192,26 @@ def test_libraries_stay_quiet_unless_the_operator_says_otherwise(
     assert os.environ["DO_NOT_TRACK"] == "1"
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "7"
+
+
+@pytest.mark.usefixtures("home")
+def test_limits_of_working_data_are_those_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UNLEARN_RETENTION__WORKING_DAYS", "90")
+    monkeypatch.setenv("UNLEARN_RETENTION__STAGE_DAYS", '{"on_hold": 365}')
+    with open_station() as station:
+        table = station.expiry(holder="keeper").limits
+    assert table[Stage.REFERRED].destroyed_after == timedelta(days=90)
+    assert table[Stage.ON_HOLD].destroyed_after == timedelta(days=365)
+    assert table[Stage.TRAINED].destroyed_after is None
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("stage", ["trained", "somewhere"])
+def test_days_can_be_set_only_for_stages_that_wait_for_a_person(
+    monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    monkeypatch.setenv("UNLEARN_RETENTION__STAGE_DAYS", f'{{"{stage}": 365}}')
+    with open_station() as station, pytest.raises(SettingsError):
+        station.expiry(holder="keeper")

@@ -299,9 +299,7 @@ def described_installation() -> Installation:
         fields=sorted(opened.declared.fields),
         recipients=_recipients(settings),
         received=_received(checked_register()),
-        periods=table(
-            Terms(**settings.retention.model_dump(exclude={"retired_bases"}))
-        ),
+        periods=table(Terms(**settings.retention.terms())),
     )
 
 

@@ -34,6 +34,7 @@ from unlearn_core.domain.requests import (
     Stage,
     check_transition,
 )
+from unlearn_core.domain.stage_limits import check_not_expired
 from unlearn_core.errors import SettingsError
 from unlearn_core.steps.legal_clock import LegalCalendar
 from unlearn_core.steps.subject import read_contact
@@ -78,6 +79,7 @@ def decide_request(
         IllegalTransitionError: The request is not in a stage for it.
         LeaseBusyError: A worker is at work on the request.
         SettingsError: There are not two officers.
+        WorkingDataExpiredError: The request can only be ended; its data is gone.
     """
     if len(set(desk.officers)) < FEWEST_OFFICERS:
         raise SettingsError(variable="UNLEARN_LEGAL__OFFICERS")
@@ -164,6 +166,7 @@ def _check(request: ErasureRequest, decision: Decision, desk: DecisionDesk) -> N
     if stage is not None:
         check_transition(request.stage, stage)
         check_not_too_late(entries, stage, now=desk.clock.now())
+        check_not_expired(entries, stages={stage})
         return
     if request.is_closed:
         raise DecisionRefusedError(problem="the request is closed")

@@ -1,11 +1,12 @@
 """Makes a step idempotent: look into the ledger first, record at the end.
 
-A step returns a frozen dataclass with a ``stage``. `recorded` gives it four
+A step returns a frozen dataclass with a ``stage``. `recorded` gives it five
 properties:
 
 - done before: the recorded result is returned and nothing is done;
 - in turn: a step that may not come next is refused before it does anything;
 - fenced: a worker that has lost its lease does not start;
+- in time: without its working data a request can only be ended;
 - recorded: stage and result are one ledger entry.
 """
 
@@ -16,6 +17,7 @@ from typing import Any, Protocol, TypeVar, cast
 from pydantic import TypeAdapter
 
 from unlearn_core.domain.requests import TRANSITIONS, Outcome, RequestId, Stage
+from unlearn_core.domain.stage_limits import check_not_expired
 from unlearn_core.errors import IllegalTransitionError
 from unlearn_core.steps.workbench import Workbench
 
@@ -42,8 +44,9 @@ def recorded(*stages: Stage, result: type[R]) -> Callable[[Step[R]], Step[R]]:
         *stages: Stages that the step can record.
         result: Type of its result, read back from the ledger on a repetition.
 
-    The step then raises `IllegalTransitionError` out of turn and `LeaseLostError` if
-    another worker has taken over.
+    The step then raises `IllegalTransitionError` out of turn, `LeaseLostError` if
+    another worker has taken over, and `WorkingDataExpiredError` if its working data lay
+    too long.
     """
     adapter: TypeAdapter[R] = TypeAdapter(result)
 
@@ -54,6 +57,7 @@ def recorded(*stages: Stage, result: type[R]) -> Callable[[Step[R]], Step[R]]:
             if done is not None:
                 return adapter.validate_python(done)
             _check_turn(request_id, stages, bench=bench)
+            check_not_expired(bench.ledger.entries(request_id), stages=stages)
             bench.check_lease()
             value = step(request_id, bench=bench, **choice)
             payload = cast("dict[str, Any]", adapter.dump_python(value, mode="json"))

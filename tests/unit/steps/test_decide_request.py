@@ -20,6 +20,10 @@ from unlearn_core.domain.decisions import (
 from unlearn_core.domain.grounds import Ground, GroundStanding, ground_of
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import Outcome, RequestId, RequestStatus, Stage
+from unlearn_core.domain.stage_limits import (
+    WORKING_DATA_EXPIRED,
+    WorkingDataExpiredError,
+)
 from unlearn_core.errors import (
     IllegalTransitionError,
     LeaseBusyError,
@@ -57,6 +61,21 @@ def bring_to(stage: Stage, controller: Controller) -> RequestId:
         work_until(stage, request_id, bench=bench)
     controller.leases.release(bench.lease)
     return request_id
+
+
+def test_what_lost_its_working_data_can_only_be_ended(controller: Controller) -> None:
+    request_id = bring_to(Stage.REFERRED, controller)
+    controller.store.note(WORKING_DATA_EXPIRED, {}, request_id=request_id)
+    with pytest.raises(WorkingDataExpiredError):
+        decide_request(
+            request_id,
+            Decision(verb=Verb.APPROVE, officer=ANNA),
+            desk=desk_of(controller),
+        )
+    refusal = Decision(verb=Verb.REFUSE, officer=ANNA, reason=RefusalReason.UNFOUNDED)
+    assert not decide_request(request_id, refusal, desk=desk_of(controller))
+    decide_request(request_id, replace(refusal, officer=BELA), desk=desk_of(controller))
+    assert controller.store.get(request_id).stage is Stage.DECLINED
 
 
 DECISIONS = [
