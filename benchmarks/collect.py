@@ -136,6 +136,10 @@ def summary(figures: Figures, quality: Quality, *, megabytes: int) -> dict[str, 
         ),
         "ratio_1000_to_one": round(one["mb_per_s"] / many["mb_per_s"], 3),
         "ratio_1000_to_one_of_any_kind": round(1 / many["mb_per_s"] / mean(each), 3),
+        "ratio_1000_to_one_of": {
+            kind: round(figures["jsonl", kind]["mb_per_s"] / many["mb_per_s"], 3)
+            for kind in KINDS
+        },
         "peak_mb": round(
             max(figures[key]["peak_mb"] for key in figures if key[0] != "ripgrep")
         ),

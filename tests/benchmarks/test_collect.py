@@ -44,6 +44,8 @@ def test_a_thousand_are_compared_with_one_of_each_kind() -> None:
     assert told["ratio_one_to_ripgrep"] == 0.5
     assert told["ratio_1000_to_one"] == 4
     assert told["ratio_1000_to_one_of_any_kind"] == 2
+    ratios = {"email": 4, "name": 2, "phone": 1.333, "number": 2}
+    assert told["ratio_1000_to_one_of"] == ratios
     assert told["peak_mb"] == 7
 
 
