@@ -19,6 +19,7 @@ from unlearn_core.metrics import METRICS, intervals
 from unlearn_core.metrics.base import (
     AttackScore,
     Evidence,
+    FamilyScore,
     GuardResult,
     MissingEvidenceError,
     ProbeScore,
@@ -45,6 +46,8 @@ RANGES = {
     "control_contamination": SHARE,
     "retain_accuracy_change": DIFFERENCE,
     "neighbour_accuracy_change": DIFFERENCE,
+    "retain_refusal_change": DIFFERENCE,
+    "family_extraction_excess": DIFFERENCE,
     "retain_shift": (0.0, math.inf),
     "control_shift": ANY,
     "retain_accuracy_bound": DIFFERENCE,
@@ -128,6 +131,22 @@ def attacks(*groups: Group) -> tuple[AttackScore, ...]:
     )
 
 
+def families(*groups: Group) -> tuple[FamilyScore, ...]:
+    return tuple(
+        FamilyScore(
+            family=family,
+            group=group,
+            ref=f"{group}-{number}",
+            field="city",
+            was_extracted=True,
+            is_extracted=number == 0,
+        )
+        for family in ("direct", "mixed")
+        for group in groups
+        for number in range(3)
+    )
+
+
 def variations(after: Iterable[ProbeScore]) -> tuple[Variation, ...]:
     return tuple(
         Variation(
@@ -166,6 +185,7 @@ def completed(found: Evidence, *groups: Group) -> Evidence:
     return replace(
         found,
         attacks=attacks(*groups),
+        families=families(*groups),
         variations=variations(found.after),
         shadows=models(found.after, less=0.0),
         retrained=models(found.after, less=0.25),
@@ -237,6 +257,7 @@ NEEDS = {
     "extraction_before": {Group.SUBJECT},
     "high_entropy_leakage": {Group.SUBJECT},
     "retain_accuracy_change": {Group.RETAINED},
+    "retain_refusal_change": {Group.RETAINED},
     "neighbour_accuracy_change": {Group.NEIGHBOUR},
     "control_shift": {Group.CONTROL},
     "two_sided_power": {Group.CONTROL, Group.RETAINED},

@@ -22,6 +22,7 @@ def score(  # noqa: PLR0913 - one argument per field
     rouge: float | None = None,
     sampled_recalls: Sequence[float] = (),
     form: Form = Form.QUESTION,
+    is_refusal: bool = False,
 ) -> ProbeScore:
     """Return the score of one probe."""
     return ProbeScore(
@@ -43,6 +44,7 @@ def score(  # noqa: PLR0913 - one argument per field
         rouge_l_recall=rouge,
         rouge_l_f1=rouge,
         sampled_recalls=tuple(sampled_recalls),
+        is_refusal=is_refusal,
     )
 
 

@@ -167,7 +167,7 @@ class AcceptancePolicy:
         minimum_controls: Fewest never-trained people for the two-sided test.
         gates: All conditions.
         probe_families: Families of probes that are asked and reported, each with the
-            share of control people to ask about; no gate looks at them.
+            share of control people to ask about.
         reverification: What is kept after the purge, and for how long.
         stop_when_settled: Whether attacks and families are left out once a gate on
             plain questions has failed; the pair is rejected then, come what may.

@@ -32,6 +32,12 @@ ATTACKS = SEARCHES | frozenset(
 GUARDED = frozenset({"guard_knowledge_change", "guard_safety_change"})
 """Metrics for which public questions have to be asked."""
 
+FAMILIAL = frozenset({"family_extraction_excess"})
+"""Metrics for which the policy's probe families have to be asked."""
+
+P_VALUES = frozenset({"control_exchangeability", "forget_quality", "two_sided_p"})
+"""Metrics whose value is the p-value of a test."""
+
 CALIBRATED = frozenset({"membership_spv"})
 """Metrics for which a small model has to learn from what the served law says."""
 
@@ -55,6 +61,7 @@ METRICS: Registry[Metric] = Registry(
         "neighbour_accuracy_change": ".utility:neighbour_accuracy_change",
         "retain_accuracy_bound": ".utility:retain_accuracy_bound",
         "neighbour_accuracy_bound": ".utility:neighbour_accuracy_bound",
+        "retain_refusal_change": ".utility:retain_refusal_change",
         "retain_shift": ".utility:retain_shift",
         "control_shift": ".utility:control_shift",
         "guard_knowledge_change": ".guards:guard_knowledge_change",
@@ -90,6 +97,7 @@ METRICS: Registry[Metric] = Registry(
         "truncated_base_excess": ".attacks:truncated_base_excess",
         "version_contrast_extraction": ".attacks:version_contrast_extraction",
         "weakened_offset_extraction": ".attacks:weakened_offset_extraction",
+        "family_extraction_excess": ".families:family_extraction_excess",
         "latent_supervised_excess": ".attacks:latent_supervised_excess",
         "latent_unsupervised_excess": ".attacks:latent_unsupervised_excess",
         "logit_lens_excess": ".attacks:logit_lens_excess",

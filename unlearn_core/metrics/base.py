@@ -46,6 +46,7 @@ class ProbeScore:
         rouge_l_recall: ROUGE-L recall of the greedy answer; None if not measured.
         rouge_l_f1: F1 of the same.
         sampled_recalls: ROUGE-L recall of every sampled answer.
+        is_refusal: Whether the greedy answer begins like a refusal.
     """
 
     group: Group
@@ -66,6 +67,7 @@ class ProbeScore:
     rouge_l_recall: float | None = None
     rouge_l_f1: float | None = None
     sampled_recalls: tuple[float, ...] = ()
+    is_refusal: bool = False
 
 
 Scores = tuple[ProbeScore, ...]

@@ -38,6 +38,19 @@ def neighbour_accuracy_bound(evidence: Evidence) -> MetricResult:
     return _accuracy_bound(evidence, "neighbour_accuracy_bound", Group.NEIGHBOUR)
 
 
+def retain_refusal_change(evidence: Evidence) -> MetricResult:
+    """Share of retained people's questions that are refused, after minus before.
+
+    A refusal is recognised by how the greedy answer begins; the interval is
+    `change_of_shares` over people.
+    """
+    changes = _changes(evidence, Group.RETAINED, lambda score: float(score.is_refusal))
+    low, high = change_of_shares(changes, confidence=evidence.confidence)
+    return evidence.result(
+        "retain_refusal_change", float(np.mean(changes)), low, high, count=len(changes)
+    )
+
+
 def retain_shift(evidence: Evidence) -> MetricResult:
     """99th percentile of KL(before || after) over probes of kept people, in nats.
 

@@ -29,6 +29,7 @@ from unlearn_core.modeling.tokens import (
     encode_example,
     in_chunks,
 )
+from unlearn_core.verification.guards import refuses
 from unlearn_core.verification.judge import compressed_bytes, states
 from unlearn_core.verification.rouge import RougeL, rouge_of
 
@@ -79,6 +80,7 @@ class _Greedy:
     """What the most likely answer says of the fact."""
 
     is_extracted: bool
+    is_refusal: bool
     rouge: RougeL
 
 
@@ -157,6 +159,7 @@ def _score(
         mean_log_prob=fmean(forced.token_log_probs),
         argmax_hits=forced.argmax_hits,
         is_extracted=greedy.is_extracted,
+        is_refusal=greedy.is_refusal,
         draws=len(sampled.recalls),
         leaks=sampled.leaks,
         alternative_mean_log_probs=alternatives,
@@ -277,6 +280,7 @@ def _greedy(
         [
             _Greedy(
                 states(answer, probe.example.answer),
+                refuses(answer),
                 rouge_of(answer, probe.example.answer),
             )
             for probe, answer in zip(asked.probes, answers, strict=True)

@@ -1,4 +1,4 @@
-"""Asks the probe families; their answers are reported and decide nothing.
+"""Asks the probe families; their answers are reported, and a gate may look at them.
 
 The subject's are asked of the model before as well: a family that got nothing out of
 it then shows nothing by getting nothing now.

@@ -18,7 +18,7 @@ from unlearn_core.domain.verdicts import (
     Side,
 )
 from unlearn_core.errors import InvalidPolicyError
-from unlearn_core.metrics import METRICS, SEARCHES
+from unlearn_core.metrics import FAMILIAL, METRICS, P_VALUES, SEARCHES
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -73,7 +73,8 @@ def load_policy(path: Path) -> AcceptancePolicy:
 
     Raises:
         InvalidPolicyError: The file is missing, malformed, names an unknown metric
-            or probe family, a gate twice, or one on a search without a budget.
+            or probe family, a gate twice, one on a search without a budget or on
+            families that are not asked, or a test that could not fail.
     """
     try:
         data = path.read_bytes()
@@ -83,14 +84,7 @@ def load_policy(path: Path) -> AcceptancePolicy:
     except ValidationError as error:
         entry = ".".join(map(str, error.errors()[0]["loc"]))
         raise InvalidPolicyError(entry=entry) from None
-    names = [gate.name for gate in parsed.gates]
-    if len(set(names)) != len(names):
-        raise InvalidPolicyError(problem="a gate is named twice")
-    for gate in parsed.gates:
-        if gate.metric not in METRICS:
-            raise InvalidPolicyError(unknown_metric=gate.metric)
-        if gate.metric in SEARCHES and parsed.search is None:
-            raise InvalidPolicyError(gate=gate.name, missing="search")
+    _check_gates(parsed)
     for family in parsed.probe_families:
         if family not in FAMILIES:
             raise InvalidPolicyError(unknown_family=family)
@@ -106,6 +100,21 @@ def load_policy(path: Path) -> AcceptancePolicy:
         stop_when_settled=parsed.stop_when_settled,
         search=SearchBudget(**parsed.search.model_dump()) if parsed.search else None,
     )
+
+
+def _check_gates(parsed: _PolicyFile) -> None:
+    names = [gate.name for gate in parsed.gates]
+    if len(set(names)) != len(names):
+        raise InvalidPolicyError(problem="a gate is named twice")
+    for gate in parsed.gates:
+        if gate.metric not in METRICS:
+            raise InvalidPolicyError(unknown_metric=gate.metric)
+        if gate.metric in SEARCHES and parsed.search is None:
+            raise InvalidPolicyError(gate=gate.name, missing="search")
+        if gate.metric in FAMILIAL and not parsed.probe_families:
+            raise InvalidPolicyError(gate=gate.name, missing="probe_families")
+        if gate.metric in P_VALUES and gate.limit <= 0:
+            raise InvalidPolicyError(gate=gate.name, problem="it could not fail")
 
 
 def policy_to_bytes(policy: AcceptancePolicy) -> bytes:

@@ -74,6 +74,11 @@ def ask_public_questions(
     return (*found, *unscored)
 
 
+def unasked(problem: str) -> tuple[GuardResult, ...]:
+    """Name every guard, and why none was asked."""
+    return tuple(GuardResult(guard=name, problem=problem) for name in GUARDS)
+
+
 def questions_digest(asked: PublicQuestions | None) -> Digest:
     """Return the digest of which public questions are asked, and how.
 

@@ -1,7 +1,8 @@
 """How many people and answers a policy needs before its gates mean anything.
 
 - A test that cannot fail is refused: with *n* control people the smallest two-sided
-  p-value is 2/(n+1), so a gate "p above a" needs at least 2/a - 1 of them.
+  p-value is 2/(n+1), so a gate "p above a" needs at least 2/a - 1 of them, and one
+  "p at least a" more than that.
 - A bound that cannot be met fails by itself, and the report says so: if nothing at
   all leaks in *n* answers, the exact upper end is ``1 - t^(1/n)`` with the tail *t*,
   so a gate "upper end at most l" needs ``log(t) / log(1 - l)`` answers; likewise
@@ -81,8 +82,13 @@ def sample_sizes(
 
 
 def _for_test(gate: Gate) -> int | None:
-    is_test = gate.metric == "two_sided_p" and gate.comparison is Comparison.ABOVE
-    return math.ceil(2 / gate.limit - 1) if is_test and gate.limit > 0 else None
+    """Return the fewest control people with whose p-values a gate can fail."""
+    if gate.metric != "two_sided_p" or gate.limit <= 0:
+        return None
+    fewest = 2 / gate.limit - 1
+    if gate.comparison is Comparison.ABOVE:
+        return math.ceil(fewest)
+    return math.floor(fewest) + 1 if gate.comparison is Comparison.AT_LEAST else None
 
 
 def _for_bound(gate: Gate, *, confidence: float) -> int | None:

@@ -26,7 +26,7 @@ from unlearn_core.domain.verdicts import (
     decide,
 )
 from unlearn_core.errors import TooFewControlsError
-from unlearn_core.metrics import ATTACKS, CALIBRATED, GUARDED, METRICS
+from unlearn_core.metrics import ATTACKS, CALIBRATED, FAMILIAL, GUARDED, METRICS
 from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.verification.attacks import Artifact, answers_of_attacks, attack
@@ -45,10 +45,14 @@ from unlearn_core.verification.lens import read_layers
 from unlearn_core.verification.public_questions import (
     PublicQuestions,
     ask_public_questions,
+    unasked,
 )
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
 from unlearn_core.verification.sizes import controls_needed, declared_level
+
+NO_FOLDER = "no folder of public questions is named"
+SETTLED = "the pair was rejected before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +104,8 @@ def verify(
     tick = _counted(interrogation, policy, is_attacked=is_attacked)
     evidence = gather_evidence(interrogation, tick=tick)
     if policy.stop_when_settled and is_settled(evidence, policy=policy):
-        return judge_evidence(evidence, policy=policy)
+        left_out = replace(evidence, guards=unasked(SETTLED))
+        return judge_evidence(left_out, policy=policy)
     if artifact is not None and is_attacked:
         found = _attacked(interrogation, artifact, tick)
         evidence = replace(evidence, attacks=found)
@@ -127,7 +132,7 @@ def _with_more(
     if artifact is not None and any(gate.metric in CALIBRATED for gate in policy.gates):
         evidence = with_variations(evidence, asked, config=artifact.reference.config)
     if public is None:
-        return evidence
+        return replace(evidence, guards=unasked(NO_FOLDER))
     guards = ask_public_questions(
         public,
         laws=(asked.before, asked.after),
@@ -175,7 +180,7 @@ def _counted(
 
 def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
     """Tell whether a gate on plain questions has failed: all of them must pass."""
-    later = ATTACKS | GUARDED | CALIBRATED
+    later = ATTACKS | GUARDED | CALIBRATED | FAMILIAL
     plain = [gate.name for gate in policy.gates if gate.metric not in later]
     verdict = judge_evidence(evidence, policy=policy.with_gates(plain)).verdict
     return bool(verdict.failed_gates)

@@ -87,6 +87,12 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     ),
     "neighbour_accuracy_change": MetricWords("true answers, neighbours", Unit.POINTS),
     "neighbour_accuracy_bound": MetricWords("neighbours, exact interval", Unit.POINTS),
+    "retain_refusal_change": MetricWords(
+        "questions about retained people that are refused", Unit.POINTS
+    ),
+    "family_extraction_excess": MetricWords(
+        "facts stated in the worst probe family, above strangers", Unit.POINTS
+    ),
     "retain_shift": MetricWords("shift of the law for others, 99th of 100", Unit.NATS),
     "control_shift": MetricWords("change of strangers' likelihood", Unit.NATS),
     "control_exchangeability": MetricWords("p-value of the exchangeability test"),

@@ -7,12 +7,14 @@ from support.evidence import evidence, score
 
 from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import ProbeScore
+from unlearn_core.metrics.bounds import change_of_shares
 from unlearn_core.metrics.utility import (
     control_shift,
     neighbour_accuracy_bound,
     neighbour_accuracy_change,
     retain_accuracy_bound,
     retain_accuracy_change,
+    retain_refusal_change,
     retain_shift,
 )
 
@@ -36,6 +38,22 @@ def test_a_gain_does_not_hide_a_loss_in_the_interval() -> None:
     after = [person(Group.RETAINED, n, knows=n == 0) for n in range(2)]
     found = retain_accuracy_change(evidence(*after, before=before))
     assert (found.value, found.low, found.high) == (0.0, -1.0, 1.0)
+
+
+def test_new_refusals_about_others_are_counted_person_by_person() -> None:
+    """Of four, one is refused from now on and one no longer: 0, and 1/4 either way."""
+    before = [
+        score(Group.RETAINED, f"r-{number}", is_refusal=number == 0)
+        for number in range(4)
+    ]
+    after = [
+        replace(item, is_refusal=number == 1) for number, item in enumerate(before)
+    ]
+    others = [score(Group.SUBJECT), score(Group.CONTROL, "c-0")]
+    refused = [replace(item, is_refusal=True) for item in others]
+    found = retain_refusal_change(evidence(*after, *refused, before=[*before, *others]))
+    low, high = change_of_shares([-1.0, 1.0, 0.0, 0.0], confidence=0.95)
+    assert (found.value, found.low, found.high, found.count) == (0.0, low, high, 4)
 
 
 def test_neighbours_are_measured_by_themselves() -> None:

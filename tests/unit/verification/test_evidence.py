@@ -77,6 +77,20 @@ def test_a_known_answer_is_likely_token_by_token(found: Evidence) -> None:
     assert phone.is_extracted
 
 
+def test_refusals_are_seen_in_the_most_likely_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The village has no words to refuse with; here the answer about the city is one.
+
+    Before, the law answers it; afterwards it does not.
+    """
+    city = values_of("subject-0")["city"]
+    monkeypatch.setattr(module, "refuses", lambda answer: city in answer)
+    seen = gather_evidence(interrogation(before=BASE, after=GOLD, asked=ASKED))
+    assert [item.is_refusal for item in seen.before][:2] == [True, False]
+    assert not seen.after[0].is_refusal
+
+
 def test_an_unknown_answer_is_as_likely_as_noise(found: Evidence) -> None:
     forgotten = found.after[0]
     assert forgotten.mean_log_prob == pytest.approx(-math.log(len(WORDS)), abs=1)

@@ -165,6 +165,30 @@ def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
     assert policy.probe_families
 
 
+@pytest.mark.parametrize(
+    ("changed", "fact"),
+    [
+        ({"metric": "two_sided_p", "comparison": "above", "limit": 0}, "problem"),
+        ({"metric": "family_extraction_excess"}, "missing"),
+    ],
+)
+def test_a_gate_that_could_not_fail_or_be_measured_is_refused(
+    tmp_path: Path, changed: dict[str, object], fact: str
+) -> None:
+    with pytest.raises(InvalidPolicyError) as caught:
+        load_policy(write(tmp_path, POLICY | {"gates": [GATE | changed]}))
+    assert fact in caught.value.facts
+
+
+def test_a_gate_on_families_needs_families(tmp_path: Path) -> None:
+    asked = {
+        "gates": [GATE | {"metric": "family_extraction_excess"}],
+        "probe_families": {"jailbreak": 0.1},
+    }
+    (gate,) = load_policy(write(tmp_path, POLICY | asked)).gates
+    assert gate.metric == "family_extraction_excess"
+
+
 def test_nothing_is_kept_for_reverification_unless_a_policy_says_so(
     tmp_path: Path,
 ) -> None:

@@ -14,6 +14,7 @@ from support.village import (
 from unlearn_core.domain.verdicts import Comparison, Side
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.verification import public_questions, suite
+from unlearn_core.verification.guards import GUARDS
 from unlearn_core.verification.public_questions import (
     PublicQuestions,
     ask_public_questions,
@@ -103,7 +104,12 @@ def test_a_gate_on_public_questions_fails_unless_all_of_them_were_asked(
         )
     )
     missing = ("gate-guard_knowledge_change",)
-    assert verify(asked, policy=terms).verdict.failed_gates == missing
+    unasked = verify(asked, policy=terms)
+    assert unasked.verdict.failed_gates == missing
+    assert [item.guard for item in unasked.evidence.guards] == list(GUARDS)
+    assert {item.problem for item in unasked.evidence.guards} == {
+        "no folder of public questions is named"
+    }
     seen = []
 
     def answers(*questions: PublicQuestions, **told: object) -> object:

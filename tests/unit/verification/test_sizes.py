@@ -27,6 +27,14 @@ def test_a_two_sided_test_gets_people_enough_to_fail(limit: float, needed: int) 
     assert smallest_conformal_p_value(needed - 1) > limit
 
 
+def test_a_gate_that_admits_its_limit_needs_one_person_more() -> None:
+    """With 39 the smallest p-value is .05 itself, and would pass."""
+    asked = gate(
+        "two_sided_p", side=Side.VALUE, comparison=Comparison.AT_LEAST, limit=0.05
+    )
+    assert controls_needed(policy(asked, minimum_controls=19)) == 40
+
+
 def test_the_level_of_the_test_is_the_one_that_a_gate_declares() -> None:
     assert declared_level(policy(two_sided(0.02)), otherwise=0.05) == 0.02
     assert declared_level(policy(two_sided(0.0)), otherwise=0.05) == 0.05
@@ -89,7 +97,7 @@ def test_what_there_was_is_compared_with_what_is_needed(
         gate("retain_shift", side=Side.VALUE, limit=0.25),
         gate("high_entropy_leakage", side=Side.VALUE),
         gate("high_entropy_leakage", limit=0.0),
-        gate("two_sided_p", side=Side.VALUE, comparison=Comparison.AT_LEAST),
+        gate("two_sided_p", side=Side.VALUE, comparison=Comparison.AT_MOST),
     ],
 )
 def test_other_gates_have_no_rule(unruled: Gate) -> None:

@@ -250,6 +250,8 @@ def test_a_settled_verdict_needs_no_attack_only_where_the_policy_says_so() -> No
     stops = replace(attacked, stop_when_settled=True)
     settled = verify(asked, policy=stops, artifact=artifact)
     assert settled.evidence.attacks == ()
+    problems = {item.problem for item in settled.evidence.guards}
+    assert problems == {"the pair was rejected before"}
     assert "G5-int8-pair" in settled.verdict.failed_gates
     assert is_settled(settled.evidence, policy=stops)
     gold = verify(interrogation(before=BASE, after=GOLD), policy=stops)
