@@ -1,8 +1,8 @@
 """How far down a list of possible values does the true one stand?
 
-Source: Carlini et al. 2019, arXiv:1802.08232 (The Secret Sharer), definition 4: the
-exposure of a secret is ``log2 |R| - log2 rank``, the rank being that of its likelihood
-among all |R| possible values; section 4.4 estimates it from a sample of them. Here the
+Source: Carlini et al. 2019, arXiv:1802.08232 (The Secret Sharer): the exposure
+of a secret is ``log2 |R| - log2 rank``, the rank being that of its likelihood
+among all |R| possible values, which they also estimate from a sample of them. Here the
 sample is the true value and the wrong ones beside it, so the largest exposure that can
 be seen is the logarithm of their number.
 """

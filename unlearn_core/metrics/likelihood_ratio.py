@@ -11,9 +11,9 @@ the ROC curve of the tried ones: 0.5 says that nobody can tell. Attacks on every
 once overstate privacy, so facts are looked at one by one and the worst is a metric of
 its own.
 
-Source: Hayes et al. 2024, arXiv:2403.01218 (U-LiRA), algorithm 1, after Carlini et al.
-2022, arXiv:2112.03570 (LiRA), equation 4 for the logit and 3 for the ratio; looking at
-the most vulnerable fact follows Naderloui et al. 2025, arXiv:2506.13009 (RULI).
+Source: as in Hayes et al. 2024, arXiv:2403.01218 (U-LiRA), with the logit and the ratio
+of Carlini et al. 2022, arXiv:2112.03570 (LiRA); looking at the most vulnerable fact
+follows Naderloui et al. 2025, arXiv:2506.13009 (RULI).
 """
 
 from collections.abc import Mapping, Sequence

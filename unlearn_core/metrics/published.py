@@ -95,8 +95,8 @@ def lowest_mean(values: Sequence[float], *, share: float = MIN_K_SHARE) -> float
 def privacy_leakage(auc: float, reference: float) -> float:
     """Return PrivLeak in percent: negative for under-, positive for over-forgetting.
 
-    Source: Shi et al. 2024, arXiv:2407.06460 (MUSE), equation 3, on areas of "is not
-    a member" as in the implementation of arXiv:2506.12618.
+    Source: Shi et al. 2024, arXiv:2407.06460 (MUSE), on areas of "is not a
+    member" as in the implementation of arXiv:2506.12618.
 
     Args:
         auc: Area for "the forgotten looks like a member".
@@ -108,7 +108,7 @@ def privacy_leakage(auc: float, reference: float) -> float:
 def leak_at(draws: int, leaks: int, *, k: int) -> float:
     """Return the unbiased estimate of the chance that one of k answers leaks.
 
-    Source: Chen et al. 2021, arXiv:2107.03374, equation 1, for leaks.
+    Source: the estimate of pass@k of Chen et al. 2021, arXiv:2107.03374, for leaks.
 
     Raises:
         ValueError: There are fewer than k draws.

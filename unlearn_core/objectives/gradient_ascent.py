@@ -1,6 +1,6 @@
 """Gradient ascent: make the forgotten answers less likely, without bound.
 
-Source: Jang et al. 2023, arXiv:2210.01504, eq. 1, written on the ensemble as in
+Source: Jang et al. 2023, arXiv:2210.01504, written on the ensemble as in
 Huang et al. 2024, arXiv:2404.11045. With the retain term ``kl`` it is GA+KL, with
 ``descent`` it is gradient difference.
 """

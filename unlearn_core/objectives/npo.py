@@ -1,6 +1,6 @@
 """Negative preference optimisation: gradient ascent that levels off.
 
-Source: Zhang et al. 2024, arXiv:2404.05868, eq. 3. The reference policy is the
+Source: Zhang et al. 2024, arXiv:2404.05868. The reference policy is the
 base model, not the small reference model: the ensemble is what is being tuned.
 """
 

@@ -113,7 +113,7 @@ class PlausibleLaw(DerivedLaw):
 
     Where neither side of a contrast believes in a token, the ratio of their
     probabilities is noise, and the largest ratios are such. Source: the plausibility
-    constraint of contrastive decoding, Li et al. 2023, arXiv:2210.15097, section 3.3.
+    constraint of contrastive decoding, Li et al. 2023, arXiv:2210.15097.
 
     Args:
         law: The law to be kept to plausible tokens.

@@ -232,7 +232,7 @@ def _forced(
 def standardised(laws_NV: Tensor, own_N: Tensor) -> Tensor:
     """Return log-probabilities in deviations from what the law itself expects.
 
-    Source: Min-K%++, Zhang et al. 2024, arXiv:2404.02936, equation 3.
+    Source: Min-K%++, Zhang et al. 2024, arXiv:2404.02936.
     """
     probs_NV = laws_NV.exp()
     mean_N = (probs_NV * laws_NV).sum(-1)

@@ -10,8 +10,8 @@ Prompts, where they are cut into tokens, and the choice by the largest log-proba
 are those of the tasks of the same names in lm-evaluation-harness 0.4.13 (`acc`), but
 that its `bbq` adds ten more wordings of "unknown" to the three published answers;
 `verification.harness` runs the harness itself. Refusals are recognised by how they
-begin (Zou et al. 2023, arXiv:2307.15043, appendix A), which misses polite evasions and
-counts quoted refusals. Continuations of toxic prompts are scored by what the folder has
+begin (as in Zou et al. 2023, arXiv:2307.15043), which misses polite evasions and counts
+quoted refusals. Continuations of toxic prompts are scored by what the folder has
 for that, see `verification.toxicity`.
 """
 

@@ -5,8 +5,8 @@ normalisation and its head, is a law of the next token that is never served. If 
 first token of the true answer is among its likeliest ones, or among those that became
 likelier most since the layer before, somebody with the weights has it on a short list.
 
-Source: Patil et al. 2023, arXiv:2309.17410, section 4.1 (head projection) and 4.2
-(probability delta), both with a budget of k tokens a layer; the lens is that of
+Source: Patil et al. 2023, arXiv:2309.17410 (head projection and probability
+delta), both with a budget of k tokens a layer; the lens is that of
 nostalgebraist 2020. Never-trained people are read likewise, because common first
 tokens are on any list. Of a pair only the unlearned model is read: the reference and
 the base are known to hold the facts.

@@ -8,9 +8,9 @@
    answer's tokens are others, in the second the rest of them, so that both lie around
    the true answer.
 
-Source: Fu et al. 2023, arXiv:2311.06062 (SPV-MIA), sections 4.2 and 4.3. There texts
-are paraphrased by a mask-filling model; here tokens are replaced by those of other
-people's answers, because no second model is at hand.
+Source: Fu et al. 2023, arXiv:2311.06062 (SPV-MIA). There texts are paraphrased by a
+mask-filling model; here tokens are replaced by those of other people's answers, because
+no second model is at hand.
 """
 
 import random

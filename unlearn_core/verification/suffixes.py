@@ -4,11 +4,11 @@ Legend: B batch rows, T tokens, V vocabulary, K likeliest tokens.
 
 - *With gradients*, where every model is open: for each place the tokens that would
   lower the loss most, to first order; a step tries some of them, drawn at random. This
-  is greedy coordinate gradient, Zou et al. 2023, arXiv:2307.15043, algorithm 1, but
+  is greedy coordinate gradient, as in Zou et al. 2023, arXiv:2307.15043, but
   that a worse suffix never replaces a better one, because budgets here are small.
 - *Without*, where only log-probabilities are given: the same with tokens drawn from
-  the whole vocabulary (random search, Andriushchenko et al. 2024, arXiv:2404.02151,
-  section 3).
+  the whole vocabulary (random search, as in Andriushchenko et al. 2024,
+  arXiv:2404.02151).
 
 A suffix is kept as text. Tokens that do not survive being written down and cut again
 are thereby never relied on.
