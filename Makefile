@@ -43,7 +43,7 @@ setup-gpu: setup ## Replace torch by the build for this machine's GPU
 
 lock: ## Pin every dependency again from pyproject.toml
 	$(BIN)/python -m uv pip compile --quiet --python $(BIN)/python --python-version 3.11 \
-	  pyproject.toml infra/lock-extra.txt --extra dev --extra evaluation --overrides infra/lock-overrides.txt \
+	  pyproject.toml infra/lock-extra.txt --extra dev --extra evaluation --extra cluster --overrides infra/lock-overrides.txt \
 	  --generate-hashes --no-header --output-file requirements.lock
 
 demo: setup ## One erasure request, from the form to the certificate

@@ -25,6 +25,7 @@ from unlearn_core.adapters.recipients import check_sources
 from unlearn_core.adapters.remote_base import CompletionsService
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.serving_fleet import HttpServingFleet
+from unlearn_core.cluster_wiring import on_cluster
 from unlearn_core.domain.leases import Lease
 from unlearn_core.domain.requests import (
     WAITS_FOR_A_PERSON,
@@ -114,7 +115,7 @@ class Station:
                 offload=settings.model.offload,
             ),
             pseudonymiser=office.keys.pseudonymiser(),
-            sources=data_map.sources,
+            sources=on_cluster(data_map.sources, settings),
             holdout=data_map.holdout,
             requests=office.store,
             ledger=office.store,

@@ -38,6 +38,7 @@ ALLOWED_FIELDS = frozenset(
         "step",
         "stranger_loss",
         "token",
+        "total",
         "version",
     }
 )

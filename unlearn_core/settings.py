@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
+from unlearn_core.cluster_settings import ClusterSettings
 from unlearn_core.errors import SettingsError
 from unlearn_core.evidence_settings import AuditSettings, GuardSettings
 from unlearn_core.intake_settings import (
@@ -323,6 +324,7 @@ class Settings(BaseSettings):
     guards: GuardSettings = GuardSettings()
     retention: RetentionSettings = RetentionSettings()
     restriction: RestrictionSettings = RestrictionSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
 
 def load_settings() -> Settings:

@@ -105,4 +105,4 @@ def test_every_setting_is_described_and_names_its_unit() -> None:
             assert field.description.endswith(".")
             if kind is float and name not in WITHOUT_UNIT:
                 assert name.endswith(("_seconds", "_hours", "_nats")), name
-    assert len(groups) == 21
+    assert len(groups) == 22

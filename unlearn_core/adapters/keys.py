@@ -7,6 +7,7 @@ kek.key             wraps the data keys of custody         worker, intake
 pseudonym.key       keyed commitments                      worker, intake
 artifact.key        seals offset pairs in the registry     worker, replicas
 artifact.wrapped    the same, opened by a key service      instead of the above
+cluster.key         seals what is searched for elsewhere   worker, cluster
 signing.pem         signs manifests and certificates       worker
 trust.json          public keys that signatures must match everybody
 ==================  =====================================  =====================
@@ -36,7 +37,8 @@ KEY_BYTES = 32
 KEK, KEK_NEXT, KEK_OLD = "kek.key", "kek.next.key", "kek.old.key"
 PSEUDONYM = "pseudonym.key"
 ARTIFACT, WRAPPED_ARTIFACT = "artifact.key", "artifact.wrapped"
-_SYMMETRIC = (KEK, PSEUDONYM, ARTIFACT)
+CLUSTER = "cluster.key"
+_SYMMETRIC = (KEK, PSEUDONYM, ARTIFACT, CLUSTER)
 _NUMBERED = re.compile(r"pseudonym\.k([1-9][0-9]*)\.key")
 _SIGNING = "signing.pem"
 _TRUST = "trust.json"
@@ -89,6 +91,10 @@ class KeyDirectory:
     def artifact_key(self) -> bytes:
         """Return the key that seals offset pairs."""
         return self._symmetric(ARTIFACT)
+
+    def cluster_key(self) -> bytes:
+        """Return the key that seals what goes to the workers of a cluster and back."""
+        return self._symmetric(CLUSTER)
 
     def wrapped_artifact_key(self) -> bytes | None:
         """Return that key as a key service has wrapped it; None if none has."""

@@ -13,7 +13,14 @@ from unlearn_core.adapters.keys import KeyDirectory, load_trusted
 from unlearn_core.errors import KeyMissingError
 from unlearn_core.privacy import Personal
 
-FILES = {"kek.key", "pseudonym.key", "artifact.key", "signing.pem", "trust.json"}
+FILES = {
+    "kek.key",
+    "pseudonym.key",
+    "artifact.key",
+    "cluster.key",
+    "signing.pem",
+    "trust.json",
+}
 
 
 @pytest.fixture
@@ -84,6 +91,7 @@ def test_every_key_is_its_own_random_value(directory: Path, tmp_path: Path) -> N
 READERS: dict[str, Callable[[Path], object]] = {
     "kek.key": lambda directory: KeyDirectory(directory).kek(),
     "artifact.key": lambda directory: KeyDirectory(directory).artifact_key(),
+    "cluster.key": lambda directory: KeyDirectory(directory).cluster_key(),
     "pseudonym.key": lambda directory: KeyDirectory(directory).pseudonymiser(),
     "signing.pem": lambda directory: KeyDirectory(directory).signer(),
     "trust.json": lambda directory: KeyDirectory(directory).trusted(),

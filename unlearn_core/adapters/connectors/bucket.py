@@ -10,6 +10,7 @@ completed. Address and credentials are boto3's own, as in ``AWS_ENDPOINT_URL_S3`
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, Any, cast
 
 import boto3
@@ -24,12 +25,14 @@ from botocore.exceptions import (
 from unlearn_core.adapters.connectors.arrow import ArrowStream
 from unlearn_core.adapters.connectors.customer_keys import CustomerKey
 from unlearn_core.adapters.connectors.delimited import Delimited
-from unlearn_core.adapters.connectors.file_sources import Copy, FilesConnector
+from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.formats import chooser
 from unlearn_core.adapters.connectors.jsonl import JsonLines
 from unlearn_core.adapters.connectors.mail import Mbox
 from unlearn_core.adapters.connectors.parquet import Parquet
+from unlearn_core.adapters.connectors.ranges import Ranges
 from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.adapters.connectors.stored_files import Copy
 from unlearn_core.errors import (
     InvalidDataMapError,
     SourceChangedError,
@@ -95,19 +98,28 @@ class BucketFiles:
 
     def names(self) -> list[str]:
         """Return the keys of the present objects."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of every present object by its key."""
         with self._reading():
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self._bucket, Prefix=self._prefix
             )
-            found = [
-                item["Key"]
+            found = {
+                item["Key"]: int(item["Size"])
                 for page in pages
                 for item in page.get("Contents", ())
                 if self._holds_data(item["Key"])
-            ]
+            }
         if not found:
             raise SourceUnreadableError(source=self._source, problem="no files")
-        return sorted(found)
+        return dict(sorted(found.items()))
+
+    def state(self, name: str) -> tuple[int, str]:
+        """Return the size of an object, and which entity it is."""
+        head = self._head(name)
+        return int(head["ContentLength"]), str(head["ETag"])
 
     def former(self) -> list[str]:
         """Return every version that is not the present one."""
@@ -206,9 +218,11 @@ class BucketFiles:
         return self._key.said() if head.get("SSECustomerAlgorithm") else {}
 
     def _opened(self, name: str, head: Mapping[str, Any]) -> IO[bytes]:
-        return cast("IO[bytes]", io.BufferedReader(_Ranges(self, name, head), 1 << 20))
+        entity = {"IfMatch": head["ETag"], **self.told(head)}
+        ranges = Ranges(partial(self._read_range, name, entity), head["ContentLength"])
+        return cast("IO[bytes]", io.BufferedReader(ranges, 1 << 20))
 
-    def read_range(
+    def _read_range(
         self, name: str, entity: Mapping[str, Any], begin: int, end: int
     ) -> bytes:
         """Return bytes of one entity, the last one excluded.
@@ -245,43 +259,6 @@ class BucketFiles:
             if _is_change(error):
                 raise SourceChangedError(source=self._source) from None
             raise StorageError(kind=type(error).__name__) from None
-
-
-class _Ranges(io.RawIOBase):
-    """An object as a file that can be read anywhere."""
-
-    def __init__(self, files: BucketFiles, name: str, head: Mapping[str, Any]) -> None:
-        self._files, self._name = files, name
-        self._entity = {"IfMatch": head["ETag"], **files.told(head)}
-        self._size: int = head["ContentLength"]
-        self._at = 0
-
-    def readable(self) -> bool:
-        """Tell that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Tell that it can be read anywhere."""
-        return True
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._at
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move the position."""
-        self._at = offset + {0: 0, 1: self._at, 2: self._size}[whence]
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - any writable buffer
-        """Read the next bytes."""
-        end = min(self._at + len(buffer), self._size)
-        if end <= self._at:
-            return 0
-        data = self._files.read_range(self._name, self._entity, self._at, end)
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
 
 
 class _Upload:

@@ -1,11 +1,18 @@
 """A source that is one file or many: the connector that all file formats share."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from copy import copy
 from dataclasses import replace
 from itertools import chain
-from typing import IO, Protocol
+from typing import Self
 
 from unlearn_core.adapters.connectors.formats import Edit, FileFormat
 from unlearn_core.adapters.connectors.matching import (
@@ -18,62 +25,24 @@ from unlearn_core.adapters.connectors.partitions import (
     partition_columns,
     with_columns,
 )
+from unlearn_core.adapters.connectors.parts import (
+    Divisible,
+    Engine,
+    Part,
+    divided,
+    together,
+    whole,
+)
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
+from unlearn_core.adapters.connectors.stored_files import Files
 from unlearn_core.domain import spelling
 from unlearn_core.domain.drop import Stated
 from unlearn_core.domain.sources import SearchResult, SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import SourceUnreadableError
-
-Copy = Callable[[IO[bytes], IO[bytes]], None]
-
-
-class Files(Protocol):
-    """Where the files of a source are."""
-
-    def names(self) -> list[str]:
-        """Return the present files, in a fixed order.
-
-        Raises:
-            SourceUnreadableError: There is none, or they cannot be listed.
-        """
-        ...
-
-    def former(self) -> list[str]:
-        """Return versions that were replaced and are still kept, as names."""
-        ...
-
-    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
-        """Open a file or a former version.
-
-        Raises:
-            SourceUnreadableError: It cannot be opened.
-        """
-        ...
-
-    def rewrite(self, name: str, copy: Copy) -> None:
-        """Replace a file as a whole by what is copied from it.
-
-        Raises:
-            SourceChangedError: Somebody else wrote to it meanwhile.
-            StorageError: It cannot be written; the file is as it was.
-        """
-        ...
-
-    def remove(self, name: str) -> None:
-        """Remove a file or a former version; an absent one is no error."""
-        ...
-
-    def leftovers(self) -> list[str]:
-        """Return what rewriting left behind that died half-way."""
-        ...
-
-    def tidy(self) -> None:
-        """Remove what rewriting left behind that died half-way."""
-        ...
+from unlearn_core.errors import SourceChangedError, SourceUnreadableError
 
 
 class FilesConnector:
@@ -98,6 +67,13 @@ class FilesConnector:
         self._spec = spec
         self._files = files
         self._form_of = form_of
+        self._engine: Engine | None = None
+
+    def on(self, engine: Engine) -> Self:
+        """Return the same source, whose parts are searched by an engine."""
+        elsewhere = copy(self)
+        elsewhere._engine = engine  # noqa: SLF001 - of a copy of this one
+        return elsewhere
 
     def describe(self) -> SourceDescription:
         """Say what the source is."""
@@ -109,18 +85,50 @@ class FilesConnector:
 
     def locate_each(self, subjects: Sequence[DataSubject]) -> tuple[SearchResult, ...]:
         """Find every record that concerns any of the subjects, in one pass."""
+        if self._engine is not None:
+            return self._search_on(self._engine, subjects)
         names = self._files.names()
         self._check_held(names)
         matcher = PeopleMatcher(subjects, self._spec)
         sieve = Sieve(matcher.needles)
-        rows = self._sifted(names, sieve, matcher)
+        rows = self._sifted(whole(names), sieve, matcher)
         present = search_each(rows, matcher, self._spec)
         former = self._files.former()
         if not former:
             return present
-        rows = self._sifted(former, sieve, matcher)
+        rows = self._sifted(whole(former), sieve, matcher)
         earlier = search_each(rows, matcher, self._spec)
         return tuple(map(_with_former, present, earlier))
+
+    def parts(self, size: int) -> list[Part]:
+        """Divide the source: files, former versions, and runs of large files.
+
+        Args:
+            size: Bytes of a run.
+        """
+        present = self._files.sizes().items()
+        return [
+            *chain.from_iterable(self._divided(*file, into=size) for file in present),
+            *whole(self._files.former(), is_former=True),
+        ]
+
+    def locate_part(
+        self, part: Part, subjects: Sequence[DataSubject]
+    ) -> tuple[SearchResult, ...]:
+        """Find every record of one part that concerns any of the subjects.
+
+        Raises:
+            SourceChangedError: The file was written to after it had been divided.
+            SourceUnreadableError: It cannot be read.
+        """
+        if part.is_first and not part.is_former:
+            self._check_held([part.name])
+        matcher = PeopleMatcher(subjects, self._spec)
+        rows = self._sifted([part], Sieve(matcher.needles), matcher)
+        found = search_each(rows, matcher, self._spec)
+        if part.span and self._files.state(part.name)[1] != part.span.mark:
+            raise SourceChangedError(source=self._spec.name)
+        return found
 
     def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
         """Return records that quote others, if the data map asks for them."""
@@ -130,7 +138,8 @@ class FilesConnector:
         names = [*self._files.names(), *self._files.former()]
         if not quotes.are_few:
             return tuple(quotes.find(self._rows(names), self._spec))
-        return tuple(quotes.find(self._sifted(names, Sieve(quotes)), self._spec))
+        rows = self._sifted(whole(names), Sieve(quotes))
+        return tuple(quotes.find(rows, self._spec))
 
     def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
         """Compare every record of the present files, without a sieve."""
@@ -260,18 +269,41 @@ class FilesConnector:
             name for name in names for row in self._rows_of(name) if edit.changes(row)
         )
 
+    def _search_on(
+        self, engine: Engine, subjects: Sequence[DataSubject]
+    ) -> tuple[SearchResult, ...]:
+        parts = self.parts(engine.part_bytes)
+        searched = engine.search(self._spec, parts, subjects)
+        of = list(zip(parts, searched, strict=True))
+        present = together(found for part, found in of if not part.is_former)
+        if not any(part.is_former for part in parts):
+            return present
+        earlier = together(found for part, found in of if part.is_former)
+        return tuple(map(_with_former, present, earlier))
+
+    def _divided(self, name: str, size: int, *, into: int) -> list[Part]:
+        if size <= into or not isinstance(self._form_of(name), Divisible):
+            return whole([name])
+        # What was listed may have been written to since: size and mark go together.
+        return divided(name, *self._files.state(name), into=into)
+
     def _sifted(
-        self, names: list[str], sieve: Sieve, matcher: PeopleMatcher | None = None
+        self,
+        parts: Iterable[Part],
+        sieve: Sieve,
+        matcher: PeopleMatcher | None = None,
     ) -> Iterator[Sifted]:
         """Yield what may pass a sieve, and all of a file whose own name may match."""
-        for name in names:
-            form = self._form_of(name)
+        for part in parts:
+            form = self._form_of(part.name)
             if form is None:
                 yield None
                 continue
-            columns = self._columns(name, form)
+            columns = self._columns(part.name, form)
+            if part.span is not None and isinstance(form, Divisible):
+                form = form.within(part.span)
             is_named = matcher is not None and _names(columns, matcher)
-            with self._files.open(name) as file:
+            with self._files.open(part.name) as file:
                 for row in form.rows(file) if is_named else form.sifted(file, sieve):
                     if row is None or isinstance(row, int):
                         yield row

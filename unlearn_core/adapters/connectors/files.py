@@ -17,8 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from unlearn_core.adapters.connectors.file_sources import Copy
 from unlearn_core.adapters.connectors.reading import reading
+from unlearn_core.adapters.connectors.stored_files import Copy
 from unlearn_core.errors import (
     SourceChangedError,
     SourceUnreadableError,
@@ -68,6 +68,21 @@ class LocalFiles:
         if not found and not is_known:
             raise SourceUnreadableError(source=self._source, problem="no files")
         return [str(path) for path in found]
+
+    def sizes(self) -> dict[str, int]:
+        """Return the size of every file."""
+        names = self.names()
+        with reading(self._source):
+            return {name: Path(name).stat().st_size for name in names}
+
+    def state(self, name: str) -> tuple[int, str]:
+        """Return the size of a file, and the time at which it was last written to.
+
+        Machines that share a file agree about both.
+        """
+        with reading(self._source):
+            found = Path(name).stat()
+        return found.st_size, f"{found.st_size} {found.st_mtime_ns}"
 
     def former(self) -> list[str]:
         """Return nothing: a file system keeps no versions."""

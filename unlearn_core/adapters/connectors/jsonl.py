@@ -11,6 +11,7 @@ from typing import IO, Any
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
+from unlearn_core.adapters.connectors.parts import Span, lines_within
 from unlearn_core.adapters.connectors.reading import decompressed, reading
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.rewriting import rewritten
@@ -51,6 +52,30 @@ class JsonLines(PieceFormat):
                     yield found
                 elif found.strip():
                     yield self._with_id(_parse(found))
+
+    def within(self, span: Span) -> "JsonLines":
+        """Return the same format with the lines that begin in a span alone."""
+        return _LinesWithin(self._spec, span)
+
+
+class _LinesWithin(JsonLines):
+    """The lines of a file that begin in a span of it."""
+
+    def __init__(self, spec: SourceSpec, span: Span) -> None:
+        super().__init__(spec)
+        self._span = span
+
+    def rows(self, file: IO[bytes]) -> Iterator[Row | None]:
+        """Yield every record that begins there."""
+        return super().rows(self._lines(file))
+
+    def sifted(self, file: IO[bytes], sieve: Sieve) -> Iterator[Row | int | None]:
+        """Parse only the lines there that pass a sieve."""
+        return super().sifted(self._lines(file), sieve)
+
+    def _lines(self, file: IO[bytes]) -> IO[bytes]:
+        with reading(self._spec.name):
+            return lines_within(file, self._span)
 
 
 class JsonLinesConnector(FilesConnector):

@@ -159,16 +159,21 @@ class _Tally:
     certain: list[SourceRecord] = field(default_factory=list)
     doubtful: list[SourceRecord] = field(default_factory=list)
 
-    def apart(self) -> tuple[tuple[SourceRecord, ...], tuple[SourceRecord, ...]]:
-        """Return what is certain and what is doubtful.
 
-        Records are erased by their identifiers, so whatever shares one with a doubtful
-        record is doubtful too.
-        """
-        unsure = {record.record_id for record in self.doubtful}
-        certain = [item for item in self.certain if item.record_id not in unsure]
-        shared = [item for item in self.certain if item.record_id in unsure]
-        return tuple(certain), (*self.doubtful, *shared)
+def apart(
+    certain: Iterable[SourceRecord], doubtful: Sequence[SourceRecord]
+) -> tuple[tuple[SourceRecord, ...], tuple[SourceRecord, ...]]:
+    """Return what is certain and what is doubtful.
+
+    Records are erased by their identifiers, so whatever shares one with a doubtful
+    record is doubtful too.
+    """
+    unsure = {record.record_id for record in doubtful}
+    sure: list[SourceRecord] = []
+    shared: list[SourceRecord] = []
+    for record in certain:
+        (shared if record.record_id in unsure else sure).append(record)
+    return tuple(sure), (*doubtful, *shared)
 
 
 def search(
@@ -217,7 +222,9 @@ def search_each(
             unreadable=unreadable,
             doubtful=doubtful,
         )
-        for certain, doubtful in (tally.apart() for tally in tallies)
+        for certain, doubtful in (
+            apart(tally.certain, tally.doubtful) for tally in tallies
+        )
     )
 
 

@@ -14,6 +14,7 @@ from unlearn_core.adapters.connectors.formats import (
     TableWriter,
     chooser,
 )
+from unlearn_core.adapters.connectors.parts import Span
 from unlearn_core.adapters.connectors.specification import SourceSpec
 
 
@@ -28,11 +29,31 @@ class Parquet(TableFormat):
         opened = pq.ParquetFile(file)
         yield opened.schema_arrow.empty_table()
         for number in range(opened.num_row_groups):
-            yield opened.read_row_group(number)
+            if self._is_meant(opened.metadata.row_group(number)):
+                yield opened.read_row_group(number)
 
     def writer(self, target: IO[bytes], schema: pa.Schema) -> TableWriter:
         """Return a writer of Parquet."""
         return cast("TableWriter", pq.ParquetWriter(target, schema))
+
+    def within(self, span: Span) -> "Parquet":
+        """Return the same format with the row groups that begin in a span alone."""
+        return _GroupsWithin(self._spec, span)
+
+    def _is_meant(self, group: pq.RowGroupMetaData) -> bool:  # noqa: ARG002 - all are
+        return True
+
+
+class _GroupsWithin(Parquet):
+    """The row groups of a file that begin in a span of it."""
+
+    def __init__(self, spec: SourceSpec, span: Span) -> None:
+        super().__init__(spec)
+        self._span = span
+
+    def _is_meant(self, group: pq.RowGroupMetaData) -> bool:
+        begins = min(map(_begin, map(group.column, range(group.num_columns))))
+        return self._span.begin <= begins < self._span.end
 
 
 class ParquetConnector(FilesConnector):
@@ -41,3 +62,9 @@ class ParquetConnector(FilesConnector):
     def __init__(self, spec: SourceSpec) -> None:
         files = LocalFiles(spec.name, Path(spec.location))
         super().__init__(spec, files=files, form_of=chooser(spec, Parquet(spec)))
+
+
+def _begin(column: pq.ColumnChunkMetaData) -> int:
+    """Return where a column of a row group begins."""
+    dictionary = column.dictionary_page_offset
+    return int(column.data_page_offset if dictionary is None else dictionary)
