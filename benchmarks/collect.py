@@ -14,7 +14,8 @@ the thousand have as many, is measured beside it.
     python -m benchmarks.collect --megabytes 2048
 
 Further files of the corpus are copies of the first. The Parquet row is some of the
-texts in Parquet, counted as they were in JSON. Quality is measured by
+texts in Parquet, counted as they were in JSON. The cluster row is the JSON lines again,
+searched by two workers of Dask on this machine. Quality is measured by
 `benchmarks.collect_quality`. It ends with one JSON line.
 """
 
@@ -39,6 +40,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.collect_cluster import search_on_cluster
 from benchmarks.collect_quality import Quality, corpus_spec, measure, rows
 from benchmarks.mentions import Expected, chatter, invent, plant
 from benchmarks.quoted_copies import copy_rows, measure_copies
@@ -59,6 +61,7 @@ KINDS = {
     "number": IdentifierKind.CUSTOMER_NUMBER,
 }
 ALL = str(4 * PEOPLE)
+TOOLS = ("ripgrep", "jsonl", "parquet", "cluster")
 ROUNDS = 3
 PARQUET_MEGABYTES = 200
 
@@ -75,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", type=Path, default=Path("var/bench-collect"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--search", choices=("jsonl", "parquet"))
+    parser.add_argument("--search", choices=TOOLS[1:])
     parser.add_argument("--sought", choices=(*KINDS, ALL), default="email")
     options = parser.parse_args(arguments)
     if options.search:
@@ -103,7 +106,7 @@ def compare(
             (tool, sought)
             for _ in range(rounds)
             for sought in (*KINDS, ALL)
-            for tool in ("ripgrep", "jsonl", "parquet")
+            for tool in TOOLS
         ]
         runs = [
             (step, run(*step, folder=folder, seed=seed))
@@ -293,9 +296,13 @@ def run_ripgrep(
 
 def search(folder: Path, kind: str, sought: str, *, seed: int) -> None:
     """Search the corpus and tell what that took; imports are not counted."""
+    subjects, _ = identifiers(sought, seed=seed)
+    if kind == "cluster":
+        told = search_on_cluster(folder / "jsonl", subjects)
+        sys.stdout.write(json.dumps(told) + "\n")
+        return
     spec = corpus_spec(folder / kind)
     connector = (JsonLinesConnector if kind == "jsonl" else ParquetConnector)(spec)
-    subjects, _ = identifiers(sought, seed=seed)
     began, processor = time.perf_counter(), time.process_time()
     results = connector.locate_each(subjects)
     told = {
