@@ -3,7 +3,8 @@
 What is personal in itself goes at the end of the work (`domain.retention`); these are
 the limits for a request that comes to no end. In every stage somebody is told when it
 takes long. Where a person is waited for, the key is destroyed in the end, because
-nobody may be waited for with other people's data at hand for ever. Where a worker has
+nobody may be waited for with other people's data at hand for ever; never without
+telling before, though no run looked in time or the clock was wrong. Where a worker has
 to go on, it is not: after the first record was erased, only what is sealed can make the
 model forget, and a run that does not come back is noticed long before.
 """
@@ -54,7 +55,8 @@ class StageLimit:
 
     Attributes:
         told_after: Somebody is told then.
-        destroyed_after: Its key is destroyed then; never if None.
+        destroyed_after: Its key is destroyed then, if somebody was told in time, and
+            else as long after the telling as it would have been; never if None.
     """
 
     told_after: timedelta
@@ -71,26 +73,33 @@ class Lying:
     Attributes:
         stage: The stage.
         since: When the request came there.
-        is_told: Whether somebody was told of it there.
+        told_at: When somebody was told of it there.
         is_expired: Whether its destruction was announced.
         is_destroyed: Whether it was destroyed.
     """
 
     stage: Stage
     since: datetime
-    is_told: bool = False
+    told_at: datetime | None = None
     is_expired: bool = False
     is_destroyed: bool = False
 
     def is_to_be_told(self, limit: StageLimit, *, now: datetime) -> bool:
         """Tell whether it takes long and nobody was told."""
-        return not self.is_told and now >= self.since + limit.told_after
+        return self.told_at is None and now >= self.since + limit.told_after
 
     def is_to_be_destroyed(self, limit: StageLimit, *, now: datetime) -> bool:
         """Tell whether it has to go, or a destruction that was announced is due."""
-        after = limit.destroyed_after
-        is_over = after is not None and now >= self.since + after
+        end = self.end(limit, told_at=self.told_at) if self.told_at else None
+        is_over = end is not None and now >= end
         return not self.is_destroyed and (self.is_expired or is_over)
+
+    def end(self, limit: StageLimit, *, told_at: datetime) -> datetime | None:
+        """Return when it has to go if somebody is told at this moment."""
+        after = limit.destroyed_after
+        if after is None:
+            return None
+        return max(self.since + after, told_at + after - limit.told_after)
 
 
 def limits(*, told_days: int, days: int, stage_days: Mapping[Stage, int]) -> Limits:
@@ -117,11 +126,14 @@ def limits(*, told_days: int, days: int, stage_days: Mapping[Stage, int]) -> Lim
 def lying(entries: Iterable[LedgerEntry]) -> Lying | None:
     """Return where the working data of a request lies, as its ledger tells it."""
     present: Lying | None = None
+    told_at: datetime | None = None
     events = set[str]()
     for entry in entries:
         if entry.event in _STAGES:
             present = Lying(stage=Stage(entry.event), since=entry.recorded_at)
-            events.discard(WORKING_DATA_LINGERS)
+            told_at = None
+        elif entry.event == WORKING_DATA_LINGERS:
+            told_at = entry.recorded_at
         else:
             events.add(entry.event)
     if present is None:
@@ -129,7 +141,7 @@ def lying(entries: Iterable[LedgerEntry]) -> Lying | None:
     return Lying(
         stage=present.stage,
         since=present.since,
-        is_told=WORKING_DATA_LINGERS in events,
+        told_at=told_at,
         is_expired=WORKING_DATA_EXPIRED in events,
         is_destroyed=WORKING_DATA_DESTROYED in events,
     )

@@ -95,14 +95,14 @@ def _look(request_id: RequestId, desk: ExpiryDesk, lease: Lease) -> bool:
     if data.is_to_be_destroyed(limit, now=desk.clock.now()):
         _destroy(request_id, data, desk, lease)
         return True
-    after = limit.destroyed_after
+    end = data.end(limit, told_at=desk.clock.now())
     _note(
         WORKING_DATA_LINGERS,
         request_id,
         data,
         desk,
         lease,
-        destroyed_at=(data.since + after).isoformat() if after else None,
+        destroyed_at=end.isoformat() if end else None,
     )
     return False
 

@@ -65,7 +65,12 @@ def test_the_time_counts_from_the_latest_stage() -> None:
 
 def test_somebody_is_told_once_in_each_stage() -> None:
     told = lying(ledger("referred", WORKING_DATA_LINGERS))
-    assert told == Lying(stage=Stage.REFERRED, since=START, is_told=True)
+    assert told == Lying(
+        stage=Stage.REFERRED, since=START, told_at=START + timedelta(days=1)
+    )
+    assert not told.is_to_be_told(
+        TABLE[Stage.REFERRED], now=START + timedelta(days=400)
+    )
     again = lying(ledger("referred", WORKING_DATA_LINGERS, "on_hold"))
     assert again == Lying(stage=Stage.ON_HOLD, since=START + timedelta(days=2))
 
@@ -89,8 +94,30 @@ def test_telling_begins_on_the_day(days: int, told: bool) -> None:  # noqa: FBT0
     ],
 )
 def test_the_end_comes_on_the_day(stage: Stage, days: int, goes: bool) -> None:  # noqa: FBT001
-    data, now = Lying(stage=stage, since=START), START + timedelta(days=days)
+    data = Lying(stage=stage, since=START, told_at=START + timedelta(days=14))
+    now = START + timedelta(days=days)
     assert data.is_to_be_destroyed(TABLE[stage], now=now) is goes
+
+
+def test_nothing_goes_of_which_nobody_was_told() -> None:
+    data = Lying(stage=Stage.REFERRED, since=START)
+    assert not data.is_to_be_destroyed(
+        TABLE[data.stage], now=START + timedelta(days=4000)
+    )
+
+
+@pytest.mark.parametrize(("told", "end"), [(7, 120), (14, 120), (15, 121), (130, 236)])
+def test_who_was_told_late_has_as_much_time_as_who_was_told_in_time(
+    told: int, end: int
+) -> None:
+    data = Lying(
+        stage=Stage.REFERRED, since=START, told_at=START + timedelta(days=told)
+    )
+    goes = [
+        data.is_to_be_destroyed(TABLE[data.stage], now=START + timedelta(days=days))
+        for days in (end - 1, end)
+    ]
+    assert goes == [False, True]
 
 
 def test_an_announced_destruction_is_due_until_it_is_confirmed() -> None:

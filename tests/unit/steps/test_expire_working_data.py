@@ -43,6 +43,15 @@ def held(controller: Controller) -> RequestId:
     return request_id
 
 
+def left_alone(controller: Controller) -> RequestId:
+    """Return such a request, told of, on the day of the end."""
+    request_id = held(controller)
+    controller.clock.move(timedelta(days=14))
+    assert expire_working_data(desk(controller)) == ()
+    controller.clock.move(timedelta(days=106))
+    return request_id
+
+
 def events(controller: Controller, request_id: RequestId) -> list[str]:
     """Return what this step has written, in order."""
     ours = {WORKING_DATA_LINGERS, WORKING_DATA_EXPIRED, WORKING_DATA_DESTROYED}
@@ -87,12 +96,29 @@ def test_somebody_is_told_once_and_after_the_limit_the_key_goes(
     assert confirmed.payload["destroyed_at"] == "2026-06-30T09:00:00+00:00"
 
 
+def test_a_first_look_that_comes_late_tells_and_destroys_nothing(
+    controller: Controller,
+) -> None:
+    """As after an update, or while the clock is a year ahead."""
+    request_id = held(controller)
+    controller.clock.move(timedelta(days=365))
+    for _ in range(2):
+        assert expire_working_data(desk(controller)) == ()
+    assert events(controller, request_id) == [WORKING_DATA_LINGERS]
+    (told,) = controller.entries(request_id, WORKING_DATA_LINGERS)
+    # 365 days after 2 March 2026, and the 106 that are between telling and end.
+    assert told.payload["destroyed_at"] == "2027-06-16T09:00:00+00:00"
+    controller.clock.move(timedelta(days=105))
+    assert expire_working_data(desk(controller)) == ()
+    controller.clock.move(timedelta(days=1))
+    assert expire_working_data(desk(controller)) == (request_id,)
+
+
 def test_afterwards_the_request_can_only_be_ended_and_answered(
     controller: Controller,
 ) -> None:
-    request_id = held(controller)
-    controller.clock.move(timedelta(days=120))
-    expire_working_data(desk(controller))
+    request_id = left_alone(controller)
+    assert expire_working_data(desk(controller)) == (request_id,)
     bench = controller.bench(request_id)
     store = controller.store
     store.advance(request_id, Stage.RELEASED, {}, lease=bench.lease)
@@ -123,8 +149,7 @@ def test_what_a_worker_has_to_finish_is_told_of_and_kept(
 def test_what_somebody_is_at_work_on_is_left_for_the_next_look(
     controller: Controller,
 ) -> None:
-    request_id = held(controller)
-    controller.clock.move(timedelta(days=120))
+    request_id = left_alone(controller)
     lease = controller.lease(request_id)
     assert expire_working_data(desk(controller)) == ()
     assert controller.custody.holds(scopes.working(request_id))
@@ -135,8 +160,7 @@ def test_what_somebody_is_at_work_on_is_left_for_the_next_look(
 def test_a_destruction_that_was_cut_off_is_made_up_for(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request_id = held(controller)
-    controller.clock.move(timedelta(days=120))
+    request_id = left_alone(controller)
 
     def down(_scope: str) -> None:
         raise StorageError(errno=5)
@@ -145,9 +169,9 @@ def test_a_destruction_that_was_cut_off_is_made_up_for(
         broken.setattr(controller.custody, "shred", down)
         with pytest.raises(StorageError):
             expire_working_data(desk(controller))
-    assert events(controller, request_id) == [WORKING_DATA_EXPIRED]
+    assert events(controller, request_id)[1:] == [WORKING_DATA_EXPIRED]
     assert expire_working_data(desk(controller)) == (request_id,)
-    assert events(controller, request_id) == [
+    assert events(controller, request_id)[1:] == [
         WORKING_DATA_EXPIRED,
         WORKING_DATA_DESTROYED,
     ]
