@@ -30,6 +30,7 @@ from unlearn_core.domain.requests import (
     RequestId,
     Stage,
 )
+from unlearn_core.domain.stage_limits import check_not_expired
 from unlearn_core.steps.preview_erasure import preview_erasure
 from unlearn_core.steps.receive_request import (
     Submission,
@@ -155,6 +156,8 @@ def _train_again(desk: Office, request_id: RequestId) -> None:
         ttl=timedelta(seconds=30),
     )
     try:
+        # Another round without working data could neither be trained nor ended.
+        check_not_expired(desk.store.entries(request_id), stages={Stage.RETRIED})
         desk.store.advance(request_id, Stage.RETRIED, {}, lease=lease)
     finally:
         desk.leases.release(lease)

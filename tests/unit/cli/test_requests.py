@@ -10,6 +10,7 @@ from support.domain import STRAIGHT_WAY, request_id
 
 from unlearn_core.adapters.memory.contact import MemoryTrigger
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.stage_limits import WORKING_DATA_EXPIRED
 from unlearn_core.settings import load_settings
 from unlearn_core.wiring import open_office
 
@@ -224,6 +225,20 @@ def test_an_escalated_request_gets_another_round(home: Path) -> None:
     assert (ran.code, ran.json()["stage"]) == (0, "retried")
     again = unlearn("request", "retry", key)
     assert (again.code, again.err.split(":")[0]) == (1, "illegal_transition")
+
+
+def test_without_its_working_data_an_escalated_request_can_only_be_given_up(
+    home: Path,
+) -> None:
+    del home
+    key = submit()["request_id"]
+    escalate(key)
+    office = open_office(load_settings())
+    office.store.note(WORKING_DATA_EXPIRED, {}, request_id=RequestId(UUID(key)))
+    office.database.close()
+    ran = unlearn("request", "retry", key)
+    assert (ran.code, ran.err.split(":")[0]) == (1, "working_data_expired")
+    assert unlearn("request", "status", key, "--json").json()["stage"] == "escalated"
 
 
 def test_a_request_that_is_worked_on_gets_no_other_round(home: Path) -> None:
