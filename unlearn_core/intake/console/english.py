@@ -223,6 +223,8 @@ ENGLISH: Mapping[str, str] = {
     "event_deadline_near": "The deadline comes near",
     "event_deadline_pressing": "The deadline presses",
     "event_deadline_missed": "The deadline was missed",
+    "event_working_data_lingers": "Working data has been kept for long",
+    "event_working_data_destroyed": "Working data destroyed; only an end is left",
     "channel_cli": "command line",
     "channel_http": "API",
     "channel_web_page": "web page",

@@ -210,9 +210,7 @@ GERMAN: Mapping[str, str] = {
     "effect_close_escalated": (
         "Endet als nicht erreicht; die Bescheinigung behauptet keine Unterdrückung."
     ),
-    "error_lease_busy": (
-        "Der Antrag wird gerade bearbeitet. Versuchen Sie es gleich noch einmal."
-    ),
+    "error_lease_busy": "Der Antrag wird bearbeitet. Versuchen Sie es gleich erneut.",
     "error_decision_refused": (
         "Sie können das nicht entscheiden: Ihr Name ist nicht hinterlegt, es "
         "braucht eine zweite Person, oder es ist zu spät."
@@ -232,6 +230,8 @@ GERMAN: Mapping[str, str] = {
     "event_deadline_near": "Die Frist rückt näher",
     "event_deadline_pressing": "Die Frist drängt",
     "event_deadline_missed": "Die Frist wurde versäumt",
+    "event_working_data_lingers": "Arbeitsdaten werden schon lange aufbewahrt",
+    "event_working_data_destroyed": "Arbeitsdaten vernichtet; nur ein Ende bleibt",
     "channel_cli": "Kommandozeile",
     "channel_http": "Schnittstelle",
     "channel_web_page": "Webseite",

@@ -25,6 +25,10 @@ from unlearn_core.domain.possible import REASONS, can_be_withdrawn, possible_dec
 from unlearn_core.domain.recipients import read_recipients
 from unlearn_core.domain.requests import WAITS, RequestId, Stage
 from unlearn_core.domain.restricted import EVENTS
+from unlearn_core.domain.stage_limits import (
+    WORKING_DATA_DESTROYED,
+    WORKING_DATA_LINGERS,
+)
 from unlearn_core.errors import UnlearnError
 from unlearn_core.http_errors import ForbiddenError
 from unlearn_core.http_problems import status_of
@@ -61,6 +65,8 @@ _TOLD = frozenset(
         DEADLINE_EXTENDED,
         EXTENSION_DRAFTED,
         PROOF_ASKED,
+        WORKING_DATA_LINGERS,
+        WORKING_DATA_DESTROYED,
     }
 )
 _REPORTED = frozenset({Stage.UNLEARNING_VERIFIED, Stage.UNLEARNING_REJECTED})

@@ -9,6 +9,11 @@ from unlearn_core.domain.access import Role
 from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.recipients import Told
 from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.stage_limits import (
+    WORKING_DATA_DESTROYED,
+    WORKING_DATA_EXPIRED,
+    WORKING_DATA_LINGERS,
+)
 
 OLGA, OTTO = "Olga Officer", "Otto Officer"
 
@@ -62,6 +67,18 @@ def test_the_page_tells_how_long_replicas_took_and_who_was_cut_off(
     shown = page(sign_in(Role.AUDITOR), key)
     took = "Served by every replica, 3.2 s after registration"
     assert f"{took} (without left, right: cut off)</span>" in shown
+
+
+def test_who_is_waited_for_sees_that_working_data_lies_long_and_that_it_is_gone(
+    world: IntakeWorld, key: RequestId, sign_in: SignIn
+) -> None:
+    for event in (WORKING_DATA_LINGERS, WORKING_DATA_EXPIRED, WORKING_DATA_DESTROYED):
+        world.store.note(event, {"stage": "referred"}, request_id=key)
+    shown = page(sign_in(Role.AUDITOR), key)
+    assert re.findall(r"</time> <span>([^<]+)", shown)[-2:] == [
+        "Working data has been kept for long",
+        "Working data destroyed; only an end is left",
+    ]
 
 
 def test_two_officers_approve_and_one_of_them_alone_cannot(
