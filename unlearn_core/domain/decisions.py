@@ -22,6 +22,7 @@ from unlearn_core.domain.docket import DEADLINE_EXTENDED
 from unlearn_core.domain.grounds import GROUND, Ground
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import Outcome, Stage
+from unlearn_core.domain.stage_limits import check_not_expired
 from unlearn_core.errors import PolicyError
 
 DECISION_PROPOSED = "decision_proposed"
@@ -286,7 +287,9 @@ def check_can_be_asked(entries: Sequence[LedgerEntry], stage: Stage) -> None:
 
     Raises:
         DecisionRefusedError: It is not an officer's turn.
+        WorkingDataExpiredError: Nothing could be done with the proof.
     """
+    check_not_expired(entries, stages={Stage.PROOF_GIVEN})
     if stage is not Stage.PROOF_AWAITED or asked_at(entries) is not None:
         raise DecisionRefusedError(problem="no proof is to be asked for")
 

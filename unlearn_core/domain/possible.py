@@ -22,6 +22,10 @@ from unlearn_core.domain.decisions import (
 from unlearn_core.domain.docket import Docket
 from unlearn_core.domain.ledger import LedgerEntry
 from unlearn_core.domain.requests import TRANSITIONS, ErasureRequest, Stage
+from unlearn_core.domain.stage_limits import (
+    WorkingDataExpiredError,
+    check_not_expired,
+)
 
 REASONS: Mapping[Verb, type[StrEnum]] = {
     Verb.REFUSE: RefusalReason,
@@ -79,7 +83,7 @@ def _is_possible(
 def _can_be_asked(request: ErasureRequest, entries: Sequence[LedgerEntry]) -> bool:
     try:
         check_can_be_asked(entries, request.stage)
-    except DecisionRefusedError:
+    except (DecisionRefusedError, WorkingDataExpiredError):
         return False
     return True
 
@@ -93,6 +97,7 @@ def _may_move(
 ) -> bool:
     try:
         check_not_too_late(entries, stage, now=now)
-    except DecisionRefusedError:
+        check_not_expired(entries, stages={stage})
+    except (DecisionRefusedError, WorkingDataExpiredError):
         return False
     return stage in TRANSITIONS[request.stage]

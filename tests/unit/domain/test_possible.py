@@ -12,6 +12,7 @@ from unlearn_core.domain.possible import (
     possible_decisions,
 )
 from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.stage_limits import WORKING_DATA_EXPIRED
 
 DUE_ON = date(2026, 4, 2)
 
@@ -61,6 +62,23 @@ def test_what_can_be_decided_depends_on_the_stage(
     stage: Stage, verbs: set[str]
 ) -> None:
     assert possible(stage) == verbs
+
+
+@pytest.mark.parametrize(
+    ("stage", "verbs"),
+    [
+        (Stage.PROOF_AWAITED, {"refuse", "extend"}),
+        (Stage.REFERRED, {"refuse", "extend"}),
+        (Stage.ON_HOLD, {"refuse", "extend"}),
+        (Stage.ESCALATED, {"close_escalated", "extend"}),
+    ],
+)
+def test_without_its_working_data_a_request_can_only_be_ended(
+    stage: Stage, verbs: set[str]
+) -> None:
+    assert possible(stage, WORKING_DATA_EXPIRED) == verbs
+    item, entries = request(1, stage=stage), [noted(WORKING_DATA_EXPIRED)]
+    assert can_be_withdrawn(item, entries, now=NOW) is (stage is not Stage.ESCALATED)
 
 
 def test_once_the_erasure_is_announced_nothing_stops_it() -> None:
