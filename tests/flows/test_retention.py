@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from flows import retention, work
+from unlearn_core.errors import StorageError
 
 
 def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
@@ -26,3 +27,26 @@ def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
     retention.apply_retention_periods.fn()
     holder = work.holder_name()
     assert events == [f"limits of {holder}", f"desk of {holder}", "closed"]
+
+
+def test_closed_requests_do_not_wait_for_open_ones_that_fail(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = list[str]()
+
+    @contextmanager
+    def opened() -> Iterator[SimpleNamespace]:
+        yield SimpleNamespace(
+            office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}"),
+            expiry=lambda *, holder: holder,
+        )
+
+    def down(_desk: str) -> None:
+        raise StorageError(errno=5)
+
+    monkeypatch.setattr(retention, "open_station", opened)
+    monkeypatch.setattr(retention, "expire_working_data", down)
+    monkeypatch.setattr(retention, "apply_retention", events.append)
+    with pytest.raises(StorageError):
+        retention.apply_retention_periods.fn()
+    assert events == [f"desk of {work.holder_name()}"]
