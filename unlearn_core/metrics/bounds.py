@@ -50,7 +50,8 @@ def quantile_over_people(
 
     A value lies inside unless `bounded_mean`, over people, of the share of a person's
     values up to it says that it is no such quantile. So values of one person may
-    depend on each other, and few people leave the upper end open: infinity.
+    depend on each other, and few people leave the upper end open: infinity. Values
+    that are not numbers have no quantile.
 
     Args:
         people: The values of every person.
@@ -58,6 +59,8 @@ def quantile_over_people(
         confidence: Level of the interval.
     """
     points = sorted({value for values in people for value in values})
+    if any(map(math.isnan, points)):
+        return math.nan, math.nan
 
     def up_to(point: float) -> tuple[float, float]:
         shares = [float(np.mean(np.asarray(values) <= point)) for values in people]

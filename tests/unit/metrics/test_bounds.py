@@ -176,6 +176,13 @@ def test_few_people_leave_the_upper_end_of_a_high_quantile_open(
     assert high == (math.inf if is_open else people - 1.0)
 
 
+def test_values_that_are_not_numbers_have_no_quantile() -> None:
+    """As of a model that diverged: its gate fails, and the suite goes on."""
+    people = [[math.nan]] * 3
+    found = quantile_over_people(people, share=0.99, confidence=0.95)
+    assert all(map(math.isnan, found))
+
+
 def test_a_quantile_is_covered_although_a_person_s_values_are_alike() -> None:
     """Sixty people with five values each, all five the same: they count once."""
     rng = np.random.default_rng(8)
