@@ -57,8 +57,17 @@ def controls_needed(policy: AcceptancePolicy) -> int:
 
 
 def declared_level(policy: AcceptancePolicy, *, otherwise: float) -> float:
-    """Return the level of the two-sided test: the largest that a gate asks for."""
-    levels = [gate.limit for gate in policy.gates if _for_test(gate)]
+    """Return the largest p-value with which a gate on the two-sided test fails.
+
+    A gate "p at least a" admits a itself, so its level is just below.
+    """
+    levels = [
+        gate.limit
+        if gate.comparison is Comparison.ABOVE
+        else math.nextafter(gate.limit, 0)
+        for gate in policy.gates
+        if _for_test(gate)
+    ]
     return max(levels, default=otherwise)
 
 
