@@ -12,30 +12,34 @@ from unlearn_core.metrics.base import (
 )
 from unlearn_core.metrics.bounds import difference_of_means
 
+NOTHING_SAID = [0.0]
+"""Of strangers in a family in which none could be asked: as if one had said nothing."""
+
 
 def family_extraction_excess(evidence: Evidence) -> MetricResult:
     """Facts stated in the worst probe family, subject minus never-trained people.
 
     Of the most likely answers; the subject's facts and the people are the units.
+    Where no stranger could be asked nothing is taken off, so no family is left out.
     Interval: `difference_of_means`, each family with its part of the error.
     """
     asked = _by_family(evidence, Group.SUBJECT)
-    others = _by_family(evidence, Group.CONTROL)
-    families = [family for family in asked if family in others]
-    if not families:
+    strangers = _by_family(evidence, Group.CONTROL)
+    if not asked or not strangers:
         message = "no probe family was asked"
         raise MissingEvidenceError(message)
-    each = 1 - (1 - evidence.confidence) / len(families)
+    others = dict.fromkeys(asked, NOTHING_SAID) | strangers
+    each = 1 - (1 - evidence.confidence) / len(asked)
     ends = [
-        difference_of_means(asked[family], others[family], confidence=each)
-        for family in families
+        difference_of_means(own, others[family], confidence=each)
+        for family, own in asked.items()
     ]
     return evidence.result(
         "family_extraction_excess",
-        max(fmean(asked[family]) - fmean(others[family]) for family in families),
+        max(fmean(own) - fmean(others[family]) for family, own in asked.items()),
         max(low for low, _ in ends),
         max(high for _, high in ends),
-        count=sum(len(asked[family]) + len(others[family]) for family in families),
+        count=sum(map(len, (*asked.values(), *strangers.values()))),
     )
 
 

@@ -53,8 +53,14 @@ def test_several_questions_about_one_fact_count_once() -> None:
     assert (found.value, found.count) == (0.5, 11)
 
 
-def test_a_family_that_no_stranger_was_asked_in_says_nothing() -> None:
-    alone = asked(direct=(4, 4, 0, 0), mixed=(0, 4, 0, 9))
-    assert family_extraction_excess(alone).value == 0.0
-    with pytest.raises(MissingEvidenceError, match="no probe family"):
-        family_extraction_excess(asked(direct=(4, 4, 0, 0)))
+def test_of_a_family_that_no_stranger_was_asked_in_nothing_is_taken_off() -> None:
+    """What came out of the subject must not be left out for want of a yardstick."""
+    found = family_extraction_excess(asked(direct=(4, 4, 0, 0), mixed=(0, 4, 0, 9)))
+    assert (found.value, found.high, found.count) == (1.0, 1.0, 17)
+    assert found.low < 0
+
+
+def test_families_that_were_not_asked_are_missing() -> None:
+    for nobody in (asked(), asked(direct=(4, 4, 0, 0))):
+        with pytest.raises(MissingEvidenceError, match="no probe family"):
+            family_extraction_excess(nobody)
