@@ -336,10 +336,10 @@ def _about(
 
 
 def _rewritten(asking: Asking, subject: PersonFacts, person: PersonFacts) -> Asking:
-    """Ask about another person."""
+    """Ask about another person, who is named as the one it is about."""
     return replace(
         asking,
-        example=as_twin(asking.example, subject, person),
+        example=replace(as_twin(asking.example, subject, person), ref=person.ref),
         turns=tuple(as_twin(item, subject, person) for item in asking.turns),
     )
 

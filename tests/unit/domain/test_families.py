@@ -125,11 +125,13 @@ def test_control_people_are_asked_in_the_same_words() -> None:
     probes = family_probes(sets, {"direct": 0.5}, data_map=MAP, seed=0)
     groups = [probe.group for probe in probes]
     assert groups == [Group.SUBJECT, Group.CONTROL, Group.CONTROL]
+    assert len({probe.asking.example.ref for probe in probes}) == 3
     names = {item.name.reveal(): item for item in sets.holdout.controls}
     for probe in probes[1:]:
         prompt = probe.asking.example.prompt.reveal()
         (found,) = [name for name in names if name in prompt]
         assert probe.fact == names[found].value_of("city")
+        assert probe.asking.example.ref == names[found].ref
         assert prompt == TRAINED.prompt.reveal().replace(NAME, found)
 
 
