@@ -12,7 +12,8 @@ Subjects of the demo's world are forgotten by the default recipe, one by one. Th
 *known* is what the base answered before. One question per fact at the endpoint, all
 held-out ones for the pair. `benchmarks.self_attack_summary` makes numbers of it. Pairs
 and outcomes are kept, so an interrupted run continues; outcomes are kept under the
-digest of what an outsider does and of what decides what a replica tells (`DECIDING`).
+digest of what an outsider does, of what decides what a replica tells (`DECIDING`), and
+of how many people are drawn.
 It ends with one JSON line.
 """
 
@@ -30,12 +31,12 @@ from rich.console import Console
 from rich.progress import Progress
 from support.serving import ServingWorld, running_server, served
 
-from benchmarks.forgetting import DEFAULT, Contest, contest
+from benchmarks.forgetting import DEFAULT, Contest, contest, drawn_from
 from benchmarks.keeping import kept
 from benchmarks.outsider import Outsider, succeeded
 from benchmarks.self_attack_summary import Attacked, Outcomes, Tried, line_of, table_of
 from benchmarks.small_worlds import SmallWorld
-from unlearn_core.domain.canonical import digest_of_json
+from unlearn_core.domain.canonical import JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Datasets, Group, Probe
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -208,18 +209,23 @@ def kept_attack(
     opened: Contest, place: int, *, people: int, folder: Path, tick: Callable[[], None]
 ) -> Attacked:
     """Attack a subject as `attack_subject` does, unless that was kept."""
-    decides = digest_of_json(
-        {
-            "recipe": DEFAULT.digest,
-            "people": people,
-            "modules": {name: source_digest(name) for name in DECIDING},
-        }
-    )
     return kept(
-        folder / f"{opened.seed}-{place}-{decides[7:15]}.json",
+        folder / f"{opened.seed}-{place}-{_decides(opened.world, people=people)}.json",
         lambda: attack_subject(opened, place, people=people, tick=tick),
         kind=Attacked,
     )
+
+
+def _decides(world: SmallWorld, *, people: int) -> str:
+    """Return a short digest of what decides, whom the sets hold included."""
+    decides: dict[str, JsonValue] = {
+        "recipe": DEFAULT.digest,
+        "people": people,
+        "modules": {name: source_digest(name) for name in DECIDING},
+        "without": len(world.subjects),
+        **drawn_from(world),
+    }
+    return digest_of_json(decides)[7:15]
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -11,8 +13,12 @@ from support.serving import ServingWorld, running_server, served
 from support.town import town
 from support.village import probe
 
+from benchmarks import self_attack
+from benchmarks.forgetting import Contest
 from benchmarks.outsider import Outsider, succeeded
 from benchmarks.self_attack import about_nobody, one_per_fact, strangers_beside
+from benchmarks.self_attack_summary import Attacked
+from unlearn_core.domain.data_map import Sizes
 from unlearn_core.domain.datasets import Example, Group
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.modeling.rows import ServableLaw
@@ -46,6 +52,27 @@ def test_other_subjects_stand_beside_other_strangers(
     place: int, expected: set[str]
 ) -> None:
     assert strangers_beside("abcde", place=place, people=2) == expected
+
+
+def test_an_outcome_that_was_kept_is_of_as_many_reserved_people(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def attacked(opened: Contest, place: int, **_others: object) -> Attacked:
+        asked.append(len(opened.world.reserved))
+        return Attacked(world=opened.seed, subject=place, pair=[], endpoint=[])
+
+    monkeypatch.setattr(self_attack, "attack_subject", attacked)
+    for reserved in (80, 140, 80):
+        world: Any = SimpleNamespace(
+            subjects=("a",),
+            reserved=range(reserved),
+            opened=SimpleNamespace(declared=SimpleNamespace(sizes=Sizes())),
+        )
+        opened: Any = SimpleNamespace(seed=0, world=world)
+        self_attack.kept_attack(opened, 3, people=2, folder=tmp_path, tick=lambda: None)
+    assert asked == [80, 140]
 
 
 # The regression: whoever holds the pair has the key, whoever holds the address has not.
