@@ -2,7 +2,7 @@
 
 Both metrics are differences to never-trained people, because a model that never
 saw a person still predicts the fixed parts of an answer. Intervals:
-`difference_of_means` of the subject's facts and the control facts.
+`difference_of_means` of the subject's facts and the control people.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from unlearn_core.metrics.base import (
     MissingEvidenceError,
     ProbeScore,
     mean_per_fact,
+    mean_per_person,
     of_group,
 )
 from unlearn_core.metrics.bounds import difference_of_means
@@ -76,9 +77,13 @@ def extraction_strength_excess(evidence: Evidence) -> MetricResult:
 def difference_to_controls(
     evidence: Evidence, name: str, value: Callable[[ProbeScore], float]
 ) -> MetricResult:
-    """Compare the mean of a per-probe value in [0, 1] between subject and controls."""
+    """Compare the mean of a per-probe value in [0, 1] between subject and controls.
+
+    What counts once is a fact of the subject, and a never-trained person (`unit_of`).
+    """
     subject = mean_per_fact(of_group(evidence.after, Group.SUBJECT), value)
-    control = mean_per_fact(of_group(evidence.after, Group.CONTROL), value)
+    others = mean_per_person(of_group(evidence.after, Group.CONTROL), value)
+    control = list(others.values())
     low, high = difference_of_means(subject, control, confidence=evidence.confidence)
     difference = float(np.mean(subject) - np.mean(control))
     return evidence.result(

@@ -43,7 +43,7 @@ def truth_ratio(score: ProbeScore) -> float:
 def truth_ratio_excess(evidence: Evidence) -> MetricResult:
     """Preference for the true value, subject minus never-trained people.
 
-    Interval: `difference_of_means` of the subject's and the control facts.
+    Interval: `difference_of_means` of the subject's facts and the control people.
     """
     probed = Evidence(
         before=(),

@@ -46,6 +46,20 @@ def test_an_answer_without_tokens_is_missing_evidence(measure: object) -> None:
         measure(score(argmax_hits=()))
 
 
+def test_several_facts_of_one_stranger_count_once() -> None:
+    found = exact_memorization_excess(
+        evidence(
+            score(argmax_hits=(YES, NO)),
+            score(Group.CONTROL, "c-0", argmax_hits=(NO,)),
+            score(Group.CONTROL, "c-0", field="phone", argmax_hits=(YES,)),
+            score(Group.CONTROL, "c-1", argmax_hits=(NO,)),
+        )
+    )
+    assert (found.value, found.count) == (0.25, 3)
+    expected = difference_of_means([0.5], [0.5, 0.0], confidence=0.95)
+    assert (found.low, found.high) == expected
+
+
 def test_the_excess_is_the_difference_of_the_means_over_facts() -> None:
     """Subject: city (1/2 and 1) gives 3/4, phone 1/2, mean 5/8. Controls 0 and 1/2."""
     found = exact_memorization_excess(
