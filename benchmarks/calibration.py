@@ -65,7 +65,7 @@ from benchmarks.forgetting import BASE, RETRAINED, SUBJECTS, contest
 from benchmarks.forgetting_cells import Cell
 from benchmarks.forgetting_summary import summary
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison
-from unlearn_core.metrics import ATTACKS
+from unlearn_core.metrics import ATTACKS, FAMILIAL
 from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.verification.policy import load_policy
 from unlearn_core.verification.sizes import declared_level
@@ -148,9 +148,14 @@ def plan_of(conditions: Sequence[str], *, people: int, others: int) -> dict[str,
 
 
 def without_attacks(policy: AcceptancePolicy) -> AcceptancePolicy:
-    """Leave out gates on attacks: where there is no pair, nothing can be attacked."""
+    """Leave out gates on attacks and on probe families.
+
+    Where there is no pair, nothing can be attacked, and no family is asked here.
+    """
+    left_out = ATTACKS | FAMILIAL
     return replace(
-        policy, gates=tuple(gate for gate in policy.gates if gate.metric not in ATTACKS)
+        policy,
+        gates=tuple(gate for gate in policy.gates if gate.metric not in left_out),
     )
 
 

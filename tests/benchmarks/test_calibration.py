@@ -42,8 +42,10 @@ def test_the_line_has_what_readers_of_it_expect() -> None:
     }
 
 
-def test_gates_on_attacks_are_left_out() -> None:
-    attacked = policy(TEST, gate("reversed_offset_extraction"))
+def test_gates_on_attacks_and_families_are_left_out() -> None:
+    attacked = policy(
+        TEST, gate("reversed_offset_extraction"), gate("family_extraction_excess")
+    )
     assert without_attacks(attacked).gates == (TEST,)
 
 

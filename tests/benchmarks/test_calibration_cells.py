@@ -16,7 +16,7 @@ from benchmarks.calibration_cells import (
 from benchmarks.keeping import kept
 from unlearn_core.domain.datasets import Entropy, Group
 from unlearn_core.domain.verdicts import Precondition
-from unlearn_core.metrics import ATTACKS, CALIBRATED, GUARDED, METRICS
+from unlearn_core.metrics import ATTACKS, CALIBRATED, FAMILIAL, GUARDED, METRICS
 
 
 def test_a_verified_person_survives_the_disk(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_moved_limits_ask_nobody_again_but_more_samples_do() -> None:
 def test_every_metric_is_kept_that_plain_questions_suffice_for() -> None:
     of_many_models = {"unlearning_lira", "unlearning_lira_worst", "two_way_distance"}
     assert measured(complete_evidence(draws=100)).keys() == (
-        set(METRICS) - ATTACKS - GUARDED - CALIBRATED - of_many_models
+        set(METRICS) - ATTACKS - FAMILIAL - GUARDED - CALIBRATED - of_many_models
     )
 
 
