@@ -50,9 +50,9 @@ from unlearn_core.verification.public_questions import (
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
 from unlearn_core.verification.sizes import controls_needed, declared_level
+from unlearn_core.verification.words import SETTLED
 
 NO_FOLDER = "no folder of public questions is named"
-SETTLED = "the pair was rejected before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from unlearn_core.metrics.attacks import LATENT_PROBES
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "not measured"
+SETTLED = "the pair was rejected before"
+"""Why no public question was asked, nor anything else after the plain ones."""
 
 
 class Unit(StrEnum):

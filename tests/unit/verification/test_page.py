@@ -14,8 +14,9 @@ from unlearn_core.verification.page import (
     is_only_shown,
     key_figures,
 )
+from unlearn_core.verification.public_questions import unasked
 from unlearn_core.verification.report import Report
-from unlearn_core.verification.words import attack_words
+from unlearn_core.verification.words import SETTLED, attack_words
 
 PASSED = report_of(rich_evidence())
 REJECTED = report_of(rich_evidence(is_forgotten=False))
@@ -206,6 +207,12 @@ def test_a_gate_that_was_not_tried_looks_neither_met_nor_like_a_finding() -> Non
     assert page.count("<i>Not measured.</i>") == 1
     assert page.count('<span class="badge no">not met</span>') == 1
     assert '<span class="badge none">shown</span>' not in page
+
+
+def test_what_was_not_tried_after_a_rejection_is_named() -> None:
+    assert "no attack was made" not in draw_page(REJECTED)
+    stopped = replace(REJECTED, attacks=(), families=(), guards=unasked(SETTLED))
+    assert "no attack was made" in draw_page(stopped)
 
 
 def test_every_attack_is_shown_with_what_stands_in_its_way() -> None:
