@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from benchmarks.forgetting import DEFAULT, Contest, contest
-from unlearn_core.domain.canonical import digest_of
+from benchmarks.forgetting import DEFAULT, Contest, contest, drawn_from
+from unlearn_core.domain.canonical import digest_of, digest_of_json
 from unlearn_core.domain.datasets import Datasets
 from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.verdicts import AcceptancePolicy
@@ -113,11 +113,12 @@ def trained_pair(
     opened: Contest, subject: Person, sets: Datasets, *, progress: Progress
 ) -> bytes:
     """Return the subject's packed pair; trains it if it is not kept."""
-    name = f"{opened.seed}-{subject.number}-{DEFAULT.digest[7:15]}.pair"
+    world = opened.world
+    decides = digest_of_json({"recipe": DEFAULT.digest, **drawn_from(world)})
+    name = f"{opened.seed}-{subject.number}-{decides[7:15]}.pair"
     kept = opened.folder.parent / "report" / name
     if kept.is_file():
         return kept.read_bytes()
-    world = opened.world
     bar = progress.add_task("training", total=DEFAULT.steps)
     unlearned = make_unlearned(
         sets,
