@@ -25,7 +25,14 @@ from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.forgetting import BASE, COLUMNS, DEFAULT, RETRAINED, summaries
+from benchmarks.forgetting import (
+    BASE,
+    COLUMNS,
+    DEFAULT,
+    RETRAINED,
+    drawn_from,
+    summaries,
+)
 from benchmarks.forgetting_cells import Cell, measure
 from benchmarks.keeping import kept
 from benchmarks.small_worlds import SmallWorld, open_world
@@ -164,7 +171,9 @@ class Comparison:
         law_of: Callable[[], NextTokenLaw],
     ) -> Cell:
         number = self.subject.number
-        version = digest_of_json({"label": label, **made_with})[7:15]
+        version = digest_of_json(
+            {"label": label, **made_with, **drawn_from(self.world)}
+        )[7:15]
         return kept(
             self.folder / f"{self.seed}-{number}-{version}.json",
             lambda: measure(

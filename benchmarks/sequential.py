@@ -36,6 +36,7 @@ from rich.progress import Progress
 from rich.table import Table
 from transformers import PreTrainedModel
 
+from benchmarks.forgetting import drawn_from
 from benchmarks.forgetting_cells import likelihoods
 from benchmarks.sequential_schemes import (
     CONSOLIDATED,
@@ -321,15 +322,20 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("var/bench"))
     options = parser.parse_args()
     recipe = replace(default_ladder()[0], steps=options.steps)
-    key = digest_of_json(
-        {"seed": options.seed, "requests": options.requests, "recipe": recipe.digest}
-    )[7:23]
     console = Console(stderr=True)
     with Progress(console=console) as progress:
         world = open_world(
             options.seed, subjects=SUBJECTS, cache=options.cache, progress=progress
         )
         world = replace(world, subjects=world.subjects[: options.requests])
+        key = digest_of_json(
+            {
+                "seed": options.seed,
+                "requests": options.requests,
+                "recipe": recipe.digest,
+                **drawn_from(world),
+            }
+        )[7:23]
         exam = exam_of(world)
         trails = {
             name: Course(
