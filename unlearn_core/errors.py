@@ -5,11 +5,10 @@ The groups say who has to act::
     UnlearnError
     |-- RequestError            the data subject, or whoever submits for them
     |       InvalidIdentifierError, UnknownRequestError, IdentityNotVerifiedError,
-    |       DuplicateRequestError, ContextExceededError, UnknownModelError
+    |       DuplicateRequestError
     |-- PolicyError             the controller
     |       InvalidDataMapError, InvalidPolicyError, InvalidRecipeError,
-    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError,
-    |       TooFewComparableControlsError
+    |       EmptyForgetSetError, OverlappingSetsError, TooFewControlsError
     |-- IntegrityError          the auditor
     |       LedgerBrokenError, SignatureInvalidError, DigestMismatchError,
     |       SealBrokenError, ManifestInvalidError, IncompatibleBaseError,
@@ -95,22 +94,6 @@ class DuplicateRequestError(RequestError):
     next_step = "Nothing needs to be done; follow the earlier request."
 
 
-class ContextExceededError(RequestError):
-    """A question and the room for its answer are longer than the context."""
-
-    code = "context_length_exceeded"
-    summary = "question and answer do not fit into the model's context"
-    next_step = "Ask a shorter question, or ask for a shorter answer."
-
-
-class UnknownModelError(RequestError):
-    """A model is asked for that is not served here."""
-
-    code = "model_not_found"
-    summary = "this service does not serve the named model"
-    next_step = "Use the model that /v1/models lists."
-
-
 class PolicyError(UnlearnError):
     """The controller must decide or correct a policy."""
 
@@ -163,17 +146,6 @@ class TooFewControlsError(PolicyError):
     code = "too_few_controls"
     summary = "there are too few never-trained people for the declared test"
     next_step = "Reserve more people in the holdout source, or declare a larger level."
-
-
-class TooFewComparableControlsError(PolicyError):
-    """Enough people were reserved, but too few are like the subject."""
-
-    code = "too_few_comparable_controls"
-    summary = "too few never-trained people are comparable with the data subject"
-    next_step = (
-        "Reserve more people who have the same fields as the subject, with values "
-        "about as long; the counts say what the others lack."
-    )
 
 
 class IntegrityError(UnlearnError):

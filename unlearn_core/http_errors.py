@@ -3,6 +3,22 @@
 from unlearn_core.errors import DependencyError, PolicyError, RequestError
 
 
+class ContextExceededError(RequestError):
+    """A question and the room for its answer are longer than the context."""
+
+    code = "context_length_exceeded"
+    summary = "question and answer do not fit into the model's context"
+    next_step = "Ask a shorter question, or ask for a shorter answer."
+
+
+class UnknownModelError(RequestError):
+    """A model is asked for that is not served here."""
+
+    code = "model_not_found"
+    summary = "this service does not serve the named model"
+    next_step = "Use the model that /v1/models lists."
+
+
 class UnsupportedParameterError(RequestError):
     """A parameter has a value that cannot be honoured together with the others."""
 

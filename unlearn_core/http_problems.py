@@ -15,22 +15,22 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from unlearn_core.errors import (
-    ContextExceededError,
     DependencyError,
     IntegrityError,
     LeaseBusyError,
     PolicyError,
     RequestError,
     UnexpectedError,
-    UnknownModelError,
     UnknownRequestError,
     UnlearnError,
 )
 from unlearn_core.http_errors import (
     ApiKeyError,
     BoundExceededError,
+    ContextExceededError,
     ForbiddenError,
     RateLimitedError,
+    UnknownModelError,
     UnsupportedParameterError,
     UpstreamMismatchError,
 )

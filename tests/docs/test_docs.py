@@ -29,7 +29,7 @@ from unlearn_core.metrics import METRICS
 from unlearn_core.objectives import FORGET_OBJECTIVES, RETAIN_TERMS
 from unlearn_core.registry import Registry
 from unlearn_core.settings import PACKAGE_ROOT, Settings
-from unlearn_core.steps import screen_corpus
+from unlearn_core.steps import build_datasets, screen_corpus
 from unlearn_core.training import checks
 from unlearn_core.training.combinations import COMBINATIONS
 from unlearn_core.training.masks import MASKS
@@ -273,6 +273,7 @@ def test_every_error_code_is_documented_with_what_to_do() -> None:
     assert environment.PortTakenError in errors()
     assert postgres.PostgresMissingError in errors()
     assert checks.OutOfMemoryError in errors()
+    assert build_datasets.TooFewComparableControlsError in errors()
     assert screen_corpus.ErasedPersonFoundError in errors()
     assert checkpoints.LogForkedError in errors()
     assert audit_bundle.BundleInvalidError in errors()

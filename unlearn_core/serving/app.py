@@ -14,9 +14,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
 from unlearn_core import http_problems
-from unlearn_core.errors import OffsetRequiredError, UnknownModelError
+from unlearn_core.errors import OffsetRequiredError
 from unlearn_core.http_errors import (
     BoundExceededError,
+    UnknownModelError,
     UpstreamMismatchError,
     UpstreamUnavailableError,
 )

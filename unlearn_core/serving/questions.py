@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from unlearn_core.errors import ContextExceededError
-from unlearn_core.http_errors import UnsupportedParameterError
+from unlearn_core.http_errors import ContextExceededError, UnsupportedParameterError
 from unlearn_core.modeling.generation import Sampling
 from unlearn_core.modeling.tokens import TransformersTokenizer
 from unlearn_core.serving.schemas import (

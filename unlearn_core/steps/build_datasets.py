@@ -24,11 +24,7 @@ from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import Passage, SourceRecord, records_from_pieces
 from unlearn_core.domain.subjects import IdentifierKind
-from unlearn_core.errors import (
-    SourceUnreadableError,
-    TooFewComparableControlsError,
-    TooFewControlsError,
-)
+from unlearn_core.errors import PolicyError, SourceUnreadableError, TooFewControlsError
 from unlearn_core.modeling.laws import PlainLaw
 from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
@@ -42,6 +38,17 @@ from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 from unlearn_core.verification.evidence import guessed_facts
 from unlearn_core.verification.families import check_paraphrases
 from unlearn_core.verification.suite import check_controls
+
+
+class TooFewComparableControlsError(PolicyError):
+    """Enough people were reserved, but too few are like the subject."""
+
+    code = "too_few_comparable_controls"
+    summary = "too few never-trained people are comparable with the data subject"
+    next_step = (
+        "Reserve more people who have the same fields as the subject, with values "
+        "about as long; the counts say what the others lack."
+    )
 
 
 @recorded(Stage.DATASETS_BUILT, result=DatasetsBuilt)

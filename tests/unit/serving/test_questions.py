@@ -5,8 +5,7 @@ import pytest
 from support.questions import LIMITS, chat_question, text_question
 from support.serving import byte_tokenizer
 
-from unlearn_core.errors import ContextExceededError
-from unlearn_core.http_errors import UnsupportedParameterError
+from unlearn_core.http_errors import ContextExceededError, UnsupportedParameterError
 
 TOKENIZER = byte_tokenizer()
 

@@ -12,11 +12,13 @@ from unlearn_core.domain.rewording import Paraphrases
 from unlearn_core.errors import (
     OverlappingSetsError,
     SourceUnreadableError,
-    TooFewComparableControlsError,
     TooFewControlsError,
 )
 from unlearn_core.privacy import Personal
-from unlearn_core.steps.build_datasets import build_datasets
+from unlearn_core.steps.build_datasets import (
+    TooFewComparableControlsError,
+    build_datasets,
+)
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.workbench import Workbench
 
