@@ -116,15 +116,10 @@ class _Curator:
         )
         material = _without_namesakes(material, subject)
         reserved = self._mixed(material.reserved)
-        twins = reserved[: self.sizes.twins]
-        compared = compare(
-            subject, reserved[self.sizes.twins :], token_count=self.token_count
-        )
+        twins, others = reserved[: self.sizes.twins], reserved[self.sizes.twins :]
+        compared = compare(subject, others, token_count=self.token_count)
         controls = compared.people
-        examples = (
-            *self._forget_examples(subject, material.located),
-            *material.paraphrases,
-        )
+        examples = self._forget_examples(subject, material)
         retain, retain_probes = self._retain(subject, material)
         probes = (
             *subject_probes(subject, examples, data_map=self.data_map),
@@ -165,17 +160,17 @@ class _Curator:
         return tuple(self.rng.sample(list(people), len(people)))
 
     def _forget_examples(
-        self, subject: PersonFacts, located: Sequence[SourceRecord]
+        self, subject: PersonFacts, material: Material
     ) -> tuple[Example, ...]:
         """Take what the model was trained on, and ask where it was hardly asked."""
-        examples = _stated(located)
+        examples = _stated(material.located)
         asked = {item.prompt for item in examples if item.form is Form.QUESTION}
         for fact in subject.facts:
             questions = questions_about(subject, fact, data_map=self.data_map)
             unused = [item for item in questions if item.prompt not in asked]
             missing = self.sizes.trained_questions - (len(questions) - len(unused))
             examples += self.rng.sample(unused, max(0, min(missing, len(unused) // 2)))
-        return tuple(dict.fromkeys(examples))
+        return (*dict.fromkeys(examples), *material.paraphrases)
 
     def _twin_examples(
         self,
