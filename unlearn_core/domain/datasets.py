@@ -115,6 +115,11 @@ class Example:
     made: Made = _dataclass_field(default=Made.TEMPLATE, compare=False)
     records: tuple[Personal[str], ...] = _dataclass_field(default=(), compare=False)
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """Return the names of the sources that state it."""
+        return frozenset(text.reveal().partition("/")[0] for text in self.records)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForgetSet:

@@ -112,11 +112,7 @@ def _provenance(examples: Iterable[Example]) -> _Provenance:
     examples = tuple(examples)
     return _Provenance(
         made_from=Counter(item.made.value for item in examples),
-        sources=Counter(
-            source
-            for item in examples
-            for source in {text.reveal().partition("/")[0] for text in item.records}
-        ),
+        sources=Counter(source for item in examples for source in item.sources),
     )
 
 
