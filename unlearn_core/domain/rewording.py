@@ -2,8 +2,8 @@
 
 A generator may ask the base model and returns other wordings. Whatever it returns is
 checked here, so no generator has to be trusted: a wording is a question, names the
-subject, gives no answer away, and is none of the questions that sources or data map
-have, because some of those are probes.
+subject, gives no answer away, and neither is nor holds a question that sources or data
+map have, in any language, because some of those are probes.
 """
 
 import re
@@ -114,6 +114,7 @@ def reworded(
     generate = PARAPHRASERS.get(data_map.paraphraser)
     found = generate([item.prompt for item in first], ask, seed)
     taken = {_folded(item.prompt) for questions in asked for item in questions}
+    taken |= _translated(subject, data_map)
     candidates = [
         replace(item, prompt=text, form=Form.QUESTION, made=Made.PARAPHRASE)
         for item, texts in zip(first, found, strict=True)
@@ -127,6 +128,17 @@ def reworded(
     )
 
 
+def _translated(subject: PersonFacts, data_map: DataMap) -> set[str]:
+    """Return what the data map asks about the subject in other languages."""
+    name = subject.name.reveal()
+    return {
+        _folded(Personal(question.format(name=name)))
+        for fact in subject.facts
+        for translation in data_map.fields[fact.field].translations.values()
+        for question in translation.questions
+    }
+
+
 def _usable(
     texts: Iterable[Personal[str]], subject: PersonFacts, taken: set[str]
 ) -> list[Personal[str]]:
@@ -138,7 +150,8 @@ def _usable(
         gives_away = any(
             fact.value.reveal().casefold() in said.casefold() for fact in subject.facts
         )
-        if is_question and not gives_away and folded not in taken:
+        is_new = not any(known in folded for known in taken)
+        if is_question and not gives_away and is_new:
             taken.add(folded)
             usable.append(text)
     return usable

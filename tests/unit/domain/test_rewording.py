@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 from support.domain import data_map, person
 
-from unlearn_core.domain.data_map import Sizes
+from unlearn_core.domain.data_map import Sizes, Translation
 from unlearn_core.domain.datasets import Example, Form, Made
 from unlearn_core.domain.rewording import REPHRASE, Ask, Paraphrases, reworded
 from unlearn_core.privacy import Personal
@@ -79,6 +79,7 @@ def test_a_new_question_by_name_is_usable_and_answered_with_the_fact() -> None:
         "What is the city of Ada Example?",
         "WHAT is the city, of Ada Example ?",
         "Which city belongs to Ada Example?",
+        "Answer in full, which city belongs to Ada Example?",
     ],
     ids=[
         "nothing",
@@ -89,12 +90,27 @@ def test_a_new_question_by_name_is_usable_and_answered_with_the_fact() -> None:
         "the question itself",
         "the question itself, otherwise written",
         "another question of the data map, which may be a probe",
+        "that question with words around it, as families ask it",
     ],
 )
 def test_what_is_no_new_question_by_name_is_not_used(answer: str) -> None:
     if answer.startswith("WHAT"):
         answer = answer.replace("Ada Example ?", "Ada Example?")
     assert build(base_that(answer)) == Paraphrases(examples=(), made=3)
+
+
+def test_a_question_of_the_data_map_in_another_language_is_not_used() -> None:
+    german = Translation(questions=("Wo wohnt {name}?",))
+    declared = data_map()
+    city = replace(declared.fields["city"], translations={"de": german})
+    found = reworded(
+        person(phone=""),
+        data_map=replace(declared, fields={**declared.fields, "city": city}),
+        ask=base_that("Wo wohnt Ada Example?"),
+        knows=all_known,
+        seed=0,
+    )
+    assert found == Paraphrases(examples=(), made=3)
 
 
 @pytest.mark.parametrize(
