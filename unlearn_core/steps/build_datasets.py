@@ -78,6 +78,8 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
     )
     scope = scopes.working(request_id)
     data = to_bytes(datasets)
+    # What another worker has committed to by now must not be overwritten.
+    bench.check_lease()
     bench.custody.put(scope, scopes.DATASETS, data)
     terms = terms_of_verification(request_id, data, bench=bench)
     return DatasetsBuilt(

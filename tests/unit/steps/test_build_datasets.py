@@ -10,6 +10,7 @@ from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.rewording import Paraphrases
 from unlearn_core.errors import (
+    LeaseLostError,
     OverlappingSetsError,
     SourceUnreadableError,
     TooFewControlsError,
@@ -65,6 +66,24 @@ def test_the_sets_are_the_same_on_every_attempt(
     build_datasets(request_id, bench=controller.lose(bench))
 
     assert controller.custody.get(str(request_id), "datasets") == first
+
+
+def test_a_worker_that_lost_its_lease_overwrites_no_sets(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may have committed to its own by then."""
+    request_id, bench = _ready(controller)
+
+    def lose(*_arguments: object, **_named: object) -> Paraphrases:
+        controller.lose(bench)
+        return Paraphrases(examples=(), made=0)
+
+    monkeypatch.setattr("unlearn_core.steps.build_datasets.paraphrases", lose)
+
+    with pytest.raises(LeaseLostError):
+        build_datasets(request_id, bench=bench)
+
+    assert not controller.custody.has(str(request_id), "datasets")
 
 
 def _die(*_arguments: object, **_named: object) -> None:
