@@ -37,6 +37,7 @@ from unlearn_core.steps.workbench import Workbench
 from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 from unlearn_core.verification.evidence import guessed_facts
 from unlearn_core.verification.families import check_paraphrases
+from unlearn_core.verification.sizes import controls_needed
 from unlearn_core.verification.suite import check_controls
 
 
@@ -124,7 +125,8 @@ def _check_controls(datasets: Datasets, *, bench: Workbench) -> None:
     try:
         check_controls(datasets.probes, policy=bench.policy)
     except TooFewControlsError as error:
-        if not found.without_fields + found.other_lengths:
+        unlike = found.without_fields + found.other_lengths
+        if not unlike or found.comparable + unlike < controls_needed(bench.policy):
             raise
         raise TooFewComparableControlsError(
             **error.facts,

@@ -211,6 +211,22 @@ def test_too_few_comparable_controls_are_refused_for_what_they_lack(
     }
 
 
+def test_too_few_people_are_too_few_however_comparable_they_are(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    reserved = controller.paths.reserved
+    rows = [json.loads(line) for line in reserved.read_text().splitlines()]
+    for row in rows:
+        del row["phone"]
+    reserved.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
+
+    with pytest.raises(TooFewControlsError) as caught:
+        build_datasets(request_id, bench=bench)
+
+    assert caught.value.facts == {"controls": 0, "minimum": RESERVED - TWINS}
+
+
 def test_what_the_base_says_in_other_words_is_trained_and_never_asked(
     controller: Controller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
