@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from unlearn_core.domain.ledger import LedgerEntry
-from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.requests import Outcome, RequestId, Stage
 
 RESTRICTED = "restricted"
 RESTRICTION_IN_FORCE = "restriction_in_force"
@@ -44,6 +44,22 @@ class LiftReason(StrEnum):
 
 DECIDED = (LiftReason.GROUND_ENDED, LiftReason.SUBJECT_ASKS)
 """Reasons that officers give; the subject is told before such a lift."""
+
+
+def is_effective(entries: Iterable[LedgerEntry]) -> bool:
+    """Tell whether an erasure is effective, so that nothing is left to withhold.
+
+    Every replica confirmed it, or the model was trained on nothing that was found, and
+    every source was searched and erased.
+    """
+    return any(
+        entry.event == Stage.SERVING_CONFIRMED
+        or (
+            entry.event == Stage.BASE_SPARED
+            and entry.payload.get("outcome") == Outcome.ERASED_AT_SOURCE
+        )
+        for entry in entries
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from datetime import timedelta
 from unlearn_core import ports
 from unlearn_core.domain.canonical import canonical_json
 from unlearn_core.domain.leases import Lease
-from unlearn_core.domain.requests import RequestId, Stage
+from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.restricted import (
     LIST_PUBLISHED,
     RESTRICTED,
@@ -23,6 +23,7 @@ from unlearn_core.domain.restricted import (
     RESTRICTION_LIFTED,
     LiftReason,
     Restriction,
+    is_effective,
 )
 from unlearn_core.domain.restrictions import (
     LIST_TYPE,
@@ -199,7 +200,7 @@ def _still_open(keeper: RestrictionKeeper) -> list[Restriction]:
         if not keeper.custody.holds(scopes.restriction(item.request_id)):
             # Its time was over, and with it the row of the request.
             reason = LiftReason.OUTLIVED
-        elif any(keeper.ledger.entries(item.request_id, event=Stage.SERVING_CONFIRMED)):
+        elif is_effective(keeper.ledger.entries(item.request_id)):
             reason = LiftReason.EFFECTIVE
         else:
             if _is_ours(item, keeper):

@@ -22,6 +22,7 @@ from unlearn_core.domain.restricted import (
     LiftReason,
     Restriction,
     RestrictionReason,
+    is_effective,
     read_restrictions,
 )
 from unlearn_core.domain.subjects import DataSubject
@@ -119,8 +120,9 @@ def restrict_at_once(request_id: RequestId, *, desk: RestrictionDesk) -> bool:
 
     A run that is resumed comes here again, whatever was decided or done meanwhile.
     """
-    done = {entry.event for entry in desk.ledger.entries(request_id)}
-    if done & {RESTRICTED, Stage.SERVING_CONFIRMED, Stage.PURGED}:
+    entries = list(desk.ledger.entries(request_id))
+    done = {entry.event for entry in entries}
+    if is_effective(entries) or done & {RESTRICTED, Stage.PURGED}:
         return False
     facts: Mapping[str, JsonValue] = {
         "reason": RestrictionReason.PENDING.value,
@@ -194,10 +196,11 @@ def _restrict(
 ) -> None:
     """Keep what recognises the subject, then order the restriction."""
     desk.requests.get(request_id)
-    done = {entry.event for entry in desk.ledger.entries(request_id)}
+    entries = list(desk.ledger.entries(request_id))
+    done = {entry.event for entry in entries}
     if Stage.IDENTITY_VERIFIED not in done:
         raise RestrictionRefusedError(problem="the identity is not verified")
-    if Stage.SERVING_CONFIRMED in done:
+    if is_effective(entries):
         raise RestrictionRefusedError(problem="the erasure is effective")
     if restrictions(desk.ledger, request_id):
         raise RestrictionRefusedError(problem="it is restricted already")

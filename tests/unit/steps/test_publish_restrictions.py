@@ -17,8 +17,10 @@ from unlearn_core.steps.publish_restrictions import (
 )
 from unlearn_core.steps.restrict_request import (
     RestrictionRefusedError,
+    restrict_at_once,
     restrictions,
 )
+from unlearn_core.steps.spare_base_model import spare_base_model
 
 pytestmark = pytest.mark.integration
 
@@ -118,6 +120,29 @@ def test_an_effective_erasure_ends_the_restriction_by_itself(
     assert "restriction_lifted" not in world.controller.notifier.posted(request_id)
     with pytest.raises(RestrictionRefusedError, match="effective"):
         world.restrict(request_id)
+
+
+@pytest.mark.parametrize("outcome", ["erased_at_source", "partial"])
+def test_where_the_model_knows_none_of_it_the_end_of_the_erasure_is_that_of_both(
+    world: RestrictionWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: str,
+) -> None:
+    """Unless a source was not searched, of which nobody knows what is in it."""
+    request_id = world.verified()
+    world.restrict(request_id)
+    bench = world.controller.bench(request_id)
+    work_until(Stage.SOURCES_ERASED, request_id, bench=bench)
+    trained = dict.fromkeys(bench.sources, ("another",))
+    bench = replace(bench, data_map=replace(bench.data_map, trained=trained))
+    is_part = outcome == "partial"
+    monkeypatch.setattr(
+        "unlearn_core.steps.spare_base_model.is_partial", lambda *_, **__: is_part
+    )
+    assert spare_base_model(request_id, bench=bench)
+    keep_restrictions(world.keeper)
+    assert (world.names() == []) is not is_part
+    assert not restrict_at_once(request_id, desk=world.desk)
 
 
 def test_a_restriction_outlasts_a_request_that_is_refused(

@@ -18,6 +18,7 @@ from unlearn_core.domain.restricted import (
     LiftProposal,
     LiftReason,
     RestrictionReason,
+    is_effective,
     read_restrictions,
     restriction_state,
 )
@@ -73,7 +74,7 @@ def forms(entries: Sequence[LedgerEntry]) -> Forms:
     if shown is not None:
         return Forms(lift=() if shown.state == RESTRICTION_LIFTED else DECIDED)
     is_known = Stage.IDENTITY_VERIFIED in done
-    is_late = done & {Stage.SERVING_CONFIRMED, Stage.PURGED}
+    is_late = is_effective(entries) or Stage.PURGED in done
     return Forms(restrict=tuple(RestrictionReason) if is_known and not is_late else ())
 
 
