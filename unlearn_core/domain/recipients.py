@@ -212,7 +212,8 @@ def concerned(
     Args:
         recipients: The register.
         sources: Sources from which records were erased.
-        base_model: The model that the request concerns.
+        base_model: The model that the request concerns; empty if it was trained on none
+            of the sources.
         on: Day of the erasure; who receives something later receives what is left.
     """
     erased = frozenset(sources)

@@ -19,15 +19,20 @@ def spare_base_model(request_id: RequestId, *, bench: Workbench) -> bool:
         return False
     if find_entry(bench, request_id, Stage.BASE_SPARED) is not None:
         return True
-    located = read_result(bench, request_id, Stage.LOCATED, result=Located)
-    if any(
-        bench.data_map.was_trained_on(name, base_model=bench.terms.base_model)
-        for name, count in located.found.items()
-        if count
-    ):
+    if was_trained_on_any(request_id, bench=bench):
         return False
     _spare(request_id, bench=bench)
     return True
+
+
+def was_trained_on_any(request_id: RequestId, *, bench: Workbench) -> bool:
+    """Tell whether the base model was trained on a source of what was found."""
+    located = read_result(bench, request_id, Stage.LOCATED, result=Located)
+    return any(
+        bench.data_map.was_trained_on(name, base_model=bench.terms.base_model)
+        for name, count in located.found.items()
+        if count
+    )
 
 
 @recorded(Stage.BASE_SPARED, result=BaseSpared)

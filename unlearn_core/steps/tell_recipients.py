@@ -29,6 +29,7 @@ from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import read_result
 from unlearn_core.steps.results import RecipientsConcerned, SourcesErased
+from unlearn_core.steps.spare_base_model import was_trained_on_any
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -48,10 +49,12 @@ def tell_recipients(request_id: RequestId, *, bench: Workbench) -> RecipientsCon
         return _concerned(())
     erased = read_result(bench, request_id, Stage.SOURCES_ERASED, result=SourcesErased)
     gone = Counter(erased.erased) + Counter(erased.redacted)
+    # Who has the weights of a model that was trained on none of it has none of it.
+    is_in_weights = was_trained_on_any(request_id, bench=bench)
     told = concerned(
         bench.register.recipients,
         sources=gone,
-        base_model=bench.terms.base_model,
+        base_model=bench.terms.base_model if is_in_weights else "",
         on=bench.clock.now().date(),
     )
     if not told:

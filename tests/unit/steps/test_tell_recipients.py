@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,15 @@ def test_who_has_received_nothing_of_it_is_not_told(
     assert tell_recipients(key, bench=bench).tellings == {}
     assert notices(controller) == []
     assert controller.entries(key, CONCERNED) == []
+
+
+def test_who_has_a_model_that_was_trained_on_none_of_it_is_not_told(
+    begin: Begin,
+) -> None:
+    key, bench = begin(TENANT, DOWNLOADS)
+    trained = dict.fromkeys(bench.sources, ("another",))
+    bench = replace(bench, data_map=replace(bench.data_map, trained=trained))
+    assert tell_recipients(key, bench=bench).tellings == {"bolt": Telling.WAITING}
 
 
 def test_only_the_recipient_can_read_which_records_are_meant(
