@@ -52,6 +52,10 @@ class _Change:
         """Return the columns that change."""
         return [name for name in self.after if self.after[name] != self.before[name]]
 
+    def said(self, name: str) -> Any:  # noqa: ANN401 - any value of a row
+        """Return what a column says as it is; of one of JSON, sign by sign."""
+        return self.texts[name] if name in self.texts else self.before[name]
+
 
 class SqlConnector:
     """Reads and erases rows of one table."""
@@ -197,7 +201,7 @@ class SqlConnector:
             values = _changed_values(
                 table, change, is_sqlite=connection.dialect.name == "sqlite"
             )
-            what = repr([(change.before[name], change.after[name]) for name in names])
+            what = repr([(change.said(name), change.after[name]) for name in names])
             if what in done:
                 continue
             done.add(what)
@@ -338,9 +342,8 @@ def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:
 
 
 def _is_still(column: sa.Column[Any], change: _Change) -> sa.ColumnElement[bool]:
-    if column.name in change.texts:
-        return _as_text(column) == change.texts[column.name]
-    is_same: sa.ColumnElement[bool] = column == change.before[column.name]
+    now = _as_text(column) if column.name in change.texts else column
+    is_same: sa.ColumnElement[bool] = now == change.said(column.name)
     return is_same
 
 
