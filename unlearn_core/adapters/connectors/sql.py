@@ -206,7 +206,7 @@ class SqlConnector:
                 continue
             done.add(what)
             is_it = sa.and_(
-                self._id(table) == str(change.before[self._spec.record_id]),
+                self._may_erase(table, [str(change.before[self._spec.record_id])]),
                 *(_is_still(table.c[name], change) for name in names[1:]),
             )
             updated = connection.execute(sa.update(table).where(is_it).values(values))

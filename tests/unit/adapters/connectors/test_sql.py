@@ -315,6 +315,23 @@ def test_rows_that_nothing_tells_apart_are_all_redacted(
         ]
 
 
+def test_a_row_on_hold_stays_though_nothing_else_tells_it_apart(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'customers.db'}"
+    ada = ("1", "Ada Example", "C-1001")
+    with closing(sqlite3.connect(tmp_path / "customers.db")) as connection:
+        connection.execute("CREATE TABLE customers (id, name, customer, hold)")
+        connection.executemany(
+            "INSERT INTO customers VALUES (?, ?, ?, ?)", [(*ada, "no"), (*ada, "yes")]
+        )
+        connection.commit()
+        spec = replace(source_spec("sql", url, table="customers"), held="hold")
+        assert SqlConnector(spec).redact(["1"], subject(), dry_run=False) == 1
+        rows = connection.execute("SELECT * FROM customers").fetchall()
+    assert rows == [("1", None, None, "no"), (*ada, "yes")]
+
+
 def test_a_table_that_does_not_take_what_is_left_stays_as_it_was(
     tmp_path: Path,
 ) -> None:
