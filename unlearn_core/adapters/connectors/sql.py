@@ -328,12 +328,13 @@ def _engine(location: str) -> sa.Engine:
         return sa.create_engine(location, hide_parameters=True, poolclass=sa.NullPool)
 
 
-def _parsed(text: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what JSON says; what is none stays a text and is searched as such."""
+def _parsed(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON says; of what Python cannot read the text, which is searched."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        # psycopg gives bytes, in which nothing would be looked for.
+        return text if isinstance(text, str) else text.decode(errors="replace")
 
 
 def _as_text(column: sa.Column[Any]) -> sa.ColumnElement[str]:

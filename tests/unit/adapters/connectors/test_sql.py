@@ -292,6 +292,22 @@ def test_what_is_no_json_in_a_column_of_it_is_a_text_like_any_other(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_json_that_python_cannot_read_is_a_text_like_any_other(
+    kind: str, tmp_path: Path
+) -> None:
+    note = f'{{"n": {"1" * 5000}, "say": "Ada Example"}}'
+    rows: Rows = [("1", "Ben Muster", "C-1002", note)]
+    with customers_with_json(kind, tmp_path, rows) as url:
+        spec = source_spec("sql", url, table="customers")
+        connector = SqlConnector(spec)
+        found = connector.locate(subject())
+        assert [item.record_id for item in found.doubtful] == ["1"]
+        assert connector.redact(["1"], subject(), dry_run=False) == 1
+        after = note.replace("Ada Example", "[redacted]")
+        assert notes_of(url) == [("1", "Ben Muster", after)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_nothing_tells_apart_are_all_redacted(
     kind: str, tmp_path: Path
 ) -> None:
