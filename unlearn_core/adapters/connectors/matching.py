@@ -91,6 +91,7 @@ class PeopleMatcher:
     Attributes:
         people: How many there are.
         words: The words of their names.
+        needles: Their identifiers.
         finder: Finds them.
         kinds: Kinds of identifiers that are known of each.
     """
@@ -112,7 +113,8 @@ class PeopleMatcher:
         found = _Hits()
         for kind, column in self._spec.identifiers.items():
             if (value := row.get(column)) is not None:
-                hits = self.finder.in_column(kind, str(value))
+                said = spelling.whole_number(value) or str(value)
+                hits = self.finder.in_column(kind, said)
                 found.note(hits, place=column, columns=[column])
         texts = [
             (name, text)

@@ -100,7 +100,7 @@ class Redactor:
     def _value(self, value: Any, path: Path, whole: set[Path]) -> Any:  # noqa: ANN401 - any value of a row
         """Return a value without identifiers, whatever is nested in it."""
         kind = self._kinds.get(str(path[0])) if len(path) == 1 else None
-        if kind and value is not None and self._identifies(kind, str(value)):
+        if kind and value is not None and self._identifies(kind, value):
             return self.mark if isinstance(value, str) else None
         if isinstance(value, str):
             return self.mark if path in whole else self.text(value)
@@ -133,8 +133,9 @@ class Redactor:
             if next(self._needles.in_parts((one, other)), None) is not None:
                 yield from (first, second)
 
-    def _identifies(self, kind: IdentifierKind, value: str) -> bool:
-        return next(self._needles.in_column(kind, value), None) is not None
+    def _identifies(self, kind: IdentifierKind, value: Any) -> bool:  # noqa: ANN401 - any value of a row
+        said = spelling.whole_number(value) or str(value)
+        return next(self._needles.in_column(kind, said), None) is not None
 
     def _is_in(self, text: str) -> bool:
         return next(self._needles.in_text(text), None) is not None

@@ -325,8 +325,9 @@ def test_what_is_kept_as_a_number_is_found_and_uncertain(
     assert found.is_certain == (not kinds)
 
 
-def test_a_number_in_its_own_column_is_certain() -> None:
-    found = PeopleMatcher([NUMBERED], source_spec()).match({"customer": 4711234})
+@pytest.mark.parametrize("value", [4711234, 4711234.0, Decimal("4711234.00")])
+def test_a_number_in_its_own_column_is_certain(value: object) -> None:
+    found = PeopleMatcher([NUMBERED], source_spec()).match({"customer": value})
     assert found[0].is_certain
 
 

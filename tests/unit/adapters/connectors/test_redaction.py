@@ -115,6 +115,8 @@ def test_a_number_that_identifies_becomes_nothing() -> None:
     one = subject(name="Ada Example", customer_number="1001")
     row = {"id": "1", "customer": 1001}
     assert Redactor(one, source_spec()).redact(row) == {"id": "1", "customer": None}
+    row = {"id": "1", "customer": 1001.0}
+    assert Redactor(one, source_spec()).redact(row) == {"id": "1", "customer": None}
     row = {"id": 1001, "account": 1001, "of": {"n": 1001.0}, "tokens": [1001], "m": 7}
     assert Redactor(one, source_spec()).redact(row) == {
         **row,
