@@ -329,7 +329,15 @@ def test_an_object_in_parts_stays_under_a_customers_key(
     monkeypatch.setattr(module, "PART_BYTES", SMALL_PARTS)
     filler = {**PEOPLE[1], "id": "r-9", "answer": token_hex(SMALL_PARTS)}
     locked.bucket.put(jsonl_bytes([*PEOPLE, filler]), **UNDER_KEY)
-    assert locked.source().erase(["r-1"], dry_run=False) == 1
+    source = locked.source()
+    completed: list[dict[str, Any]] = []
+    source._files._client.meta.events.register(  # type: ignore[attr-defined]
+        "before-parameter-build.s3.CompleteMultipartUpload",
+        lambda params, **_: completed.append(params),
+    )
+    assert source.erase(["r-1"], dry_run=False) == 1
+    # This server need not be told, but one whose policy asks for it.
+    assert [params["SSECustomerAlgorithm"] for params in completed] == ["AES256"]
     assert locked.get(**UNDER_KEY) == jsonl_bytes([*PEOPLE[1:], filler])
     with pytest.raises(ClientError):
         locked.get()

@@ -326,6 +326,7 @@ class _Upload:
             self._send(bytes(self._buffer))
         self._client.complete_multipart_upload(
             **self._where,
+            **self._told,
             UploadId=self._upload,
             MultipartUpload={"Parts": self._parts},
             IfMatch=self._etag,
