@@ -169,7 +169,13 @@ class FilesConnector:
     ) -> int:
         """Redact records by rewriting their files; former versions are removed."""
         redactor = Redactor(subject, self._spec)
-        return self._apply(self._edit(record_ids, redactor), dry_run=dry_run)
+        try:
+            return self._apply(self._edit(record_ids, redactor), dry_run=dry_run)
+        except RecursionError:
+            problem = "nested too deeply"
+            raise SourceUnreadableError(
+                source=self._spec.name, problem=problem
+            ) from None
 
     def confirm_redacted(
         self, record_ids: Collection[str], subject: DataSubject

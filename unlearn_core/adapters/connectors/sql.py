@@ -130,7 +130,8 @@ class SqlConnector:
 
         Raises:
             SourceChangedError: Somebody else wrote to a row meanwhile; nothing is done.
-            SourceUnreadableError: The table does not take what is left.
+            SourceUnreadableError: The table does not take what is left, or a value is
+                nested too deeply.
         """
         redactor = Redactor(subject, self._spec)
         try:
@@ -144,7 +145,7 @@ class SqlConnector:
                 connection.commit()
                 if connection.dialect.name == "sqlite":
                     self._empty_log(connection)
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, RecursionError):
             raise SourceUnreadableError(source=self._spec.name) from None
         return len(changes)
 

@@ -150,6 +150,21 @@ def test_a_redacted_line_keeps_its_other_values_and_the_others_their_bytes(
     assert path.read_bytes() == after.encode() + b"\r\n" + other + broken
 
 
+@pytest.mark.parametrize("depth", [400, 600])
+def test_a_line_that_is_nested_too_deeply_to_redact_stays_as_it_is(
+    tmp_path: Path, depth: int
+) -> None:
+    path = tmp_path / "corpus.jsonl"
+    nested = "[" * depth + '"Ada Example"' + "]" * depth
+    line = f'{{"id": "r-1", "text": {nested}}}\n'
+    path.write_text(line)
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    with pytest.raises(SourceUnreadableError, match="problem=nested too deeply"):
+        connector.redact(["r-1"], subject(), dry_run=False)
+    assert path.read_text() == line
+    assert [item.name for item in tmp_path.iterdir()] == ["corpus.jsonl"]
+
+
 def test_what_a_redacted_line_says_of_others_keeps_every_sign(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     kept = rb'{"n":1e400, "m" : 12345678901234567890,"p":1.10,"\u006b":"\/",'

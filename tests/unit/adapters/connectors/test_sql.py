@@ -307,6 +307,17 @@ def test_json_that_python_cannot_read_is_a_text_like_any_other(
         assert notes_of(url) == [("1", "Ben Muster", after)]
 
 
+def test_json_that_is_nested_too_deeply_to_redact_stays_as_it_is(
+    tmp_path: Path,
+) -> None:
+    rows: Rows = [("1", "Ada Example", "C-1001", "[" * 600 + "]" * 600)]
+    with customers_with_json("sqlite", tmp_path, rows) as url:
+        connector = SqlConnector(source_spec("sql", url, table="customers"))
+        with pytest.raises(SourceUnreadableError):
+            connector.redact(["1"], subject(), dry_run=False)
+        assert notes_of(url) == [("1", "Ada Example", rows[0][3])]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_rows_that_nothing_tells_apart_are_all_redacted(
     kind: str, tmp_path: Path
