@@ -101,16 +101,15 @@ class FilesConnector:
         return tuple(map(_with_former, present, earlier))
 
     def parts(self, size: int) -> list[Part]:
-        """Divide the source: files, former versions, and runs of large files.
+        """Divide the present files: each of them, and runs of large ones.
 
         Args:
             size: Bytes of a run.
         """
         present = self._files.sizes().items()
-        return [
-            *chain.from_iterable(self._divided(*file, into=size) for file in present),
-            *whole(self._files.former(), is_former=True),
-        ]
+        return list(
+            chain.from_iterable(self._divided(*file, into=size) for file in present)
+        )
 
     def locate_part(
         self, part: Part, subjects: Sequence[DataSubject]
@@ -279,12 +278,12 @@ class FilesConnector:
         self, engine: Engine, subjects: Sequence[DataSubject]
     ) -> tuple[SearchResult, ...]:
         parts = self.parts(engine.part_bytes)
-        searched = engine.search(self._spec, parts, subjects)
-        of = list(zip(parts, searched, strict=True))
-        present = together(found for part, found in of if not part.is_former)
-        if not any(part.is_former for part in parts):
+        present = together(engine.search(self._spec, parts, subjects))
+        # Listed only now: what was replaced during the search has to be among them.
+        former = whole(self._files.former(), is_former=True)
+        if not former:
             return present
-        earlier = together(found for part, found in of if part.is_former)
+        earlier = together(engine.search(self._spec, former, subjects))
         return tuple(map(_with_former, present, earlier))
 
     def _divided(self, name: str, size: int, *, into: int) -> list[Part]:

@@ -1,7 +1,7 @@
 """Against an S3 protocol server; all of it is integration."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,10 @@ from support.sources import PEOPLE, source_spec, subject
 
 from unlearn_core.adapters.connectors import bucket as module
 from unlearn_core.adapters.connectors.bucket import BucketConnector, BucketFiles
+from unlearn_core.adapters.connectors.parts import Part
+from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.domain.sources import SearchResult
+from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
     InvalidDataMapError,
     SourceChangedError,
@@ -291,6 +295,36 @@ def test_an_identifier_that_somebody_else_has_now_is_not_erased(
     ]
     plan = plan_for(source, found.records, subject())
     assert (set(plan.deleted), set(plan.redacted)) == ({"r-3"}, set())
+
+
+class _Replacing:
+    """An engine that somebody replaces the object under before it begins."""
+
+    part_bytes = 1 << 20
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+
+    def search(
+        self,
+        spec: SourceSpec,
+        parts: Sequence[Part],
+        subjects: Sequence[DataSubject],
+    ) -> list[tuple[SearchResult, ...]]:
+        """Search the parts, after the object was replaced."""
+        self._bucket.put(KEY, jsonl_bytes(PEOPLE[1:2]))
+        source = BucketConnector(spec)
+        return [source.locate_part(part, subjects) for part in parts]
+
+
+def test_what_is_replaced_while_an_engine_searches_is_found_as_a_former_version(
+    versioned: Bucket,
+) -> None:
+    found = versioned.source().on(_Replacing(versioned)).locate(subject())
+    assert [(item.record_id, item.is_former) for item in found.records] == [
+        ("r-1", True),
+        ("r-3", True),
+    ]
 
 
 def test_what_only_an_earlier_version_has_goes_with_it_and_is_not_redacted(
