@@ -168,7 +168,7 @@ def test_the_shipped_policy_asks_for_the_same_attacks() -> None:
         load_policy(PACKAGE_ROOT / "policies" / name)
         for name in ("acceptance-2.yaml", "acceptance-3.yaml")
     )
-    assert [gate.name for gate in second.gates] == [gate.name for gate in shipped.gates]
+    assert {gate.name for gate in second.gates} < {gate.name for gate in shipped.gates}
 
 
 def test_the_second_policy_is_the_first_and_its_attacks() -> None:
