@@ -40,10 +40,10 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
 LIMITS: tuple[str, ...] = (
     (
-        "The output of the named endpoints was suppressed and measured as listed; "
-        "nothing was erased from the weights of the base model."
+        "Nothing was erased from the weights of the base model; the output of "
+        "endpoints, where any are named, was suppressed and measured as listed."
     ),
-    "Anyone who holds the base model without the offset can still recover the data.",
+    "Anyone who holds the base model alone can still recover what it was trained on.",
     (
         "The bounds hold for the listed probe families, for the stated digests only; "
         "a change of any digest ends the validity."

@@ -99,12 +99,12 @@ GERMAN = Words(
     limits_title="Was damit nicht gesagt ist",
     limits=(
         (
-            "Die Ausgabe der genannten Dienste wurde unterdrückt und wie angegeben "
-            "gemessen; aus den Gewichten des Basismodells wurde nichts gelöscht."
+            "Aus den Gewichten des Basismodells wurde nichts gelöscht; wo Dienste "
+            "genannt sind, wurde ihre Ausgabe unterdrückt und wie angegeben gemessen."
         ),
         (
-            "Wer das Basismodell ohne den Versatz besitzt, kann die Daten noch immer "
-            "gewinnen."
+            "Womit das Basismodell trainiert wurde, kann noch immer gewinnen, wer es "
+            "ohne den Versatz besitzt."
         ),
         (
             "Die Schranken gelten für die genannten Arten von Fragen und nur für die "

@@ -391,6 +391,6 @@ def test_a_certificate_is_filed_under_its_request() -> None:
 
 def test_the_limits_say_what_was_not_done() -> None:
     text = " ".join(LIMITS)
-    assert "nothing was erased from the weights" in text
-    assert "can still recover the data" in text
+    assert "Nothing was erased from the weights" in text
+    assert "can still recover what it was trained on" in text
     assert served_scope().base_model not in text
