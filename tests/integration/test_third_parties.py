@@ -63,6 +63,10 @@ def connector(specification):
 
 def family(known):
     return ()
+
+
+def paraphraser(questions, ask, seed):
+    return [() for _ in questions]
 """
 ENTRY_POINTS = {
     "unlearn_core.schemes": "Own",
@@ -74,11 +78,13 @@ ENTRY_POINTS = {
     "unlearn_core.metrics": "metric",
     "unlearn_core.connectors": "connector",
     "unlearn_core.probe_families": "family",
+    "unlearn_core.paraphrasers": "paraphraser",
 }
 PROGRAM = """
 import others
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.domain.families import FAMILIES
+from unlearn_core.domain.rewording import PARAPHRASERS
 from unlearn_core.metrics import METRICS
 from unlearn_core.training.recipe import TrainingRecipe
 
@@ -100,6 +106,7 @@ assert type(recipe.weight_arithmetic()) is others.Last
 assert METRICS.get("own") is others.metric
 assert CONNECTORS.get("own") is others.connector
 assert FAMILIES.get("own") is others.family
+assert PARAPHRASERS.get("own") is others.paraphraser
 print("extended", TrainingRecipe().scheme)
 """
 ROOT = Path(__file__).parents[2]
