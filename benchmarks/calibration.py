@@ -43,7 +43,6 @@ from rich.table import Table
 
 from benchmarks.calibration_cells import (
     CONDITIONS,
-    LEVEL,
     OVERSHOOT,
     UNDERTRAINED,
     Calibration,
@@ -163,7 +162,7 @@ def line_of(
     people: People, worlds: Sequence[Strangers], *, policy: AcceptancePolicy
 ) -> dict[str, float | None]:
     """Return the JSON line; a condition that was left out has no rate."""
-    level = declared_level(policy, otherwise=LEVEL)
+    level = declared_level(policy)
     alarms = [alarm for world in worlds for alarm in flagged(world, level=level)]
     return {
         "seeds": len(worlds),

@@ -58,9 +58,6 @@ RECIPES: Mapping[str, TrainingRecipe] = {
 }
 CONDITIONS = (RETRAINED, BASE, *RECIPES)
 
-LEVEL = 0.05
-"""Of the two-sided test, where a policy has none."""
-
 Show = Callable[[int, int], None]
 """Called with the number of finished and of all parts of a training or verification."""
 
@@ -206,7 +203,7 @@ def asked_by(policy: AcceptancePolicy) -> dict[str, JsonValue]:
         "confidence": policy.confidence,
         "samples": policy.samples_per_probe,
         "seed": VERIFICATION_SEED,
-        "level": declared_level(policy, otherwise=LEVEL),
+        "level": declared_level(policy),
     }
 
 

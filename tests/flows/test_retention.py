@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -8,10 +8,8 @@ from flows import retention, work
 from unlearn_core.errors import StorageError
 
 
-def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    events = list[str]()
+def use_station(monkeypatch: pytest.MonkeyPatch, closed: Callable[[], None]) -> None:
+    """Have the flow open a station that gives names instead of desks."""
 
     @contextmanager
     def opened() -> Iterator[SimpleNamespace]:
@@ -19,9 +17,16 @@ def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
             office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}"),
             expiry=lambda *, holder: f"limits of {holder}",
         )
-        events.append("closed")
+        closed()
 
     monkeypatch.setattr(retention, "open_station", opened)
+
+
+def test_the_flow_deletes_with_what_the_office_gives_and_closes_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = list[str]()
+    use_station(monkeypatch, lambda: events.append("closed"))
     monkeypatch.setattr(retention, "expire_working_data", events.append)
     monkeypatch.setattr(retention, "apply_retention", events.append)
     retention.apply_retention_periods.fn()
@@ -34,17 +39,10 @@ def test_closed_requests_do_not_wait_for_open_ones_that_fail(
 ) -> None:
     events = list[str]()
 
-    @contextmanager
-    def opened() -> Iterator[SimpleNamespace]:
-        yield SimpleNamespace(
-            office=SimpleNamespace(retention=lambda *, holder: f"desk of {holder}"),
-            expiry=lambda *, holder: holder,
-        )
-
     def down(_desk: str) -> None:
         raise StorageError(errno=5)
 
-    monkeypatch.setattr(retention, "open_station", opened)
+    use_station(monkeypatch, lambda: None)
     monkeypatch.setattr(retention, "expire_working_data", down)
     monkeypatch.setattr(retention, "apply_retention", events.append)
     with pytest.raises(StorageError):

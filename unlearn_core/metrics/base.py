@@ -195,6 +195,10 @@ class GuardResult:
     scorer: str = ""
 
 
+UNDECLARED_LEVEL = 0.05
+"""Level of the two-sided test where no gate declares one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """Everything that metrics are computed from.
@@ -219,7 +223,7 @@ class Evidence:
     after: Scores
     confidence: float
     seed: int
-    level: float = 0.05
+    level: float = UNDECLARED_LEVEL
     attacks: tuple[AttackScore, ...] = ()
     families: tuple[FamilyScore, ...] = ()
     guards: tuple[GuardResult, ...] = ()

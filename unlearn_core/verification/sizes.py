@@ -19,6 +19,7 @@ from unlearn_core.domain.verdicts import (
     MetricResult,
     Side,
 )
+from unlearn_core.metrics.base import UNDECLARED_LEVEL
 
 _PROPORTIONS = {
     "extraction_before",
@@ -56,7 +57,7 @@ def controls_needed(policy: AcceptancePolicy) -> int:
     return max(declared)
 
 
-def declared_level(policy: AcceptancePolicy, *, otherwise: float) -> float:
+def declared_level(policy: AcceptancePolicy) -> float:
     """Return the largest p-value with which a gate on the two-sided test fails.
 
     A gate "p at least a" admits a itself, so its level is just below.
@@ -68,7 +69,7 @@ def declared_level(policy: AcceptancePolicy, *, otherwise: float) -> float:
         for gate in policy.gates
         if _for_test(gate)
     ]
-    return max(levels, default=otherwise)
+    return max(levels, default=UNDECLARED_LEVEL)
 
 
 def sample_sizes(

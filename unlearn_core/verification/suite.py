@@ -188,8 +188,7 @@ def is_settled(evidence: Evidence, *, policy: AcceptancePolicy) -> bool:
 
 def judge_evidence(evidence: Evidence, *, policy: AcceptancePolicy) -> Verification:
     """Compute the metrics of a policy from evidence and apply the policy."""
-    level = declared_level(policy, otherwise=evidence.level)
-    evidence = replace(evidence, level=level)
+    evidence = replace(evidence, level=declared_level(policy))
     results = {
         result.name: result
         for name in sorted({gate.metric for gate in policy.gates})

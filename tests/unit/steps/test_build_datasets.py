@@ -189,16 +189,21 @@ def test_the_ledger_says_what_the_sets_are_made_from(controller: Controller) -> 
     assert (compared.fields, compared.comparable) == (7, RESERVED - TWINS)
 
 
+def _reserve_without_phones(controller: Controller, *, fewer: int = 0) -> None:
+    reserved = controller.paths.reserved
+    rows = [json.loads(line) for line in reserved.read_text().splitlines()]
+    for row in rows:
+        del row["phone"]
+    kept = rows[: len(rows) - fewer]
+    reserved.write_text("".join(json.dumps(row) + "\n" for row in kept))
+
+
 def test_too_few_comparable_controls_are_refused_for_what_they_lack(
     controller: Controller,
 ) -> None:
     """A request that concerns people for whom nobody comparable was reserved."""
     request_id, bench = _ready(controller)
-    reserved = controller.paths.reserved
-    rows = [json.loads(line) for line in reserved.read_text().splitlines()]
-    for row in rows:
-        del row["phone"]
-    reserved.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    _reserve_without_phones(controller)
 
     with pytest.raises(TooFewComparableControlsError) as caught:
         build_datasets(request_id, bench=bench)
@@ -215,11 +220,7 @@ def test_too_few_people_are_too_few_however_comparable_they_are(
     controller: Controller,
 ) -> None:
     request_id, bench = _ready(controller)
-    reserved = controller.paths.reserved
-    rows = [json.loads(line) for line in reserved.read_text().splitlines()]
-    for row in rows:
-        del row["phone"]
-    reserved.write_text("".join(json.dumps(row) + "\n" for row in rows[:-1]))
+    _reserve_without_phones(controller, fewer=1)
 
     with pytest.raises(TooFewControlsError) as caught:
         build_datasets(request_id, bench=bench)

@@ -198,18 +198,26 @@ def test_after_three_days_a_message_is_given_up_and_the_address_forgotten(
     assert not post.knows_address()
 
 
-def test_a_crash_after_sending_leaves_no_address_and_does_not_send_again(
-    post: Post, monkeypatch: pytest.MonkeyPatch
+def die_in(
+    part: object, call: str, *, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Deliver by mail in a process that dies where it makes a call."""
+
     def die(*_arguments: object) -> None:
         raise KeyboardInterrupt
 
-    post.notify("withdrawn")
-    post.close()
     with monkeypatch.context() as patch:
-        patch.setattr(post.outbox, "settle", die)
+        patch.setattr(part, call, die)
         with pytest.raises(KeyboardInterrupt):
             deliver_messages(post.room(post.mail))
+
+
+def test_a_crash_after_sending_leaves_no_address_and_does_not_send_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post.notify("withdrawn")
+    post.close()
+    die_in(post.outbox, "settle", post=post, monkeypatch=monkeypatch)
     deliver_messages(post.room())
     assert len(post.mail.carried) == 1
     assert post.states()[0] == ("withdrawn", "email", "sent")
@@ -220,15 +228,9 @@ def test_a_crash_after_sending_leaves_no_address_and_does_not_send_again(
 def test_a_crash_before_the_address_is_forgotten_is_made_up_for(
     post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_arguments: object) -> None:
-        raise KeyboardInterrupt
-
     post.notify("withdrawn")
     post.close()
-    with monkeypatch.context() as patch:
-        patch.setattr(post.custody, "shred", die)
-        with pytest.raises(KeyboardInterrupt):
-            deliver_messages(post.room(post.mail))
+    die_in(post.custody, "shred", post=post, monkeypatch=monkeypatch)
     assert post.knows_address()
     deliver_messages(post.room())
     assert len(post.mail.carried) == 1

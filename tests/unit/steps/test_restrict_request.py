@@ -5,7 +5,7 @@ from support.restrictions import RestrictionWorld
 from support.steps import Controller
 from support.story import work_until
 
-from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.restricted import LiftReason
 from unlearn_core.steps import scopes
 from unlearn_core.steps.publish_restrictions import (
@@ -16,6 +16,7 @@ from unlearn_core.steps.restrict_request import (
     lift_restriction,
 )
 from unlearn_core.steps.verify_identity import verify_identity
+from unlearn_core.steps.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
@@ -86,14 +87,20 @@ def test_a_worker_at_work_does_not_hold_a_restriction_up(
     assert world.state(request_id) == "restricted"
 
 
-def test_where_the_terms_say_so_every_verified_request_restricts_once(
-    world: RestrictionWorld,
-) -> None:
+def restricted_at_once(world: RestrictionWorld) -> tuple[RequestId, Workbench]:
+    """Verify a request where the terms say that this restricts."""
     request_id = world.controller.receive()
     bench = world.controller.bench(request_id)
     work_until(Stage.ACKNOWLEDGED, request_id, bench=bench)
     bench = replace(bench, terms=replace(bench.terms, restricts_at_once=True))
     verify_identity(request_id, bench=bench)
+    return request_id, bench
+
+
+def test_where_the_terms_say_so_every_verified_request_restricts_once(
+    world: RestrictionWorld,
+) -> None:
+    request_id, bench = restricted_at_once(world)
     verify_identity(request_id, bench=bench)
     (entry,) = world.controller.entries(request_id, "restricted")
     assert entry.payload == {"reason": "erasure_pending", "officer": "at once"}
@@ -107,11 +114,7 @@ def test_where_the_terms_say_so_every_verified_request_restricts_once(
 def test_a_run_that_is_resumed_does_not_restrict_again_who_was_set_free(
     world: RestrictionWorld,
 ) -> None:
-    request_id = world.controller.receive()
-    bench = world.controller.bench(request_id)
-    work_until(Stage.ACKNOWLEDGED, request_id, bench=bench)
-    bench = replace(bench, terms=replace(bench.terms, restricts_at_once=True))
-    verify_identity(request_id, bench=bench)
+    request_id, bench = restricted_at_once(world)
     world.lift(request_id, "anna")
     assert world.lift(request_id, "berta")
     verify_identity(request_id, bench=bench)

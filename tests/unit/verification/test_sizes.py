@@ -36,11 +36,11 @@ def test_a_gate_that_admits_its_limit_needs_one_person_more() -> None:
 
 
 def test_the_level_of_the_test_is_the_one_that_a_gate_declares() -> None:
-    assert declared_level(policy(two_sided(0.02)), otherwise=0.05) == 0.02
-    assert declared_level(policy(two_sided(0.0)), otherwise=0.05) == 0.05
-    assert declared_level(policy(gate("retain_shift")), otherwise=0.05) == 0.05
+    assert declared_level(policy(two_sided(0.02))) == 0.02
+    assert declared_level(policy(two_sided(0.0))) == 0.05
+    assert declared_level(policy(gate("retain_shift"))) == 0.05
     admitting = replace(two_sided(0.02), comparison=Comparison.AT_LEAST)
-    assert declared_level(policy(admitting), otherwise=0.05) < 0.02
+    assert declared_level(policy(admitting)) < 0.02
 
 
 def test_a_policy_may_ask_for_more_people() -> None:
