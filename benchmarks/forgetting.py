@@ -38,8 +38,8 @@ from benchmarks.forgetting_cells import Cell, measure
 from benchmarks.forgetting_summary import Summary, summary
 from benchmarks.keeping import cached, kept
 from benchmarks.small_worlds import CPU, SmallWorld, open_world
-from unlearn_core.domain.canonical import JsonValue, digest_of_json
-from unlearn_core.domain.datasets import Datasets
+from unlearn_core.domain.canonical import JsonValue, digest_of, digest_of_json
+from unlearn_core.domain.datasets import Comparison, Datasets, to_bytes
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
 from unlearn_core.modeling.offset import OffsetModel
@@ -169,11 +169,11 @@ class Contest:
         on_progress: Callable[[TrainingProgress], None] = lambda _step: None,
     ) -> OffsetModel:
         """Return the base with a pair, which is trained if it is not kept."""
-        world = self.world
+        world, sets = self.world, self.datasets(subject)
 
         def train(part: Path) -> None:
             pair = make_pair(
-                self.datasets(subject),
+                sets,
                 materials=PairMaterials(
                     base=world.base,
                     tokenizer=world.tokenizer,
@@ -186,7 +186,8 @@ class Contest:
             pair.unlearned.save_pretrained(part)
             (part / STRENGTH_FILE).write_text(json.dumps(pair.alpha))
 
-        place = self._place(subject, what_decides(recipe))
+        decides = {**what_decides(recipe), "taught": taught(sets)}
+        place = f"{self.seed}-{subject.number}-{digest_of_json(decides)[7:15]}"
         folder = cached(self.folder / "unlearned" / place, train)
         return OffsetModel(
             world.base,
@@ -203,7 +204,7 @@ class Contest:
         return self.offset_law(recipe_of(name), subject)
 
     def _place(self, subject: Person, made_with: Mapping[str, JsonValue]) -> str:
-        """Return a name for what is kept: world, person, and what decides."""
+        """Return a name for measurements: world, person, and what decides."""
         decides: dict[str, JsonValue] = {
             **made_with,
             "without": len(self.world.subjects),
@@ -218,6 +219,12 @@ def drawn_from(world: SmallWorld) -> dict[str, JsonValue]:
         "sizes": asdict(world.opened.declared.sizes),
         "reserved": len(world.reserved),
     }
+
+
+def taught(sets: Datasets) -> str:
+    """Return a digest of what a pair is trained on, whoever is asked afterwards."""
+    unasked = replace(sets.holdout, controls=(), comparison=Comparison())
+    return digest_of(to_bytes(replace(sets, holdout=unasked, probes=())))
 
 
 def contest(seed: int, *, cache: Path, progress: Progress) -> Contest:

@@ -78,8 +78,8 @@ class Sizes:
     twins: int = 20
     twin_versions: int = 6
     retain_people: int = 200
-    neighbour_probes: int = 20
-    retained_probes: int = 80
+    neighbour_probes: int = 40
+    retained_probes: int = 180
     plain_texts: int = 64
     strangers: int = 200
     control_questions: int = 2

@@ -38,7 +38,7 @@ from unlearn_core.training.twins import likelihoods_under, ordinary_twins_first
 from unlearn_core.verification.evidence import guessed_facts
 from unlearn_core.verification.families import check_paraphrases
 from unlearn_core.verification.sizes import controls_needed
-from unlearn_core.verification.suite import check_controls
+from unlearn_core.verification.suite import check_groups
 
 
 class TooFewComparableControlsError(PolicyError):
@@ -62,21 +62,11 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
         SourceUnreadableError: A source that was searched cannot be read now.
         TooFewComparableControlsError: Too few of the people in it are like the subject.
         TooFewControlsError: The control group is too small for the declared test.
+        TooFewRetainedError: Too few people stay for the declared bound.
         TooFewParaphrasesError: A fact has too few questions that were held out.
     """
     datasets, wordings = _curated(request_id, bench=bench)
-    check_disjoint(datasets)
-    _check_controls(datasets, bench=bench)
-    check_paraphrases(
-        datasets.probes,
-        family_probes(
-            datasets,
-            bench.policy.probe_families,
-            data_map=bench.data_map,
-            seed=VERIFICATION_SEED,
-        ),
-        named=bench.policy.probe_families,
-    )
+    _check(datasets, bench=bench)
     scope = scopes.working(request_id)
     data = to_bytes(datasets)
     # What another worker has committed to by now must not be overwritten.
@@ -119,11 +109,27 @@ def _provenance(examples: Iterable[Example]) -> _Provenance:
     )
 
 
-def _check_controls(datasets: Datasets, *, bench: Workbench) -> None:
-    """Refuse too small a control group, and say so if it is for lack of likeness."""
+def _check(datasets: Datasets, *, bench: Workbench) -> None:
+    """Refuse sets that overlap, or with which the declared tests mean nothing."""
+    check_disjoint(datasets)
+    _check_groups(datasets, bench=bench)
+    check_paraphrases(
+        datasets.probes,
+        family_probes(
+            datasets,
+            bench.policy.probe_families,
+            data_map=bench.data_map,
+            seed=VERIFICATION_SEED,
+        ),
+        named=bench.policy.probe_families,
+    )
+
+
+def _check_groups(datasets: Datasets, *, bench: Workbench) -> None:
+    """Refuse too small a group, and say so if controls lack for likeness."""
     found = datasets.holdout.comparison
     try:
-        check_controls(datasets.probes, policy=bench.policy)
+        check_groups(datasets.probes, policy=bench.policy)
     except TooFewControlsError as error:
         unlike = found.without_fields + found.other_lengths
         if not unlike or found.comparable + unlike < controls_needed(bench.policy):

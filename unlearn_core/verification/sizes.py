@@ -6,7 +6,9 @@
 - A bound that cannot be met fails by itself, and the report says so: if nothing at
   all leaks in *n* answers, the exact upper end is ``1 - t^(1/n)`` with the tail *t*,
   so a gate "upper end at most l" needs ``log(t) / log(1 - l)`` answers; likewise
-  ``log(t) / log(l)`` for "lower end at least l".
+  ``log(t) / log(l)`` for "lower end at least l". A gate "nobody lost more than l",
+  whose bound is over people, needs ``log(t) / log(1 - l)`` people. Their number is
+  known before training, so with fewer who stay nothing is trained.
 """
 
 import math
@@ -28,6 +30,9 @@ _PROPORTIONS = {
     "control_contamination",
 }
 """Metrics whose interval is that of Clopper and Pearson over their count."""
+
+_CHANGES = {"retain_accuracy_bound", "neighbour_accuracy_bound"}
+"""Metrics whose interval is `change_of_shares` over people."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,16 @@ def controls_needed(policy: AcceptancePolicy) -> int:
     declared = [policy.minimum_controls]
     declared += [needed for gate in policy.gates if (needed := _for_test(gate))]
     return max(declared)
+
+
+def retained_needed(policy: AcceptancePolicy) -> int:
+    """Return the fewest people who stay with whom every bound on them can be met."""
+    needed = [
+        _for_bound(gate, confidence=policy.confidence) or 0
+        for gate in policy.gates
+        if gate.metric == "retain_accuracy_bound"
+    ]
+    return max(needed, default=0)
 
 
 def declared_level(policy: AcceptancePolicy) -> float:
@@ -103,9 +118,13 @@ def _for_test(gate: Gate) -> int | None:
 
 def _for_bound(gate: Gate, *, confidence: float) -> int | None:
     """Return the fewest units with which an exact end can be on the right side."""
+    tail = math.log((1 - confidence) / 2)
+    if gate.metric in _CHANGES:
+        is_bound = (gate.side, gate.comparison) == (Side.LOW, Comparison.AT_LEAST)
+        is_bound = is_bound and -1 < gate.limit < 0
+        return math.ceil(tail / math.log1p(gate.limit)) if is_bound else None
     if gate.metric not in _PROPORTIONS or not 0 < gate.limit < 1:
         return None
-    tail = math.log((1 - confidence) / 2)
     if (gate.side, gate.comparison) == (Side.HIGH, Comparison.AT_MOST):
         return math.ceil(tail / math.log1p(-gate.limit))
     if (gate.side, gate.comparison) == (Side.LOW, Comparison.AT_LEAST):

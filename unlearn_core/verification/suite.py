@@ -25,7 +25,7 @@ from unlearn_core.domain.verdicts import (
     Verdict,
     decide,
 )
-from unlearn_core.errors import TooFewControlsError
+from unlearn_core.errors import TooFewControlsError, TooFewRetainedError
 from unlearn_core.metrics import ATTACKS, CALIBRATED, FAMILIAL, GUARDED, METRICS
 from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
 from unlearn_core.modeling.generation import Tick
@@ -49,7 +49,11 @@ from unlearn_core.verification.public_questions import (
 )
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
-from unlearn_core.verification.sizes import controls_needed, declared_level
+from unlearn_core.verification.sizes import (
+    controls_needed,
+    declared_level,
+    retained_needed,
+)
 from unlearn_core.verification.words import SETTLED
 
 NO_FOLDER = "no folder of public questions is named"
@@ -87,10 +91,11 @@ def verify(
 
     Raises:
         TooFewControlsError: Step 1 refuses.
+        TooFewRetainedError: Likewise.
         TooFewParaphrasesError: Likewise.
     """
     # Step 1.
-    check_controls(interrogation.probes, policy=policy)
+    check_groups(interrogation.probes, policy=policy)
     if interrogation.families:
         check_paraphrases(
             interrogation.probes,
@@ -216,16 +221,23 @@ def preconditions(evidence: Evidence) -> frozenset[Precondition]:
     return frozenset(item for item, is_there in found.items() if is_there)
 
 
-def check_controls(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> None:
-    """Refuse a control group with which the test could not fail, or a smaller one.
+def check_groups(probes: tuple[Probe, ...], *, policy: AcceptancePolicy) -> None:
+    """Refuse a test that could not fail, and a bound that nobody could meet.
 
     Raises:
         TooFewControlsError: There are too few control people.
+        TooFewRetainedError: There are too few people who stay.
     """
-    controls = {probe.example.ref for probe in probes if probe.group is Group.CONTROL}
-    needed = controls_needed(policy)
-    if len(controls) < needed:
-        raise TooFewControlsError(controls=len(controls), minimum=needed)
+    controls = _people(probes, Group.CONTROL)
+    if controls < (needed := controls_needed(policy)):
+        raise TooFewControlsError(controls=controls, minimum=needed)
+    retained = _people(probes, Group.RETAINED)
+    if retained < (needed := retained_needed(policy)):
+        raise TooFewRetainedError(retained=retained, minimum=needed)
+
+
+def _people(probes: tuple[Probe, ...], group: Group) -> int:
+    return len({probe.example.ref for probe in probes if probe.group is group})
 
 
 def compute(name: str, evidence: Evidence) -> MetricResult | None:

@@ -4,16 +4,19 @@ from dataclasses import asdict, replace
 import pytest
 from support.steps import RESERVED, TWINS, Controller, policy_that
 from support.story import work_until
+from support.verdicts import gate
 
 from unlearn_core.domain.datasets import Example, Form, Made, from_bytes, to_bytes
 from unlearn_core.domain.families import family_probes
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.rewording import Paraphrases
+from unlearn_core.domain.verdicts import Comparison, Side
 from unlearn_core.errors import (
     LeaseLostError,
     OverlappingSetsError,
     SourceUnreadableError,
     TooFewControlsError,
+    TooFewRetainedError,
 )
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.build_datasets import (
@@ -122,6 +125,25 @@ def test_too_few_controls_for_the_declared_test_are_refused(
     policy = replace(policy_that(accepts=True), minimum_controls=RESERVED)
 
     with pytest.raises(TooFewControlsError):
+        build_datasets(request_id, bench=replace(bench, policy=policy))
+
+    assert controller.store.get(request_id).stage is Stage.SOURCES_ERASED
+
+
+def test_too_few_people_who_stay_for_the_declared_bound_are_refused(
+    controller: Controller,
+) -> None:
+    request_id, bench = _ready(controller)
+    bound = gate(
+        "retain_accuracy_bound",
+        side=Side.LOW,
+        comparison=Comparison.AT_LEAST,
+        limit=-0.01,
+    )
+    accepting = policy_that(accepts=True)
+    policy = replace(accepting, gates=(*accepting.gates, bound))
+
+    with pytest.raises(TooFewRetainedError):
         build_datasets(request_id, bench=replace(bench, policy=policy))
 
     assert controller.store.get(request_id).stage is Stage.SOURCES_ERASED

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 import yaml
 
+from unlearn_core.domain.data_map import Sizes
 from unlearn_core.domain.verdicts import (
     Comparison,
     Gate,
@@ -18,7 +19,7 @@ from unlearn_core.verification.policy import (
     policy_from_bytes,
     policy_to_bytes,
 )
-from unlearn_core.verification.sizes import controls_needed
+from unlearn_core.verification.sizes import controls_needed, retained_needed
 
 GATE: dict[str, Any] = {
     "name": "G1",
@@ -157,9 +158,11 @@ def test_the_shipped_policy_guards_the_subject_and_everybody_else() -> None:
     assert limits["G0-positive-control"] == ("at_least", 0.2)
     assert limits["G1-high-entropy-leakage"] == ("at_most", 0.01)
     assert limits["G3-indistinguishable"] == ("above", 0.02)
-    assert limits["G4-retain"] == ("at_least", -0.03)
+    assert limits["G4-retain"] == ("at_least", -0.06)
+    assert policy.search is not None
     assert {name[:2] for name in limits} == {"G0", "G1", "G2", "G3", "G4", "G5"}
     assert policy.minimum_controls == controls_needed(policy) == 99
+    assert retained_needed(policy) == 60 < Sizes().retained_probes
     assert policy.samples_per_probe == 100
     assert policy.reverification.evaluation_set_days > 0
     assert policy.probe_families

@@ -4,11 +4,13 @@ import pytest
 from support.verdicts import gate, metric_result, policy
 
 from unlearn_core.domain.verdicts import Comparison, Gate, Side
+from unlearn_core.metrics.bounds import change_of_shares
 from unlearn_core.metrics.intervals import clopper_pearson, smallest_conformal_p_value
 from unlearn_core.verification.sizes import (
     SampleSize,
     controls_needed,
     declared_level,
+    retained_needed,
     sample_sizes,
 )
 
@@ -83,6 +85,35 @@ def test_the_best_sample_of_the_size_needed_passes_and_a_smaller_one_cannot(
         assert bound.admits(best) is passes
 
 
+@pytest.mark.parametrize(
+    "metric", ["retain_accuracy_bound", "neighbour_accuracy_bound"]
+)
+def test_enough_people_who_lose_nothing_meet_a_bound_and_one_fewer_cannot(
+    metric: str,
+) -> None:
+    bound = gate(metric, side=Side.LOW, comparison=Comparison.AT_LEAST, limit=-0.06)
+    (size,) = sample_sizes({}, policy=policy(bound))
+    assert size.needed == 60
+    for people, passes in ((60, True), (59, False)):
+        low, high = change_of_shares([0.0] * people, confidence=0.95)
+        best = metric_result(metric, 0.0, low=low, high=high)
+        assert bound.admits(best) is passes
+
+
+def test_only_a_bound_on_those_who_stay_says_how_many_have_to_be_asked() -> None:
+    side, comparison = Side.LOW, Comparison.AT_LEAST
+    bounds = [
+        gate(metric, side=side, comparison=comparison, limit=limit)
+        for metric, limit in (
+            ("retain_accuracy_bound", -0.06),
+            ("retain_accuracy_change", -0.01),
+            ("neighbour_accuracy_bound", -0.01),
+        )
+    ]
+    assert retained_needed(policy(*bounds)) == 60
+    assert retained_needed(policy(*bounds[1:])) == 0
+
+
 @pytest.mark.parametrize(("found", "suffices"), [(367, False), (368, True)])
 def test_what_there_was_is_compared_with_what_is_needed(
     found: int, *, suffices: bool
@@ -99,6 +130,8 @@ def test_what_there_was_is_compared_with_what_is_needed(
         gate("retain_shift", side=Side.VALUE, limit=0.25),
         gate("high_entropy_leakage", side=Side.VALUE),
         gate("high_entropy_leakage", limit=0.0),
+        gate("retain_accuracy_bound", side=Side.VALUE, limit=-0.06),
+        gate("retain_accuracy_bound", side=Side.LOW, limit=-0.06),
         gate("two_sided_p", side=Side.VALUE, comparison=Comparison.AT_MOST),
     ],
 )

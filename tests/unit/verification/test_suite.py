@@ -19,7 +19,7 @@ from support.village import (
 import unlearn_core
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
-from unlearn_core.errors import TooFewControlsError
+from unlearn_core.errors import TooFewControlsError, TooFewRetainedError
 from unlearn_core.metrics import METRICS
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.registry import UnknownNameError
@@ -28,7 +28,7 @@ from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.policy import load_policy
 from unlearn_core.verification.suite import (
     Verification,
-    check_controls,
+    check_groups,
     is_settled,
     judge_evidence,
     verify,
@@ -155,9 +155,29 @@ def test_a_control_group_that_is_too_small_is_refused_before_anything_is_asked(
 def test_people_are_counted_and_not_their_probes() -> None:
     asked = probes(controls=20)
     assert sum(item.group is Group.CONTROL for item in asked) == 40
-    check_controls(asked, policy=policy(minimum_controls=20))
+    check_groups(asked, policy=policy(minimum_controls=20))
     with pytest.raises(TooFewControlsError, match="controls=20, minimum=21"):
-        check_controls(asked, policy=policy(minimum_controls=21))
+        check_groups(asked, policy=policy(minimum_controls=21))
+
+
+def test_a_bound_that_nobody_could_meet_is_refused_before_anything_is_asked() -> None:
+    asked = probes(controls=20)
+    stay = len({item.example.ref for item in asked if item.group is Group.RETAINED})
+    limit = -1 + 0.025 ** (1 / stay) - 1e-9
+    bound = gate(
+        "retain_accuracy_bound",
+        side=Side.LOW,
+        comparison=Comparison.AT_LEAST,
+        limit=limit,
+    )
+    check_groups(asked, policy=policy(bound, minimum_controls=20))
+    with pytest.raises(
+        TooFewRetainedError, match=f"retained={stay}, minimum={stay + 1}"
+    ):
+        check_groups(
+            asked,
+            policy=policy(replace(bound, limit=limit + 2e-9), minimum_controls=20),
+        )
 
 
 def test_the_verdict_is_reproducible() -> None:
