@@ -2,8 +2,10 @@
 
 A request has located a person's records in files, a database and a versioned bucket.
 A process erases them, with the real step, ledger, custody and connectors, and is killed
-by SIGKILL at a random moment. Another one goes on, and so forth; the one after five
-kills is let finish. Then everything is read without the connectors and compared:
+by SIGKILL at a random moment of a thing drawn at random: the trial, the announcement in
+the ledger, the erasure, the redaction or the read-back of a source, the start or the
+record of the end. Another one goes on, and so forth; the one after five kills is let
+finish. Then everything is read without the connectors and compared:
 
 - left: records of the subject, or bytes of one, in any file or version of an object,
   those included that are redacted and stay;
@@ -21,15 +23,15 @@ import logging
 import os
 import random
 import shutil
-import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from moto.server import ThreadedMotoServer
 from rich.console import Console
@@ -42,6 +44,7 @@ from benchmarks.intake_parts import (
     settings_of,
 )
 from benchmarks.keeping import kept
+from benchmarks.kills_moments import Doing, draw_moments, kill_at, telling, timed
 from benchmarks.kills_sources import (
     RECORDS_OF_SUBJECT,
     SUBJECT,
@@ -57,7 +60,6 @@ from flows.wiring import Station
 from unlearn_core.adapters.database.engine import Database
 from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.keys import KeyDirectory
-from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.ledger import LedgerEntry, verify_chain
 from unlearn_core.domain.requests import Channel, RequestId, Stage
 from unlearn_core.domain.subjects import parse_subject
@@ -98,14 +100,14 @@ class Trial:
 
     Attributes:
         kills: How often it was killed.
-        during: Source that was being erased at each kill, or ``none``.
+        during: What the process had told last that it was doing, at each kill.
         retried: Processes that met an error which the flow tries again.
         damage: What is wrong.
         is_ledger_whole: Whether the ledger verifies and says what was erased.
     """
 
     kills: int
-    during: list[str] = field(default_factory=list)
+    during: list[Doing] = field(default_factory=list)
     retried: int = 0
     damage: Damage
     is_ledger_whole: bool
@@ -141,7 +143,8 @@ class Preparation:
         self.places = Places(folder=self._work, client=open_client(endpoint))
         create_bucket(self.places.client)
         self.request_id = self._prepare()
-        self.seconds = min(self._time() for _ in range(2))
+        self._time()
+        self.seconds = self._time()
 
     def reset(self) -> None:
         """Make everything as it was before the erasure."""
@@ -149,18 +152,20 @@ class Preparation:
         shutil.copytree(self._prepared, self._work)
         fill_bucket(self.places)
 
-    def start(self, attempt: int) -> tuple[int, int]:
-        """Start a process that erases; return its id and a pipe that tells of it."""
+    @contextmanager
+    def started(self, attempt: int) -> Iterator[tuple[int, IO[str]]]:
+        """Start a process that erases; yield its id and a pipe that tells of it."""
         reader, writer = os.pipe()
         pid = os.fork()
-        if pid:
-            os.close(writer)
-            return pid, reader
-        status = 1
-        try:
-            status = self._erase(attempt, writer)
-        finally:
-            os._exit(status)
+        if not pid:
+            status = 1
+            try:
+                status = self._erase(attempt, writer)
+            finally:
+                os._exit(status)
+        os.close(writer)
+        with os.fdopen(reader) as pipe:
+            yield pid, pipe
 
     def entries(self) -> list[LedgerEntry]:
         """Return the ledger."""
@@ -171,8 +176,7 @@ class Preparation:
             office.database.close()
 
     def _erase(self, attempt: int, writer: int) -> int:
-        bench = self._bench(attempt)
-        os.write(writer, b".")
+        bench = telling(self._bench(attempt), writer)
         try:
             erase_source_records(self.request_id, bench=bench)
         except DependencyError:
@@ -218,36 +222,34 @@ class Preparation:
         shutil.copytree(self._work, self._prepared)
         return self.request_id
 
-    def _time(self) -> float:
-        """Return how long an erasure takes that nobody kills, in seconds."""
+    def _time(self) -> dict[Doing, float]:
+        """Return how long each thing takes in an erasure that nobody kills."""
         self.reset()
-        pid, reader = self.start(1)
-        os.read(reader, 1)
-        began = time.monotonic()
-        os.waitpid(pid, 0)
-        os.close(reader)
-        return time.monotonic() - began
+        with self.started(1) as (pid, pipe):
+            seconds = timed(pipe)
+            if os.waitpid(pid, 0)[1]:
+                message = "an erasure failed that nobody killed"
+                raise RuntimeError(message)
+        return seconds
 
 
 def run_trial(stage: Preparation, *, seed: int) -> Trial:
     """Erase, die, go on, and look at what is left."""
-    draw = random.Random(seed)
+    moments = draw_moments(random.Random(seed), stage.seconds, count=KILLS_PER_TRIAL)
     stage.reset()
-    during: list[str] = []
+    during: list[Doing] = []
     retried = 0
     for attempt in range(1, 100):
-        pid, reader = stage.start(attempt)
-        is_killed = False
-        if len(during) < KILLS_PER_TRIAL:
-            is_killed = _kill(pid, reader, stage.seconds * moment(draw))
-        status = os.waitpid(pid, 0)[1]
-        os.close(reader)
-        if is_killed and os.WIFSIGNALED(status):
-            during.append(being_erased(stage.entries()))
-        elif os.waitstatus_to_exitcode(status) == TRIED_AGAIN:
-            retried += 1
-        else:
-            break
+        with stage.started(attempt) as (pid, pipe):
+            told = kill_at(moments[0], pid, pipe) if moments else None
+            status = os.waitpid(pid, 0)[1]
+            moments = moments[1:]
+            if told and os.WIFSIGNALED(status):
+                during.append(next(map(Doing.parse, reversed(pipe.readlines())), told))
+            elif os.waitstatus_to_exitcode(status) == TRIED_AGAIN:
+                retried += 1
+            else:
+                break
     return Trial(
         kills=len(during),
         during=during,
@@ -255,30 +257,6 @@ def run_trial(stage: Preparation, *, seed: int) -> Trial:
         damage=look(stage.places),
         is_ledger_whole=is_whole(stage.entries()),
     )
-
-
-def moment(draw: random.Random) -> float:
-    """Draw a moment of an erasure, from 0 to 1.
-
-    Half of them are spread evenly, half lie early, because what is erased first takes
-    less time.
-    """
-    return draw.random() ** draw.choice((1, 4))
-
-
-def _kill(pid: int, reader: int, seconds: float) -> bool:
-    """Kill a process some time after it has begun; tell whether it was there."""
-    if not os.read(reader, 1):
-        return False
-    time.sleep(seconds)
-    os.kill(pid, signal.SIGKILL)
-    return True
-
-
-def being_erased(entries: Iterable[LedgerEntry]) -> str:
-    """Return the source whose erasure was announced last."""
-    announced = [entry for entry in entries if entry.event == ERASURE_ANNOUNCED]
-    return str(announced[-1].payload["source"]) if announced else "none"
 
 
 def is_whole(entries: list[LedgerEntry]) -> bool:
@@ -295,6 +273,7 @@ def is_whole(entries: list[LedgerEntry]) -> bool:
 def summary(trials: Iterable[Trial]) -> dict[str, object]:
     """Return the sums over all trials."""
     trials = list(trials)
+    during = [doing for trial in trials for doing in trial.during]
     return {
         "kills": sum(trial.kills for trial in trials),
         "trials": len(trials),
@@ -304,7 +283,8 @@ def summary(trials: Iterable[Trial]) -> dict[str, object]:
         "leftovers": sum(trial.damage.leftovers for trial in trials),
         "ledgers_broken": sum(not trial.is_ledger_whole for trial in trials),
         "retried": sum(trial.retried for trial in trials),
-        "during": dict(Counter(place for trial in trials for place in trial.during)),
+        "during": dict(Counter(doing.what for doing in during)),
+        "at": dict(Counter(doing.source or "none" for doing in during)),
     }
 
 
@@ -336,7 +316,7 @@ def run(folder: Path, *, kills: int, seed: int) -> dict[str, object]:
                 progress.update(task, completed=done + trials[-1].kills)
     finally:
         server.stop()
-    return summary(trials) | {"seconds_unbroken": round(stage.seconds, 2)}
+    return summary(trials) | {"seconds_unbroken": round(sum(stage.seconds.values()), 2)}
 
 
 def main() -> None:

@@ -1,16 +1,16 @@
 from pathlib import Path
 
 import pytest
-from support.domain import ledger, ledger_entry
+from support.domain import ledger
 
 from benchmarks.kills import (
     Trial,
-    being_erased,
     has_fault,
     is_whole,
     run,
     summary,
 )
+from benchmarks.kills_moments import Doing
 from benchmarks.kills_sources import Damage
 
 WELL = Damage(left=0, lost=0, changed=0, leftovers=0)
@@ -19,7 +19,7 @@ WELL = Damage(left=0, lost=0, changed=0, leftovers=0)
 def trial(damage: Damage = WELL, *, is_ledger_whole: bool = True) -> Trial:
     return Trial(
         kills=2,
-        during=["rows", "objects"],
+        during=[Doing(what="erased", source="rows"), Doing(what="begun")],
         retried=1,
         damage=damage,
         is_ledger_whole=is_ledger_whole,
@@ -36,7 +36,8 @@ def test_sums_are_over_all_trials() -> None:
         "leftovers": 0,
         "ledgers_broken": 0,
         "retried": 2,
-        "during": {"rows": 2, "objects": 2},
+        "during": {"erased": 2, "begun": 2},
+        "at": {"rows": 2, "none": 2},
     }
 
 
@@ -53,15 +54,6 @@ def test_sums_are_over_all_trials() -> None:
 )
 def test_any_damage_is_a_fault(bad: Trial, *, is_bad: bool) -> None:
     assert has_fault(summary([trial(), bad])) is is_bad
-
-
-def test_the_source_that_was_announced_last_was_being_erased() -> None:
-    announced = [
-        ledger_entry("source_erasure_announced", payload={"source": name})
-        for name in ("lines", "rows")
-    ]
-    assert being_erased([]) == "none"
-    assert being_erased([*announced, ledger_entry("work_started")]) == "rows"
 
 
 def test_a_ledger_that_does_not_say_what_was_erased_is_not_whole() -> None:
