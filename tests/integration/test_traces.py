@@ -10,6 +10,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,11 +19,11 @@ import pytest
 from support.buckets import endpoint, fresh_bucket
 from support.canary import traces
 from support.file_sources import write_objects, zstandard
-from support.leaving_traces import SOURCES
+from support.leaving_traces import PLANTED, REPORT, SOURCES
 from support.sources import PEOPLE
 from support.steps import RESERVED, TRAINED
 
-from unlearn_core.smallworld.people import populate
+from unlearn_core.smallworld.people import HIGH_ENTROPY_FIELDS, populate
 
 pytestmark = pytest.mark.integration
 
@@ -43,12 +44,12 @@ FOLDERS = (
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
 )
-VALUE = "Ottilie Quästenflosser"
+SAID = "said"
 
 
 @pytest.fixture
-def left(tmp_path: Path) -> tuple[Path, dict[str, object]]:
-    """Let a worker with folders of its own be killed; return them and what it said."""
+def left(tmp_path: Path) -> Path:
+    """Let a worker with folders of its own be killed; return them."""
     bucket = fresh_bucket(is_versioned=True)
     write_objects(bucket)
     environment = {name: str(tmp_path / "folders" / name) for name in FOLDERS}
@@ -57,70 +58,80 @@ def left(tmp_path: Path) -> tuple[Path, dict[str, object]]:
     working = tmp_path / "working"
     working.mkdir()
     passed = {name: os.environ[name] for name in os.environ if name.startswith("AWS_")}
-    done = subprocess.run(  # noqa: S603 - this interpreter
-        [sys.executable, "-m", "support.leaving_traces", str(tmp_path), bucket],
-        cwd=working,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}",
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            "DO_NOT_TRACK": "1",
-            "HF_HUB_OFFLINE": "1",
-            **passed,
-            **environment,
-            "AWS_ENDPOINT_URL_S3": endpoint(),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr[-2000:]
-    (tmp_path / "said").write_text(done.stdout + done.stderr)
-    said: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return tmp_path, said
+    with (tmp_path / SAID).open("wb") as said:
+        process = subprocess.Popen(  # noqa: S603 - this interpreter
+            [sys.executable, "-m", "support.leaving_traces", str(tmp_path), bucket],
+            cwd=working,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": f"{ROOT / 'tests'}:{ROOT}",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+                "DO_NOT_TRACK": "1",
+                "HF_HUB_OFFLINE": "1",
+                "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+                "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+                **passed,
+                **environment,
+                "AWS_ENDPOINT_URL_S3": endpoint(),
+            },
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        status = process.wait()
+        # Its Prefect server dies as suddenly.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert status == -signal.SIGKILL, (tmp_path / SAID).read_text()[-2000:]
+    return tmp_path
 
 
 def test_nobody_can_read_anything_about_anybody_that_a_killed_worker_left(
-    left: tuple[Path, dict[str, object]],
+    left: Path,
 ) -> None:
     """Of the people in the sources too, because they are in the sets beside."""
-    folder, said = left
-    assert said["stage"] == "unlearning_verified"
-    assert set(said["found"].values()) == {2}  # type: ignore[attr-defined]
-    assert len(list((folder / "objects").rglob("*"))) > 4
+    report = json.loads((left / REPORT).read_text())
+    assert report["stage"] == "serving_confirmed"
+    assert set(report["found"].values()) == {2}
+    assert len(list((left / "objects").rglob("*"))) > 4
     people = populate(seed=0, trained=TRAINED, controls=RESERVED).trained
     values = {
         item
         for person in people
         for item in (
             person.name,
-            *(person.facts[name] for name in ("email", "phone", "customer_number")),
+            *(person.facts[name] for name in HIGH_ENTROPY_FIELDS),
         )
     }
     values |= {str(row["name"]) for row in PEOPLE}
-    found = traces(folder, values)
-    # The search would have found them: the other people are still in the sources.
+    found = traces(left, {*values, PLANTED})
+    # The search would have found them, wherever they were told.
     assert any(people[1].name in held for held in found.values())
+    planted = {path for path, held in found.items() if PLANTED in held}
+    for place in ("folders/PREFECT_HOME", "folders/TMPDIR", "mlflow.db", SAID):
+        assert any(path.startswith(place) for path in planted), place
     assert {
-        path: held for path, held in found.items() if Path(path).parts[0] != SOURCES
+        path: held
+        for path, held in found.items()
+        if Path(path).parts[0] != SOURCES and held != [PLANTED]
     } == {}
-    gone = {people[0].name, people[0].facts["email"], people[0].facts["phone"]}
+    gone = {people[0].name, *(people[0].facts[name] for name in HIGH_ENTROPY_FIELDS)}
     assert [path for path, held in found.items() if gone & set(held)] == []
 
 
 def _sqlite(path: Path) -> None:
     with sqlite3.connect(path) as database:
         database.execute("create table t (name text)")
-        database.execute("insert into t values (?)", (f"of {VALUE}.",))
+        database.execute("insert into t values (?)", (f"of {PLANTED}.",))
 
 
 def _zip(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("inner", pickle.dumps({"name": VALUE}))
+        archive.writestr("inner", pickle.dumps({"name": PLANTED}))
 
 
 def _arrow(path: Path) -> None:
-    table = pa.table({"name": [VALUE] * 3})
+    table = pa.table({"name": [PLANTED] * 3})
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_stream(path, table.schema, options=options) as writer:
         writer.write_table(table)
@@ -129,25 +140,25 @@ def _arrow(path: Path) -> None:
 @pytest.mark.parametrize(
     "leave",
     [
-        lambda path: path.write_text(f"so {VALUE} said"),
-        lambda path: path.write_text(VALUE.upper()),
-        lambda path: path.write_text(json.dumps([VALUE])),
-        lambda path: path.write_bytes(f"so {VALUE} said".encode("utf-16")),
-        lambda path: path.write_bytes(base64.b64encode(f" {VALUE} ".encode())),
-        lambda path: path.write_bytes(base64.b64encode(f"x:{VALUE} ".encode())),
-        lambda path: path.write_bytes(zstandard(VALUE.encode() * 9)),
-        lambda path: path.write_bytes(zstandard(zstandard(VALUE.encode()))),
-        lambda path: (path.parent / VALUE).touch(),
+        lambda path: path.write_text(f"so {PLANTED} said"),
+        lambda path: path.write_text(PLANTED.upper()),
+        lambda path: path.write_text(json.dumps([PLANTED])),
+        lambda path: path.write_bytes(f"so {PLANTED} said".encode("utf-16")),
+        lambda path: path.write_bytes(base64.b64encode(f" {PLANTED} ".encode())),
+        lambda path: path.write_bytes(base64.b64encode(f"x:{PLANTED} ".encode())),
+        lambda path: path.write_bytes(zstandard(PLANTED.encode() * 9)),
+        lambda path: path.write_bytes(zstandard(zstandard(PLANTED.encode()))),
+        lambda path: (path.parent / PLANTED).touch(),
         _sqlite,
         _zip,
         _arrow,
-        lambda path: pq.write_table(pa.table({"name": [VALUE]}), path),
+        lambda path: pq.write_table(pa.table({"name": [PLANTED]}), path),
     ],
 )
 def test_a_value_is_found_however_it_is_packed(
     tmp_path: Path, leave: Callable[[Path], object]
 ) -> None:
     (tmp_path / "other").write_text("Ottilie somebody else")
-    assert traces(tmp_path, [VALUE]) == {}
+    assert traces(tmp_path, [PLANTED]) == {}
     leave(tmp_path / "file")
-    assert list(traces(tmp_path, [VALUE]).values()) == [[VALUE]]
+    assert list(traces(tmp_path, [PLANTED]).values()) == [[PLANTED]]

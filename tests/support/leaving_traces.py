@@ -1,45 +1,67 @@
 """A process that works on a request and is killed, with everything in its folders.
 
+The flow is the real one, with a Prefect server of its own, an MLflow store, a database
+and sealed objects. It is killed when the working data would be destroyed, so all of it
+is there. Before that, a value is planted where others must not be.
+
 Run as ``python -m support.leaving_traces FOLDER BUCKET``.
 """
 
 import json
+import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
+from mlflow.tracking import MlflowClient
+from prefect import get_run_logger
 from support.databases import open_sqlite
 from support.file_sources import FILES
 from support.sources import source_spec, subject
-from support.steps import open_controller
-from support.story import work_until
+from support.stations import MemoryStation
+from support.steps import Controller, open_controller
 
+from flows import tasks, work
+from flows.erasure import fulfil_erasure_request
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.specification import SourceSpec
 from unlearn_core.adapters.custody import SealedCustody
 from unlearn_core.adapters.database.key_store import DatabaseKeyStore
+from unlearn_core.adapters.database.lease_store import DatabaseLeaseStore
 from unlearn_core.adapters.database.request_store import DatabaseRequestStore
-from unlearn_core.adapters.mlflow_registry import MlflowRunTracker
+from unlearn_core.adapters.mlflow_registry import (
+    MlflowArtifactRegistry,
+    MlflowRunTracker,
+)
 from unlearn_core.adapters.objects import FolderObjects
+from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.adapters.wrapping import LocalWrapping
-from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.requests import RequestId
+from unlearn_core.steps.workbench import Workbench
 
 SOURCES = "sources"
+REPORT = "report.json"
+PLANTED = "Ottilie Quästenflosser"
 
 
 def main(folder: Path, bucket: str) -> None:
-    """Search and erase in every kind of source; build, train and verify; be killed."""
+    """Search and erase in every kind of source; fulfil a request; be killed."""
     found = {
         spec.location.removeprefix(str(folder)): _erased(spec)
         for spec in _specifications(folder / SOURCES / "files", bucket)
     }
-    stage = _worked_on(folder)
-    print(json.dumps({"stage": stage, "found": found}), flush=True)  # noqa: T201
-    # Nothing is tidied up at the end.
-    os.kill(os.getpid(), signal.SIGKILL)
+    controller = _controller(folder)
+    station = MemoryStation(controller=controller)
+    for module, name, other in (
+        (work, "open_station", station.opened),
+        (tasks, "_purge_working_data", partial(_die, folder, found)),
+    ):
+        setattr(module, name, other)
+    fulfil_erasure_request(controller.receive())
 
 
 def _specifications(folder: Path, bucket: str) -> Iterator[SourceSpec]:
@@ -59,20 +81,46 @@ def _erased(spec: SourceSpec) -> int:
     return len(ids)
 
 
-def _worked_on(folder: Path) -> str:
+def _controller(folder: Path) -> Controller:
+    """Return a controller that keeps on the disk what can be kept there."""
     controller = open_controller(folder / SOURCES)
-    database = open_sqlite(folder)
-    controller.custody = SealedCustody(  # type: ignore[assignment]  # the same port
+    database, clock = open_sqlite(folder), controller.clock
+    kept = DatabaseRequestStore(database, clock=clock)
+    controller.store = kept  # type: ignore[assignment]  # the same ports
+    controller.leases = DatabaseLeaseStore(database, clock=clock)  # type: ignore[assignment]
+    controller.custody = SealedCustody(  # type: ignore[assignment]
         wrapping=LocalWrapping(bytes(range(32))),
-        keys=DatabaseKeyStore(database, clock=controller.clock),
+        keys=DatabaseKeyStore(database, clock=clock),
         objects=FolderObjects(folder / "objects"),
-        ledger=DatabaseRequestStore(database, clock=controller.clock),
+        ledger=kept,
     )
-    request_id = controller.receive()
-    runs = MlflowRunTracker(f"sqlite:///{folder}/mlflow.db")
-    bench = replace(controller.bench(request_id), runs=runs)
-    work_until(Stage.UNLEARNING_VERIFIED, request_id, bench=bench)
-    return controller.store.get(request_id).stage.value
+    controller.runs = MlflowRunTracker(_mlflow(folder))  # type: ignore[assignment]
+    controller.registry = MlflowArtifactRegistry(_mlflow(folder))  # type: ignore[assignment]
+    controller.sealer = PairSeal(bytes(range(32)))  # type: ignore[assignment]
+    return controller
+
+
+def _mlflow(folder: Path) -> str:
+    return f"sqlite:///{folder}/mlflow.db"
+
+
+def _die(
+    folder: Path, found: dict[str, int], request_id: RequestId, *, bench: Workbench
+) -> None:
+    """Tell Prefect, MLflow, the terminal and a temporary file a name; be killed.
+
+    Nothing is tidied up at the end.
+    """
+    stage = bench.requests.get(request_id).stage
+    (folder / REPORT).write_text(json.dumps({"stage": stage, "found": found}))
+    get_run_logger().warning(PLANTED)
+    for handler in logging.getLogger("prefect.task_runs").handlers:
+        handler.flush()
+    MlflowClient(_mlflow(folder)).create_experiment(PLANTED)
+    with NamedTemporaryFile("w", delete=False) as file:
+        file.write(PLANTED)
+    print(PLANTED, flush=True)  # noqa: T201
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
