@@ -12,11 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from unlearn_core.adapters.connectors.matching import (
-    PeopleMatcher,
-    search,
-    search_each,
-)
+from unlearn_core.adapters.connectors.matching import PeopleMatcher, search_each
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.rewriting import rewritten
@@ -77,7 +73,11 @@ class SqlConnector:
 
     def locate(self, subject: DataSubject) -> SearchResult:
         """Find every record that concerns the subject."""
-        return search(self._rows(), subject, self._spec)
+        return self.locate_each([subject])[0]
+
+    def locate_each(self, subjects: Sequence[DataSubject]) -> tuple[SearchResult, ...]:
+        """Find every record that concerns any of the subjects, in one pass."""
+        return self.screen(PeopleMatcher(subjects, self._spec))
 
     def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
         """Return rows that quote others, if the data map asks for them."""

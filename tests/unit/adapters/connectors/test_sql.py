@@ -377,6 +377,21 @@ def test_a_table_that_does_not_take_what_is_left_stays_as_it_was(
         assert connection.execute("SELECT * FROM customers").fetchall() == rows
 
 
+def test_many_people_are_searched_for_in_one_pass(path: Path) -> None:
+    source = open_source(path)
+    people = [subject(), subject(name="Ben Muster", customer_number="C-1002")]
+    apart = tuple(source.locate(person) for person in people)
+    reads: list[object] = []
+
+    def read(*said: object) -> None:
+        reads.extend(text for text in said if "FROM customers" in str(text))
+
+    sa.event.listen(source._engine, "before_cursor_execute", read)
+    assert source.locate_each(people) == apart
+    assert [len(result.records) for result in apart] == [2, 1]
+    assert len(reads) == 1
+
+
 def test_every_row_states_who_it_is_about(path: Path) -> None:
     stated = list(open_source(path).identities())
     names = [one.identifiers[IdentifierKind.NAME] for one in stated if one]
