@@ -1,5 +1,6 @@
 """Parquet: one record a row, read by row group; a file or a partition tree."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
@@ -16,6 +17,7 @@ from unlearn_core.adapters.connectors.formats import (
 )
 from unlearn_core.adapters.connectors.parts import Span
 from unlearn_core.adapters.connectors.specification import SourceSpec
+from unlearn_core.errors import SourceUnreadableError
 
 
 class Parquet(TableFormat):
@@ -51,9 +53,19 @@ class _GroupsWithin(Parquet):
         super().__init__(spec)
         self._span = span
 
+    def tables(self, file: IO[bytes]) -> Iterator[pa.Table]:
+        """Yield the same, if every row group is in some span of the file."""
+        groups = pq.ParquetFile(file).metadata
+        size = file.seek(0, os.SEEK_END)
+        for number in range(groups.num_row_groups):
+            if not 0 <= _begin(groups.row_group(number)) < size:
+                raise SourceUnreadableError(
+                    source=self._spec.name, problem="row group outside of its file"
+                )
+        yield from super().tables(file)
+
     def _is_meant(self, group: pq.RowGroupMetaData) -> bool:
-        begins = min(map(_begin, map(group.column, range(group.num_columns))))
-        return self._span.begin <= begins < self._span.end
+        return self._span.begin <= _begin(group) < self._span.end
 
 
 class ParquetConnector(FilesConnector):
@@ -64,7 +76,14 @@ class ParquetConnector(FilesConnector):
         super().__init__(spec, files=files, form_of=chooser(spec, Parquet(spec)))
 
 
-def _begin(column: pq.ColumnChunkMetaData) -> int:
-    """Return where a column of a row group begins."""
-    dictionary = column.dictionary_page_offset
-    return int(column.data_page_offset if dictionary is None else dictionary)
+def _begin(group: pq.RowGroupMetaData) -> int:
+    """Return where a row group begins."""
+    columns = map(group.column, range(group.num_columns))
+    return min(
+        int(
+            column.data_page_offset
+            if column.dictionary_page_offset is None
+            else column.dictionary_page_offset
+        )
+        for column in columns
+    )

@@ -2,6 +2,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from support.engines import SerialEngine
 from support.file_sources import jsonl_bytes
@@ -55,6 +56,30 @@ def test_every_row_group_is_in_one_part_however_a_table_is_divided(
     for size in range(100, path.stat().st_size, 300):
         found = [source.locate_part(part, [ADA])[0] for part in source.parts(size)]
         assert counted(found) == whole
+
+
+def test_a_row_group_that_is_said_to_be_outside_of_its_file_is_not_passed_over(
+    tmp_path: Path,
+) -> None:
+    """A footer that is damaged there would put the group in no part at all."""
+    path = write_parquet(tmp_path / "people.parquet", [{"id": "Ada Example"}] * 10)
+    groups = pq.ParquetFile(path).metadata
+    last = groups.row_group(groups.num_row_groups - 1).column(0)
+    begins = last.dictionary_page_offset or last.data_page_offset
+    data = bytearray(path.read_bytes())
+    footer = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    outside = data[footer:].replace(_zigzag(begins), _zigzag(8000))
+    path.write_bytes(data[:footer] + outside)
+    assert len(data) < 8000
+    source = ParquetConnector(source_spec("parquet", path))
+    for part in source.parts(100):
+        with pytest.raises(SourceUnreadableError, match="outside of its file"):
+            source.locate_part(part, [ADA])
+
+
+def _zigzag(number: int) -> bytes:
+    """Return a number of two bytes as Thrift writes it."""
+    return bytes([number * 2 & 0x7F | 0x80, number * 2 >> 7])
 
 
 def test_a_long_line_belongs_to_the_part_that_it_begins_in(tmp_path: Path) -> None:
