@@ -194,7 +194,9 @@ class _SourceFile(BaseModel):
             raise InvalidDataMapError(source=self.name, unknown_kind=self.kind)
         if self.exemption and self.erasable:
             raise InvalidDataMapError(source=self.name, problem="exempt and erasable")
-        if self.customer_key and not Path(self.customer_key).is_absolute():
+        if self.customer_key and not (
+            self.kind == "s3" and Path(self.customer_key).is_absolute()
+        ):
             raise InvalidDataMapError(source=self.name, problem="customer_key")
         return SourceSpec(
             name=self.name,

@@ -192,7 +192,9 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
         "problem=exempt and erasable",
     ),
     "a key of objects that is not somewhere outside": (
-        lambda file: file["sources"][0].update(customer_key="keys/corpus.key"),
+        lambda file: file["sources"][0].update(
+            kind="s3", customer_key="keys/corpus.key"
+        ),
         "source=corpus, problem=customer_key",
     ),
     "an unknown form": (
@@ -345,6 +347,7 @@ def test_a_source_says_why_and_how_long_it_is_kept_and_what_was_trained_on_it(
         ({"base_models": ["unheard-of"]}, "unknown_base_model=unheard-of"),
         ({"path": "../corpus.jsonl"}, "leads_up=../corpus.jsonl"),
         ({"path": "a/../../corpus.jsonl"}, "leads_up=a/../../corpus.jsonl"),
+        ({"customer_key": "/keys/corpus.key"}, "problem=customer_key"),
     ],
 )
 def test_what_a_source_cannot_say_is_refused_with_its_line(
