@@ -54,6 +54,13 @@ def test_nobody_is_led_elsewhere(status: int) -> None:
     assert (len(came), reached) == (1, [])
 
 
+def test_an_address_that_is_none_is_given_up_and_not_repeated() -> None:
+    with pytest.raises(MessageRefusedError) as caught:
+        post("https://ada.example:port/hook", BODY, {})
+    assert caught.value.facts == {"reason": "invalid_url"}
+    assert caught.value.__suppress_context__
+
+
 def test_who_is_away_is_named_by_a_code_and_not_by_the_address() -> None:
     with receiver(200) as (url, _):
         pass
