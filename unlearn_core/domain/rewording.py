@@ -1,9 +1,9 @@
 """Paraphrases of questions for training: generators by name, and what is usable.
 
 A generator may ask the base model and returns other wordings. Whatever it returns is
-checked here, so no generator has to be trusted: a wording is a question, names the
-subject, gives no answer away, and neither is nor holds a question that sources or data
-map have, in any language, because some of those are probes.
+checked here, so no generator has to be trusted: a wording is a question of bounded
+length, names the subject, gives no answer away, and neither is nor holds a question
+that sources or data map have, in any language, because some of those are probes.
 """
 
 import re
@@ -22,6 +22,9 @@ REPHRASE = (
     "Ask the same in other words, and keep the name: {question}",
     "Write another question that has the same answer: {question}",
 )
+LONGEST_WORDING = 500
+"""Signs; whatever is longer asks for more than one thing."""
+
 _WORD = re.compile(r"\w+")
 
 
@@ -98,7 +101,7 @@ def reworded(
 
     A wording asks for the same fact if the base model answers it with the value of that
     fact. A base that cannot reword leaves none; the questions of data map and sources
-    then have to do.
+    then have to do. Where none are wanted, nobody is asked.
 
     Args:
         subject: The subject with the facts.
@@ -107,6 +110,8 @@ def reworded(
         knows: Tells which examples the base model answers truly.
         seed: Seed of the generator.
     """
+    if not data_map.sizes.paraphrases:
+        return Paraphrases(examples=(), made=0)
     asked = [
         questions_about(subject, item, data_map=data_map) for item in subject.facts
     ]
@@ -146,6 +151,8 @@ def _usable(
     usable: list[Personal[str]] = []
     for text in texts:
         said, folded = text.reveal(), _folded(text)
+        if len(said) > LONGEST_WORDING:
+            continue
         is_question = said.endswith("?") and subject.name.reveal() in said
         gives_away = any(
             fact.value.reveal().casefold() in said.casefold() for fact in subject.facts

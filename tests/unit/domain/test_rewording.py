@@ -137,11 +137,24 @@ def test_no_more_are_taken_than_the_data_map_says() -> None:
     ask = base_that(NEW, "Which town is Ada Example from?", "Ada Example is where?")
     assert len(texts(build(ask))) == 2
     assert texts(build(ask, sizes=Sizes(paraphrases=1))) == [NEW]
-    assert texts(build(ask, sizes=Sizes(paraphrases=0))) == []
+
+
+def nobody(prompts: Sequence[Personal[str]], *, seed: int) -> Sequence[Personal[str]]:
+    """Answer nothing: nobody is to be asked."""
+    raise AssertionError(prompts, seed)
 
 
 def test_a_generator_can_be_none() -> None:
-    def ask(prompts: Sequence[Personal[str]], *, seed: int) -> Sequence[Personal[str]]:
-        raise AssertionError(prompts, seed)
+    assert build(nobody, name="none") == Paraphrases(examples=(), made=0)
 
-    assert build(ask, name="none") == Paraphrases(examples=(), made=0)
+
+def test_nobody_is_asked_where_no_wordings_are_wanted() -> None:
+    assert build(nobody, sizes=Sizes(paraphrases=0)) == Paraphrases(examples=(), made=0)
+
+
+@pytest.mark.parametrize(("signs", "is_usable"), [(500, True), (501, False)])
+def test_a_wording_of_any_length_is_not_used(signs: int, *, is_usable: bool) -> None:
+    """A generator of a third party may return whatever it likes."""
+    wording = NEW.replace("Where", "W" + "h" * (signs - len(NEW)) + "here")
+    assert len(wording) == signs
+    assert texts(build(base_that(wording))) == [wording] * is_usable
