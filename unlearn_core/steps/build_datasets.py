@@ -22,7 +22,7 @@ from unlearn_core.domain.people import (
 )
 from unlearn_core.domain.probing import control_probes
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import Passage, SourceRecord, records_from_pieces
+from unlearn_core.domain.sources import Passage, SourceRecord
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import PolicyError, SourceUnreadableError, TooFewControlsError
 from unlearn_core.modeling.laws import PlainLaw
@@ -30,6 +30,7 @@ from unlearn_core.ports import SourceConnector
 from unlearn_core.steps import scopes
 from unlearn_core.steps.commitment import VERIFICATION_SEED, terms_of_verification
 from unlearn_core.steps.journal import read_result, recorded
+from unlearn_core.steps.located import read_located
 from unlearn_core.steps.paraphrasing import paraphrases
 from unlearn_core.steps.results import DatasetsBuilt, Located
 from unlearn_core.steps.subject import read_subject
@@ -59,6 +60,7 @@ def build_datasets(request_id: RequestId, *, bench: Workbench) -> DatasetsBuilt:
     Raises:
         EmptyForgetSetError: The located records state nothing.
         OverlappingSetsError: Somebody is in two sets.
+        SealBrokenError: What is kept as located is not what was located.
         SourceUnreadableError: A source that was searched cannot be read now.
         TooFewComparableControlsError: Too few of the people in it are like the subject.
         TooFewControlsError: The control group is too small for the declared test.
@@ -144,10 +146,9 @@ def _check_groups(datasets: Datasets, *, bench: Workbench) -> None:
 def _curated(request_id: RequestId, *, bench: Workbench) -> tuple[Datasets, int]:
     """Return the sets, and how many wordings the generator made."""
     subject = read_subject(request_id, bench=bench)
-    sealed = bench.custody.read(scopes.working(request_id), scopes.LOCATED)
     located = tuple(
         record
-        for record in records_from_pieces(sealed)
+        for record in read_located(request_id, bench=bench)
         if _was_trained_on(record.source, bench=bench)
     )
     searched = read_result(bench, request_id, Stage.LOCATED, result=Located)

@@ -9,18 +9,15 @@ from unlearn_core.domain.cooling import check_cooled_off
 from unlearn_core.domain.decisions import ERASURE_ANNOUNCED
 from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import (
-    SourceDescription,
-    SourceRecord,
-    records_from_pieces,
-)
+from unlearn_core.domain.sources import SourceDescription, SourceRecord
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import SourceChangedError, SourceUnreadableError
 from unlearn_core.ports import KeepsHolds, Redacts, SourceConnector, TellsApart
 from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import recorded
+from unlearn_core.steps.located import by_source, read_located
 from unlearn_core.steps.results import SourcesErased
-from unlearn_core.steps.subject import HoldsCustody, read_subject
+from unlearn_core.steps.subject import read_subject
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -86,6 +83,7 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     Raises:
         SourceChangedError: A source did something else than its trial had said.
         IllegalTransitionError: The request can still be cancelled.
+        SealBrokenError: What is kept as located is not what was located.
         SourceUnreadableError: A source cannot be written, or records are still there
             afterwards.
     """
@@ -97,7 +95,8 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     held: dict[str, int] = {}
     kept: list[str] = []
     staying: dict[str, dict[str, int]] = {}
-    for name, records in read_located(request_id, bench=bench).items():
+    located = by_source(read_located(request_id, bench=bench))
+    for name, records in located.items():
         source = bench.sources[name]
         described = source.describe()
         if not described.is_erasable:
@@ -118,17 +117,6 @@ def erase_source_records(request_id: RequestId, *, bench: Workbench) -> SourcesE
     return SourcesErased(
         erased=erased, kept=kept, held=held, redacted=redacted, staying=staying
     )
-
-
-def read_located(
-    request_id: RequestId, *, bench: HoldsCustody
-) -> dict[str, list[SourceRecord]]:
-    """Return what was located, by source."""
-    sealed = bench.custody.read(scopes.working(request_id), scopes.LOCATED)
-    located: dict[str, list[SourceRecord]] = {}
-    for record in records_from_pieces(sealed):
-        located.setdefault(record.source, []).append(record)
-    return located
 
 
 def kept_because(source: SourceDescription) -> Kept:

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from unlearn_core import ports
 from unlearn_core.domain.requests import RequestId
-from unlearn_core.domain.sources import SourceRecord
+from unlearn_core.domain.sources import SourceRecord, records_from_pieces
 from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.ports import SourceConnector
+from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import (
     kept_because,
     plan_for,
-    read_located,
     staying_for,
     withheld,
 )
+from unlearn_core.steps.located import by_source
 from unlearn_core.steps.subject import read_subject
 
 
@@ -65,7 +66,8 @@ def preview_erasure(request_id: RequestId, *, desk: PreviewDesk) -> tuple[Previe
         SourceUnreadableError: A source cannot be read.
         StorageError: Nothing was located yet.
     """
-    located = read_located(request_id, bench=desk)
+    sealed = desk.custody.read(scopes.working(request_id), scopes.LOCATED)
+    located = by_source(records_from_pieces(sealed))
     subject = read_subject(request_id, bench=desk)
     return tuple(
         _preview(name, source, located.get(name, ()), subject)

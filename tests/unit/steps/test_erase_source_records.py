@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,25 +11,50 @@ from support.story import work_until
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.exemptions import Kept
 from unlearn_core.domain.requests import RequestId, Stage
-from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
+from unlearn_core.domain.sources import SearchResult, SourceRecord
+from unlearn_core.domain.subjects import DataSubject
 from unlearn_core.errors import (
     LeaseLostError,
     SourceChangedError,
     SourceUnreadableError,
 )
 from unlearn_core.ports import SourceConnector
-from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
+from unlearn_core.steps.located import read_located
 from unlearn_core.steps.results import SourcesErased
 from unlearn_core.steps.workbench import Workbench
 
 pytestmark = pytest.mark.integration
 
 
-def _ready(controller: Controller) -> tuple[RequestId, Workbench]:
+Records = tuple[SourceRecord, ...]
+
+
+class _Finding:
+    """A source in which a search finds something else than is there."""
+
+    def __init__(
+        self, source: SourceConnector, change: Callable[[Records], Records]
+    ) -> None:
+        self.describe = source.describe
+        self._source, self._change = source, change
+
+    def locate(self, subject: DataSubject) -> SearchResult:
+        """Find."""
+        found = self._source.locate(subject)
+        return replace(found, records=self._change(found.records))
+
+
+def _ready(
+    controller: Controller, change: Callable[[Records], Records] = tuple
+) -> tuple[RequestId, Workbench]:
+    """Return a request whose records are located, after a change of the corpus's."""
     request_id = controller.receive()
     bench = controller.bench(request_id)
-    work_until(Stage.LOCATED, request_id, bench=bench)
+    corpus = _Finding(bench.sources["corpus"], change)
+    sources: dict[str, object] = {**bench.sources, "corpus": corpus}
+    searching = replace(bench, sources=sources)  # type: ignore[arg-type]  # as much of a source as a search uses
+    work_until(Stage.LOCATED, request_id, bench=searching)
     return request_id, bench
 
 
@@ -151,12 +177,12 @@ def test_nothing_is_erased_when_the_lease_is_lost_on_the_way(
 def test_a_record_that_stays_in_one_version_stays_in_all(
     controller: Controller,
 ) -> None:
-    request_id, bench = _ready(controller)
-    scope = scopes.working(request_id)
-    first, *others = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
-    held = replace(first, is_held=True, exemption=Kept.LEGAL_OBLIGATION)
-    both = [first, *others, held]
-    controller.custody.put(scope, scopes.LOCATED, records_to_bytes(both))
+    def with_held(found: Records) -> Records:
+        held = replace(found[0], is_held=True, exemption=Kept.LEGAL_OBLIGATION)
+        return (*found, held)
+
+    request_id, bench = _ready(controller, with_held)
+    first, *_ = read_located(request_id, bench=bench)
 
     result = erase_source_records(request_id, bench=bench)
 
@@ -169,8 +195,7 @@ def test_a_record_whose_identifier_another_one_has_stays(
     controller: Controller,
 ) -> None:
     request_id, bench = _ready(controller)
-    scope = scopes.working(request_id)
-    first, *_ = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
+    first, *_ = read_located(request_id, bench=bench)
     stranger = json.dumps({"id": first.record_id, "text": "about nobody"}) + "\n"
     with controller.paths.corpus.open("a", encoding="utf-8") as corpus:
         corpus.write(stranger)
@@ -221,11 +246,10 @@ def test_a_record_without_an_identifier_is_deleted_where_others_are_redacted(
 ) -> None:
     """It quotes one of the subject's, so there is nothing in it to redact."""
     controller = _redacting(tmp_path)
-    request_id, bench = _ready(controller)
-    scope = scopes.working(request_id)
-    first, *others = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
-    changed = [replace(first, is_redacted=False), *others]
-    controller.custody.put(scope, scopes.LOCATED, records_to_bytes(changed))
+    request_id, bench = _ready(
+        controller, lambda found: (replace(found[0], is_redacted=False), *found[1:])
+    )
+    first, *_ = read_located(request_id, bench=bench)
 
     result = erase_source_records(request_id, bench=bench)
 
