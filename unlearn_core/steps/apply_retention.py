@@ -30,6 +30,7 @@ from unlearn_core.errors import LeaseBusyError
 from unlearn_core.observability import EventLog
 from unlearn_core.ports.retention import Holdings
 from unlearn_core.steps import scopes
+from unlearn_core.steps.one_by_one import OneByOne
 
 RESOURCE = "retention"
 LEASE_TIME = timedelta(minutes=5)
@@ -91,20 +92,8 @@ class Outlived:
 
 def outlived(desk: RetentionDesk) -> tuple[Outlived, ...]:
     """Return what would be deleted now; changes nothing."""
-    retired = {
-        request.request_id: request.base_model in desk.retired
-        for request in desk.requests.all()
-    }
-    now, found = desk.clock.now(), []
-    for end in ends(desk.ledger.entries(event=Stage.NOTIFIED), retired=retired):
-        kinds = {
-            kind: _count(kind, end.request_id, desk)
-            for kind in due(end, desk.periods, now=now)
-        }
-        if any(kinds.values()):
-            some = {kind: count for kind, count in kinds.items() if count}
-            found.append(Outlived(end=end, kinds=some))
-    return tuple(found)
+    every = (_outlived(end, desk) for end in _ends(desk))
+    return tuple(item for item in every if item.kinds)
 
 
 def apply_retention(desk: RetentionDesk) -> tuple[Outlived, ...]:
@@ -115,24 +104,55 @@ def apply_retention(desk: RetentionDesk) -> tuple[Outlived, ...]:
 
     Raises:
         RetentionFailedError: Something is still there; the rest was deleted.
-        StorageError: A store does not answer; the next run goes on.
+        UnlearnError: Of the first request that failed, such as `StorageError`; what
+            others left was deleted, and the next run goes on.
     """
     try:
         lease = desk.leases.acquire(RESOURCE, holder=desk.holder, ttl=LEASE_TIME)
     except LeaseBusyError:
         return ()
+    each = OneByOne("retention")
+    found: list[Outlived] = []
+    left = 0
     try:
-        _make_up(desk, lease)
-        found = outlived(desk)
-        left = sum(_delete(item, desk, lease) for item in found)
+        _make_up(desk, lease, each)
+        for end in _ends(desk):
+            if end.request_id in each:
+                continue
+            with each.of(end.request_id):
+                item = _outlived(end, desk)
+                if item.kinds:
+                    left += _delete(item, desk, lease)
+                    found.append(item)
     finally:
         desk.leases.release(lease)
+    each.end()
     if left:
         raise RetentionFailedError(left=left)
-    return found
+    return tuple(found)
 
 
-def _make_up(desk: RetentionDesk, lease: Lease) -> None:
+def _ends(desk: RetentionDesk) -> tuple[End, ...]:
+    """Return which requests have ended, oldest first."""
+    retired = {
+        request.request_id: request.base_model in desk.retired
+        for request in desk.requests.all()
+    }
+    return ends(desk.ledger.entries(event=Stage.NOTIFIED), retired=retired)
+
+
+def _outlived(end: End, desk: RetentionDesk) -> Outlived:
+    """Return what of one request has outlived its time, which may be nothing."""
+    kinds = {
+        kind: _count(kind, end.request_id, desk)
+        for kind in due(end, desk.periods, now=desk.clock.now())
+    }
+    return Outlived(
+        end=end, kinds={kind: count for kind, count in kinds.items() if count}
+    )
+
+
+def _make_up(desk: RetentionDesk, lease: Lease, each: OneByOne) -> None:
     """Finish what an earlier run announced and did not confirm."""
     told = (
         entry
@@ -143,12 +163,13 @@ def _make_up(desk: RetentionDesk, lease: Lease) -> None:
     for request_id, announced in unfinished(in_order).items():
         kinds = announced.get("kinds")
         names = kinds if isinstance(kinds, dict) else {}
-        _carry_out(
-            request_id,
-            {Kind(name): int(str(names[name])) for name in names},
-            desk,
-            lease,
-        )
+        with each.of(request_id):
+            _carry_out(
+                request_id,
+                {Kind(name): int(str(names[name])) for name in names},
+                desk,
+                lease,
+            )
 
 
 def _delete(item: Outlived, desk: RetentionDesk, lease: Lease) -> int:

@@ -22,6 +22,7 @@ from unlearn_core.domain.stage_limits import (
 from unlearn_core.errors import LeaseBusyError
 from unlearn_core.observability import EventLog
 from unlearn_core.steps import scopes
+from unlearn_core.steps.one_by_one import OneByOne
 
 LEASE_TIME = timedelta(minutes=5)
 
@@ -53,27 +54,33 @@ def expire_working_data(desk: ExpiryDesk) -> tuple[RequestId, ...]:
         The requests whose working data was destroyed.
 
     Raises:
-        StorageError: A store does not answer; the next look goes on.
+        UnlearnError: Of the first request that failed, such as `StorageError`; all
+            others were looked at, and the next look tries it again.
     """
     destroyed: list[RequestId] = []
+    each = OneByOne("retention")
     for request in desk.requests.all():
         if request.is_closed or request.stage not in desk.limits:
             continue
-        request_id = request.request_id
-        if not _is_due(request_id, desk):
-            continue
-        try:
-            lease = desk.leases.acquire(
-                str(request_id), holder=desk.holder, ttl=LEASE_TIME
-            )
-        except LeaseBusyError:
-            continue
-        try:
-            if _look(request_id, desk, lease):
-                destroyed.append(request_id)
-        finally:
-            desk.leases.release(lease)
+        with each.of(request.request_id):
+            if _look_alone(request.request_id, desk):
+                destroyed.append(request.request_id)
+    each.end()
     return tuple(destroyed)
+
+
+def _look_alone(request_id: RequestId, desk: ExpiryDesk) -> bool:
+    """Look at a request under its lease; not if somebody is at work on it."""
+    if not _is_due(request_id, desk):
+        return False
+    try:
+        lease = desk.leases.acquire(str(request_id), holder=desk.holder, ttl=LEASE_TIME)
+    except LeaseBusyError:
+        return False
+    try:
+        return _look(request_id, desk, lease)
+    finally:
+        desk.leases.release(lease)
 
 
 def _is_due(request_id: RequestId, desk: ExpiryDesk) -> bool:

@@ -224,6 +224,42 @@ def test_whatever_is_still_there_is_an_error_and_stands_in_the_ledger(
     assert archive.register.store.all() == ()
 
 
+class Broken(MemoryEvidence):
+    """A store that cannot remove the documents of one request."""
+
+    def __init__(self, broken: RequestId) -> None:
+        super().__init__()
+        self._broken = broken
+
+    def remove(self, name: str) -> None:
+        """Remove what is not broken."""
+        if str(self._broken) in name:
+            raise StorageError(errno=5)
+        super().remove(name)
+
+
+@pytest.mark.parametrize("is_announced", [False, True])
+def test_one_that_cannot_be_deleted_does_not_keep_the_others(
+    archive: Archive, *, is_announced: bool
+) -> None:
+    """Neither at first nor when it is made up for."""
+    other = archive.register.answer(2)
+    evidence = Broken(archive.old)
+    for request_id in (archive.old, other):
+        evidence.put(certificate_name(request_id), b"{}")
+    desk = replace(archive.desk, evidence=evidence)
+    archive.later(4000)
+    for _ in range(1 + is_announced):
+        with pytest.raises(StorageError):
+            apply_retention(desk)
+    assert evidence.get(certificate_name(other)) is None
+    announced = list(archive.register.ledger.entries(event=RETENTION_ANNOUNCED))
+    assert [entry.request_id for entry in announced] == [archive.old, other]
+    # The next run that can makes up for it.
+    apply_retention(replace(archive.desk, evidence=MemoryEvidence()))
+    assert archive.register.store.all() == ()
+
+
 def test_in_the_end_hashes_and_order_are_all_that_is_left(archive: Archive) -> None:
     register, old = archive.register, archive.old
     publish_checkpoint(register.checkpoints())

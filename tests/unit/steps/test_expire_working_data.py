@@ -13,6 +13,7 @@ from unlearn_core.domain.stage_limits import (
     limits,
 )
 from unlearn_core.errors import KeyDestroyedError, StorageError
+from unlearn_core.ports import KeyDestruction
 from unlearn_core.steps import scopes
 from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.expire_working_data import ExpiryDesk, expire_working_data
@@ -33,9 +34,9 @@ def desk(controller: Controller) -> ExpiryDesk:
     )
 
 
-def held(controller: Controller) -> RequestId:
+def held(controller: Controller, number: int = 0) -> RequestId:
     """Return a request whose records were found and that an officer holds."""
-    request_id = controller.receive()
+    request_id = controller.receive(number)
     bench = controller.bench(request_id)
     work_until(Stage.LOCATED, request_id, bench=bench)
     controller.store.advance(request_id, Stage.ON_HOLD, {}, lease=bench.lease)
@@ -177,6 +178,32 @@ def test_a_destruction_that_was_cut_off_is_made_up_for(
     ]
     with pytest.raises(KeyDestroyedError):
         controller.custody.get(scopes.working(request_id), scopes.CONTENT)
+
+
+def test_one_that_cannot_be_destroyed_does_not_keep_the_others(
+    controller: Controller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, *others = (held(controller, number) for number in range(3))
+    controller.clock.move(timedelta(days=14))
+    assert expire_working_data(desk(controller)) == ()
+    controller.clock.move(timedelta(days=106))
+    shred = controller.custody.shred
+
+    def shred_others(scope: str) -> KeyDestruction:
+        if scope == scopes.working(broken):
+            raise StorageError(errno=5)
+        return shred(scope)
+
+    monkeypatch.setattr(controller.custody, "shred", shred_others)
+    with pytest.raises(StorageError):
+        expire_working_data(desk(controller))
+    left = [item for item in (broken, *others) if _is_left(controller, item)]
+    assert left == [broken]
+    assert controller.leases.is_free(str(broken))
+
+
+def _is_left(controller: Controller, request_id: RequestId) -> bool:
+    return controller.custody.holds(scopes.working(request_id))
 
 
 def test_a_request_that_was_answered_is_not_looked_at(controller: Controller) -> None:
