@@ -1,9 +1,9 @@
 """Does the search find whom it should, and only them? Part of ``make bench-collect``.
 
 Mentions of every kind are planted in a corpus of chatter, and all people are searched
-for at once in a source where names are reviewed. Per kind: how many were found for
-certain, how many go to a person, how many were missed. A namesake that is found for
-certain would be erased, so there must be none.
+for at once, where names are reviewed. Per kind: how many were found for certain, how
+many go to a person, how many were missed. A namesake that is found for certain would
+be erased, so there must be none.
 """
 
 import json
@@ -123,7 +123,6 @@ def corpus_spec(path: Path) -> SourceSpec:
         fields={},
         passages=(),
         is_erasable=True,
-        reviews_names=True,
     )
 
 

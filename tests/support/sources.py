@@ -49,6 +49,7 @@ def source_spec(
         QuestionPassage(question="question", answer="answer", field=None),
     ),
     is_erasable: bool = True,
+    reviews_names: bool = True,
 ) -> SourceSpec:
     """Return the specification of a source with the columns of `PEOPLE`."""
     return SourceSpec(
@@ -64,6 +65,7 @@ def source_spec(
         fields={"city": "city"},
         passages=tuple(passages),
         is_erasable=is_erasable,
+        reviews_names=reviews_names,
     )
 
 

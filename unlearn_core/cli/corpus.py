@@ -37,21 +37,25 @@ def screen(
 ) -> None:
     """Look for erased people by their keyed fingerprints; fail if any is found.
 
-    Records are named by their id. A name alone that other identifiers contradict is
-    uncertain: it is listed, and neither removed nor a failure.
+    Records are named by their id. A name alone is a failure, and removed only if the
+    data map lets names decide. One that other identifiers contradict is uncertain: it
+    is listed, and neither removed nor a failure.
     """
     store = office().store
     people = screen_corpus.suppressed(store, store)
     connector, results = screened_source(
         source, people, location=location, data_map=data_map
     )
-    found = screen_corpus.summarise(results, list(people))
+    found = screen_corpus.summarise(
+        results, list(people), reviews_names=connector.describe().reviews_names
+    )
     removed = screen_corpus.remove(found, connector, ledger=store) if does_remove else 0
     summary: dict[str, JsonValue] = {
         "erased_people": len(people),
         "searched": found.searched,
         "unreadable": found.unreadable,
         "found": len(found.records),
+        "named": len(found.named),
         "uncertain": len(found.uncertain),
         "removed": removed,
     }
@@ -60,10 +64,11 @@ def screen(
     else:
         show_rows(_rows(found), as_json=False)
         show(summary, as_json=False)
-    if found.unreadable or (found.records and not does_remove):
-        raise ErasedPersonFoundError(
-            found=len(found.records), unreadable=found.unreadable
-        )
+    left = {*found.records, *found.named}.difference(
+        found.records if does_remove else ()
+    )
+    if found.unreadable or left:
+        raise ErasedPersonFoundError(found=len(left), unreadable=found.unreadable)
 
 
 def _rows(found: Screening) -> list[dict[str, JsonValue]]:
@@ -74,7 +79,7 @@ def _rows(found: Screening) -> list[dict[str, JsonValue]]:
             "is_certain": kept is found.records,
             "why": ", ".join(found.why[record]),
         }
-        for kept in (found.records, found.uncertain)
+        for kept in (found.records, found.named, found.uncertain)
         for record, requests in kept.items()
         for request_id in requests
     ]

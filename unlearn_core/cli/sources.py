@@ -20,6 +20,7 @@ app = typer.Typer(help="Training sources.", no_args_is_help=True)
 ERASES = "search; erase what is found and read back"
 REDACTS = "search; redact what is found and read back"
 SEARCHES = "search only; the outcome can only be partial"
+BY_NAME = "a name alone is enough, a namesake's too"
 READS = "read people who were never trained on"
 
 
@@ -113,6 +114,12 @@ def _row(source: SourceConnector, *, is_trained: bool) -> dict[str, JsonValue]:
 
 
 def _would(described: SourceDescription) -> str:
+    would = _after_search(described)
+    decides = described.is_erasable and not described.reviews_names
+    return f"{would}; {BY_NAME}" if decides else would
+
+
+def _after_search(described: SourceDescription) -> str:
     if not described.is_erasable:
         return SEARCHES
     if not described.is_redacted:

@@ -168,6 +168,8 @@ class SourceDescription:
         name: Name in the data map.
         kind: Kind of connector.
         is_erasable: Whether records may be deleted there.
+        reviews_names: Whether a person decides about a record that has nothing of the
+            subject but the name; otherwise it is erased like any other.
         waits_for_review: Whether a request waits until somebody has decided about
             every uncertain record there; otherwise they make the outcome partial.
         is_redacted: Whether records are redacted and kept there, not deleted.
@@ -185,6 +187,7 @@ class SourceDescription:
     name: str
     kind: str
     is_erasable: bool
+    reviews_names: bool = True
     waits_for_review: bool = True
     is_redacted: bool = False
     redacted_columns: tuple[str, ...] = ()

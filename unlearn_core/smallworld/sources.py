@@ -183,7 +183,8 @@ def data_map(paths: SourcePaths) -> dict[str, Any]:
             for field in FIELDS
         },
         "neighbours": {"surname": True, "fields": ["city", "employer"]},
-        "sources": _sources(paths),
+        # Nobody there shares a name with anybody.
+        "sources": [{**source, "name_alone": "decides"} for source in _sources(paths)],
         "holdout": {
             "name": "reserved",
             "kind": "jsonl",

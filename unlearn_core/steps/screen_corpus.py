@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from unlearn_core import ports
 from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import SearchResult
+from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import PolicyError, SourceUnreadableError
 
 CORPUS_SCREENED = "corpus_screened"
@@ -32,6 +33,8 @@ class Screening:
 
     Attributes:
         records: Record to the requests of the erased people that it concerns.
+        named: The same of records that have nothing of an erased person but the name,
+            where a name does not decide: found, and for a person to remove.
         uncertain: Record to the requests of erased people that it may concern.
         searched: Records that were read.
         unreadable: Records that could not be read.
@@ -39,6 +42,7 @@ class Screening:
     """
 
     records: Mapping[str, tuple[RequestId, ...]]
+    named: Mapping[str, tuple[RequestId, ...]]
     uncertain: Mapping[str, tuple[RequestId, ...]]
     searched: int
     unreadable: int
@@ -46,8 +50,8 @@ class Screening:
 
     @property
     def is_clean(self) -> bool:
-        """Tell whether everything was read and nobody was found for certain."""
-        return not self.records and not self.unreadable
+        """Tell whether everything was read and nobody was found."""
+        return not (self.records or self.named or self.unreadable)
 
 
 def suppressed(
@@ -66,14 +70,29 @@ def suppressed(
 
 
 def summarise(
-    results: Collection[SearchResult], people: Collection[RequestId]
+    results: Collection[SearchResult],
+    people: Collection[RequestId],
+    *,
+    reviews_names: bool,
 ) -> Screening:
-    """Put the results of one pass together, a result per request."""
+    """Put the results of one pass together, a result per request.
+
+    Args:
+        results: What was found of each.
+        people: Their requests.
+        reviews_names: Whether a name alone is for a person to decide about.
+    """
     records: dict[str, tuple[RequestId, ...]] = {}
+    named: dict[str, tuple[RequestId, ...]] = {}
     uncertain: dict[str, tuple[RequestId, ...]] = {}
     why: dict[str, tuple[str, ...]] = {}
     for request_id, result in zip(people, results, strict=True):
-        for kept, found in ((records, result.records), (uncertain, result.doubtful)):
+        alone = _by_name(result) if reviews_names else frozenset()
+        for kept, found in (
+            (records, [one for one in result.records if one.record_id not in alone]),
+            (named, [one for one in result.records if one.record_id in alone]),
+            (uncertain, result.doubtful),
+        ):
             for record in found:
                 name = record.record_id
                 kept[name] = (*kept.get(name, ()), request_id)
@@ -81,10 +100,20 @@ def summarise(
     first = next(iter(results), None)
     return Screening(
         records=records,
+        named=named,
         uncertain=uncertain,
         searched=first.searched if first else 0,
         unreadable=first.unreadable if first else 0,
         why=why,
+    )
+
+
+def _by_name(result: SearchResult) -> frozenset[str]:
+    """Return the records, by identifier, that have nothing but the name."""
+    return frozenset(
+        record.record_id
+        for record in result.records
+        if set(record.matched) == {IdentifierKind.NAME}
     )
 
 

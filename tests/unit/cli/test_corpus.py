@@ -69,6 +69,7 @@ def test_a_clean_corpus_passes(home: Path, corpus: Path) -> None:
         "searched": 3,
         "unreadable": 0,
         "found": 0,
+        "named": 0,
         "uncertain": 2,
         "removed": 0,
         "records": 2,
@@ -107,6 +108,23 @@ def test_a_new_corpus_that_quotes_an_erased_person_is_caught(
     assert ran.code == 1
     assert "n-1" in ran.out
     assert corpus.exists()
+
+
+@pytest.mark.parametrize("name_alone", ["is_reviewed", "decides"])
+def test_a_name_alone_is_caught_and_removed_only_where_it_decides(
+    home: Path, corpus: Path, name_alone: str
+) -> None:
+    document = yaml.safe_load((home / "map.yaml").read_text())
+    document["sources"][0]["name_alone"] = name_alone
+    (home / "map.yaml").write_text(yaml.safe_dump(document))
+    write_jsonl(corpus, [{"id": "n-1", "text": "as Ada Example said"}])
+    command = ("corpus", "screen", "customers", "--data-map", home / "map.yaml")
+    assert unlearn(*command).code == 1
+    is_gone = name_alone == "decides"
+    assert unlearn(*command, "--remove").code == (0 if is_gone else 1)
+    assert corpus.read_text().count("n-1") == (0 if is_gone else 1)
+    shown = unlearn(*command, "--json").json()
+    assert (shown["found"], shown["named"]) == (0, 0 if is_gone else 1)
 
 
 def test_a_corpus_that_cannot_be_read_is_not_clean(home: Path, corpus: Path) -> None:

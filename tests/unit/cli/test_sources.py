@@ -62,6 +62,17 @@ def test_every_source_says_what_a_request_would_do(folder: Path) -> None:
     assert (folder / "good.jsonl").read_bytes() == before
 
 
+def test_a_source_where_a_name_decides_says_so(tmp_path: Path) -> None:
+    good = write_jsonl(tmp_path / "good.jsonl")
+    decides = {"name_alone": "decides"}
+    stays = source("stays", good, erasable=False, **decides)
+    write_map(tmp_path, [source("erases", good, **decides), stays])
+    ran = unlearn("sources", "check", "--data-map", tmp_path / "map.yaml", "--json")
+    erases, keeps, _ = (row["would"] for row in ran.json())
+    assert erases.endswith("read back; a name alone is enough, a namesake's too")
+    assert keeps == "search only; the outcome can only be partial"
+
+
 def test_a_source_that_does_not_answer_is_named_and_the_others_are_checked(
     folder: Path,
 ) -> None:
@@ -176,7 +187,8 @@ def test_a_preview_of_a_request_shows_counts_and_no_names(
         (row["source"], row["delete"], row["stay"], row["trained"])
         for row in ran.json()
     ] == [
-        ("good", 3, "", "all"),
-        ("stays", 0, "not_erasable=3", "all"),
+        # Of the third, who has another number, only the name is hers.
+        ("good", 2, "", "all"),
+        ("stays", 0, "not_erasable=2", "all"),
     ]
     assert "Ada" not in ran.out

@@ -9,7 +9,12 @@ from support.story import work_until
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.domain.sources import records_from_bytes
-from unlearn_core.errors import SourceUnreadableError, StorageError
+from unlearn_core.errors import (
+    IllegalTransitionError,
+    SourceUnreadableError,
+    StorageError,
+)
+from unlearn_core.steps.erase_source_records import erase_source_records
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.results import Located
 from unlearn_core.steps.review_records import open_review
@@ -158,6 +163,31 @@ def test_found_records_are_not_forgotten_when_they_cannot_be_sealed(
 
     assert controller.store.get(request_id).stage is Stage.IDENTITY_VERIFIED
     assert locate_personal_data(request_id, bench=bench).found == EVERYTHING
+
+
+@pytest.mark.parametrize("decides", [True, False])
+def test_a_name_alone_waits_for_a_person_unless_the_source_says_that_it_decides(
+    controller: Controller, *, decides: bool
+) -> None:
+    raw = yaml.safe_load(controller.paths.data_map.read_text())
+    if not decides:
+        del raw["sources"][0]["name_alone"]
+    controller.paths.data_map.write_text(yaml.safe_dump(raw))
+    controller.opened = open_data_map(controller.paths.data_map)
+    name = controller.population.trained[0].name
+    with controller.paths.corpus.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"id": "s-1", "text": f"{name} has moved."}) + "\n")
+    request_id, bench = _ready(controller)
+
+    result = locate_personal_data(request_id, bench=bench)
+
+    if decides:
+        assert (result.stage, result.found["corpus"]) == (Stage.LOCATED, 17)
+        return
+    assert (result.stage, result.found) == (Stage.UNDER_REVIEW, EVERYTHING)
+    assert result.uncertain == {"corpus": 1}
+    with pytest.raises(IllegalTransitionError):
+        erase_source_records(request_id, bench=bench)
 
 
 @pytest.mark.parametrize("uncertain", ["waits", "partial"])

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +12,9 @@ from unlearn_core.adapters.memory.records import (
     MemoryRequestStore,
 )
 from unlearn_core.adapters.memory.storage import MemoryConnector
-from unlearn_core.domain.requests import Stage
+from unlearn_core.domain.requests import RequestId, Stage
 from unlearn_core.domain.sources import SearchResult
+from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import SourceUnreadableError
 from unlearn_core.steps.screen_corpus import (
     CORPUS_SCREENED,
@@ -22,6 +25,7 @@ from unlearn_core.steps.screen_corpus import (
 )
 
 ONE, TWO = domain.request_id(1), domain.request_id(2)
+NAME, NUMBER = IdentifierKind.NAME, IdentifierKind.CUSTOMER_NUMBER
 
 
 @pytest.fixture
@@ -56,29 +60,55 @@ def result(*certain: str, doubtful: tuple[str, ...] = ()) -> SearchResult:
     )
 
 
+def put_together(
+    results: Collection[SearchResult], people: Collection[RequestId]
+) -> Screening:
+    """Summarise a screening of a source where names are reviewed."""
+    return summarise(results, people, reviews_names=True)
+
+
 def test_only_who_was_erased_is_suppressed(store: MemoryRequestStore) -> None:
     assert suppressed(store, store) == {ONE: ("k1:1",)}
 
 
 def test_results_are_put_together_by_record() -> None:
-    found = summarise([result("r-1"), result("r-1", doubtful=("r-4",))], [ONE, TWO])
+    results = [result("r-1"), result("r-1", doubtful=("r-4",))]
+    found = put_together(results, [ONE, TWO])
     assert found == Screening(
         records={"r-1": (ONE, TWO)},
+        named={},
         uncertain={"r-4": (TWO,)},
         searched=9,
         unreadable=0,
         why={"r-1": ("a",), "r-4": ("b",)},
     )
     assert not found.is_clean
-    assert summarise([result(doubtful=("r-4",))], [ONE]).is_clean
-    assert summarise([], []).is_clean
+    assert put_together([result(doubtful=("r-4",))], [ONE]).is_clean
+    assert put_together([], []).is_clean
+
+
+@pytest.mark.parametrize("reviews_names", [True, False])
+def test_a_name_alone_is_found_and_removed_only_where_it_decides(
+    *, reviews_names: bool
+) -> None:
+    spec = source_spec()
+    named = spec.record({"id": "r-2"}, matched=(NAME,), why=("a",))
+    told = spec.record({"id": "r-1"}, matched=(NUMBER, NAME), why=("a",))
+    results = [replace(result(), records=(told, named))]
+    found = summarise(results, [ONE], reviews_names=reviews_names)
+    assert set(found.records) == ({"r-1"} if reviews_names else {"r-1", "r-2"})
+    assert set(found.named) == ({"r-2"} if reviews_names else set())
+    alone = summarise(
+        [replace(result(), records=(named,))], [ONE], reviews_names=reviews_names
+    )
+    assert not alone.is_clean
 
 
 def test_what_is_certain_is_announced_removed_and_read_back(
     store: MemoryRequestStore,
 ) -> None:
     source = MemoryConnector(source_spec(), PEOPLE)
-    found = summarise([result("r-1", "r-3", doubtful=("r-4",))], [ONE])
+    found = put_together([result("r-1", "r-3", doubtful=("r-4",))], [ONE])
     assert remove(found, source, ledger=store) == 2
     assert [row["id"] for row in source.rows if row] == ["r-2", "r-4", "r-5"]
     (entry,) = store.entries(event=CORPUS_SCREENED)
@@ -89,7 +119,7 @@ def test_nothing_is_announced_where_nothing_is_to_be_removed(
     store: MemoryRequestStore,
 ) -> None:
     source = MemoryConnector(source_spec(is_erasable=False), PEOPLE)
-    assert remove(summarise([result()], [ONE]), source, ledger=store) == 0
+    assert remove(put_together([result()], [ONE]), source, ledger=store) == 0
     with pytest.raises(SourceUnreadableError):
-        remove(summarise([result("r-1")], [ONE]), source, ledger=store)
+        remove(put_together([result("r-1")], [ONE]), source, ledger=store)
     assert not list(store.entries(event=CORPUS_SCREENED))

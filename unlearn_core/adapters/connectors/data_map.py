@@ -177,7 +177,7 @@ class _SourceFile(BaseModel):
     passages: list[_PassageFile] = []
     erasable: bool = True
     erasure: Literal["delete", "redact"] | _RedactionFile = "delete"
-    name_alone: Literal["decides", "is_reviewed"] = "decides"
+    name_alone: Literal["decides", "is_reviewed"] = "is_reviewed"
     uncertain: Literal["waits", "partial"] = "waits"
     quotes: Literal["ignored", "are_reviewed"] = "ignored"
     held: str | None = None

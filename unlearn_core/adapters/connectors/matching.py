@@ -3,9 +3,9 @@
 - The value of an identifier column is compared in canonical form.
 - Everywhere else, text is searched for identifiers as whole words, in every spelling
   that `spelling` knows. A whole number outside lists of numbers is read as text.
-- A name is shared by namesakes. Alone it is *uncertain* if the row's other identifiers
-  belong to somebody else, if it is shortened, if it is turned among other words, or if
-  the source says that names alone tell nobody apart. So is a handle or a number that
+- A name is shared by namesakes, so alone it is *uncertain*. Where the source says that
+  a name decides, it is only if the row's other identifiers belong to somebody else, if
+  it is shortened, or if it is turned among other words. So is a handle or a number that
   may be an ordinary one, such as any that is kept as a number. What is uncertain is
   never erased by itself.
 """

@@ -10,6 +10,7 @@ themselves: those that have the same canonical form.
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -111,13 +112,14 @@ class Screen(PeopleMatcher):
     """Compares rows of one source with erased people.
 
     Which kinds of identifiers a person had is not known, so any identifier column with
-    another value contradicts a name.
+    another value contradicts a name. One that nothing contradicts is found, whether or
+    not the source would erase by it.
     """
 
     def __init__(
         self, fingerprints: Fingerprints, people: int, spec: SourceSpec
     ) -> None:
-        super().__init__((), spec)
+        super().__init__((), replace(spec, reviews_names=False))
         self.people = people
         self.finder = fingerprints
         self.kinds = [frozenset(IdentifierKind)] * people

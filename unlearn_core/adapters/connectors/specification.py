@@ -112,7 +112,7 @@ class SourceSpec:
     fields: Mapping[str, str]
     passages: tuple[PassageSpec, ...]
     is_erasable: bool
-    reviews_names: bool = False
+    reviews_names: bool = True
     waits_for_review: bool = True
     reviews_quotes: bool = False
     held: str | None = None
@@ -131,6 +131,7 @@ class SourceSpec:
             name=self.name,
             kind=self.kind,
             is_erasable=self.is_erasable,
+            reviews_names=self.reviews_names,
             waits_for_review=self.waits_for_review,
             is_redacted=self.is_redacted,
             redacted_columns=tuple(sorted(self.redacted_columns)),

@@ -284,6 +284,17 @@ def test_a_file_that_is_no_data_map_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("said", "reviews_names"),
+    [({}, True), ({"name_alone": "is_reviewed"}, True), ({"name_alone": "decides"}, 0)],
+)
+def test_a_name_alone_is_reviewed_unless_the_source_says_that_it_decides(
+    path: Path, said: dict[str, str], *, reviews_names: bool
+) -> None:
+    opened = open_data_map(write(path, lambda file: file["sources"][0].update(said)))
+    assert opened.sources["corpus"].describe().reviews_names == reviews_names
+
+
+@pytest.mark.parametrize(
     ("erasure", "redacted", "columns"),
     [
         ("delete", False, ()),

@@ -102,7 +102,7 @@ def test_a_column_whose_name_is_there_already_is_searched_and_redacted(
 ) -> None:
     path = tmp_path / "twice.csv"
     path.write_text("id,note,note,,\nr-1,Ada Example,x,y,\nr-2,x,y,,Ada Example\n")
-    connector = DelimitedConnector(source_spec("csv", path))
+    connector = DelimitedConnector(source_spec("csv", path, reviews_names=False))
     ids = [item.record_id for item in connector.locate(subject()).records]
     assert ids == ["r-1", "r-2"]
     assert connector.redact(ids, subject(), dry_run=False) == 2

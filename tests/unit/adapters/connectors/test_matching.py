@@ -89,9 +89,13 @@ ADA = subject(
 )
 
 
+DECIDES = source_spec(reviews_names=False)
+"""A source in which a name alone decides."""
+
+
 def match(person: DataSubject, row: Row) -> Match:
-    """Compare a row with one person."""
-    return PeopleMatcher([person], source_spec()).match(row).get(0, Match())
+    """Compare a row with one person, where a name alone decides."""
+    return PeopleMatcher([person], DECIDES).match(row).get(0, Match())
 
 
 @pytest.mark.parametrize(("row", "kinds"), CERTAIN)
@@ -209,7 +213,7 @@ def test_a_search_counts_every_row_once() -> None:
         {"name": "Ada Example"},
         None,
     ]
-    result = search(rows, ADA, source_spec())
+    result = search(rows, ADA, DECIDES)
     assert [record.record_id for record in result.records] == ["1"]
     assert (result.searched, result.uncertain, result.unreadable) == (3, 1, 2)
     assert not result.is_complete
@@ -233,13 +237,15 @@ def test_a_row_says_of_everybody_why_it_matches() -> None:
     }
 
 
-def test_where_names_are_reviewed_a_name_alone_decides_nothing() -> None:
-    spec = replace(source_spec(), reviews_names=True)
-    matcher = PeopleMatcher([ADA], spec)
+def test_a_name_alone_decides_nothing_unless_the_source_says_so() -> None:
+    matcher = PeopleMatcher([ADA], source_spec())
     assert not matcher.match({"name": "Ada Example"})[0].is_certain
     assert not matcher.match({"note": "Ada Example was here"})[0].is_certain
     assert matcher.match({"note": "Ada Example, ada@example.org"})[0].is_certain
     assert matcher.match({"name": "Ada Example", "customer": "C-1001"})[0].is_certain
+    decides = PeopleMatcher([ADA], DECIDES)
+    assert decides.match({"name": "Ada Example"})[0].is_certain
+    assert decides.match({"note": "Ada Example was here"})[0].is_certain
 
 
 def test_a_search_for_several_people_gives_a_result_each() -> None:
@@ -249,7 +255,7 @@ def test_a_search_for_several_people_gives_a_result_each() -> None:
         {"id": 2, "name": "Ben Muster", "customer": "C-1002"},
         40,
     ]
-    spec = source_spec()
+    spec = DECIDES
     ada, other = search_each(rows, PeopleMatcher([ADA, ben], spec), spec)
     assert [record.record_id for record in ada.records] == ["1"]
     assert [record.record_id for record in other.records] == ["2"]
