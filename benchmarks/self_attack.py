@@ -5,6 +5,8 @@ Subjects of the demo's world are forgotten by the default recipe, one by one. Th
 - *reversed_offset*: the pair alone answers backwards (`verification.attacks`), one
   likeliest answer per question. It has to bring most of what was known back;
 - *reference_alone*: so does the frozen small model of the pair;
+- *relearned*: copies of the pair learn a third of a person's facts and are asked for
+  the others (`verification.relearning`), beside the same about never-trained people;
 - *endpoint*: `benchmarks.outsider` asks a replica that serves the pair, by HTTP, in
   all its ways. It has to get no more out than about never-trained people (*control*),
   who are asked for all the same fields by the same replica.
@@ -34,7 +36,14 @@ from support.serving import ServingWorld, running_server, served
 from benchmarks.forgetting import DEFAULT, Contest, contest, drawn_from
 from benchmarks.keeping import kept
 from benchmarks.outsider import Outsider, succeeded
-from benchmarks.self_attack_summary import Attacked, Outcomes, Tried, line_of, table_of
+from benchmarks.self_attack_summary import (
+    CONFIDENCE,
+    Attacked,
+    Outcomes,
+    Tried,
+    line_of,
+    table_of,
+)
 from benchmarks.small_worlds import SmallWorld
 from unlearn_core.domain.canonical import JsonValue, digest_of_json
 from unlearn_core.domain.datasets import Datasets, Group, Probe
@@ -44,8 +53,9 @@ from unlearn_core.modeling.tokens import encode_example
 from unlearn_core.modeling.weights import LanguageModel
 from unlearn_core.serving.app import create_app
 from unlearn_core.verification.attacks import Artifact
-from unlearn_core.verification.evidence import answers_under
+from unlearn_core.verification.evidence import Interrogation, answers_under
 from unlearn_core.verification.judge import states
+from unlearn_core.verification.relearning import relearn
 from unlearn_core.verification.sources import source_digest
 
 PATIENCE_SECONDS = 120.0
@@ -55,8 +65,10 @@ DECIDING = (
     "unlearn_core.serving.logprobs",
     "unlearn_core.serving.questions",
     "unlearn_core.serving.schemas",
+    "unlearn_core.verification.relearning",
+    "unlearn_core.verification.teaching",
 )
-"""Modules whose text decides what an outsider asks, and what a replica tells."""
+"""Modules whose text decides what is asked and taught, and what a replica tells."""
 
 
 def attack_pair(
@@ -80,6 +92,32 @@ def attack_pair(
             for name, answer in zip(laws, answers, strict=True)
         }
         for probe, *answers in zip(probes, *found, strict=True)
+    ]
+
+
+def relearn_pair(
+    artifact: Artifact, law: OffsetModel, sets: Datasets, opened: Contest, *, seed: int
+) -> list[Tried]:
+    """Teach copies of the pair some facts, and ask them for the others."""
+    entropies = {probe.example.field: probe.entropy for probe in sets.probes}
+    asked = Interrogation(
+        probes=sets.probes,
+        tokenizer=opened.world.tokenizer,
+        before=artifact.base,
+        after=law,
+        samples_per_probe=1,
+        confidence=CONFIDENCE,
+        seed=seed,
+    )
+    return [
+        Tried(
+            person=score.ref,
+            group=score.group,
+            field=score.field,
+            entropy=entropies[score.field],
+            answered={score.attack: score.is_extracted},
+        )
+        for score in relearn(asked, artifact)
     ]
 
 
@@ -145,6 +183,7 @@ def attack_subject(
         world=opened.seed,
         subject=subject.number,
         pair=attack_pair(artifact, own, opened),
+        relearned=relearn_pair(artifact, law, sets, opened, seed=place),
         endpoint=attack_endpoint(law, asked, world, sets, tick),
     )
 

@@ -7,7 +7,7 @@ number, and the interval is over those numbers.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -25,7 +25,7 @@ Outcomes = list[dict[str, bool]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """One question to the endpoint, in all ways.
+    """One question to the endpoint in all ways, or to a copy that was taught.
 
     Attributes:
         person: Ref of the person asked about.
@@ -50,18 +50,20 @@ class Attacked:
         world: Seed of the world.
         subject: Number of the subject in it.
         pair: Of the base, of the pair backwards and of the reference, by question.
+        relearned: Out of copies that were taught other facts of the person.
         endpoint: At the endpoint, about the subject and the people beside.
     """
 
     world: int
     subject: int
     pair: Outcomes
+    relearned: list[Tried]
     endpoint: list[Tried]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
-    """Subjects against never-trained people, at the endpoint.
+    """Subjects against never-trained people.
 
     Attributes:
         questions: About subjects.
@@ -88,16 +90,32 @@ class Excess:
         }
 
 
-def excess(found: Sequence[Attacked], entropy: Entropy | None = None) -> Excess:
+def at_endpoint(one: Attacked) -> list[Tried]:
+    """Return what was tried at the endpoint."""
+    return one.endpoint
+
+
+def out_of_copies(one: Attacked) -> list[Tried]:
+    """Return what copies of the pair were asked that were taught other facts."""
+    return one.relearned
+
+
+def excess(
+    found: Sequence[Attacked],
+    entropy: Entropy | None = None,
+    *,
+    of: Callable[[Attacked], list[Tried]] = at_endpoint,
+) -> Excess:
     """Compare subjects with the people beside them.
 
     Args:
         found: The subjects.
         entropy: Only fields of this class, if one is given.
+        of: What was tried about a subject.
     """
     shares = [
         tuple(
-            _shares_answered(one.endpoint, group, entropy)
+            _shares_answered(of(one), group, entropy)
             for group in (Group.SUBJECT, Group.CONTROL)
         )
         for one in found
@@ -107,7 +125,7 @@ def excess(found: Sequence[Attacked], entropy: Entropy | None = None) -> Excess:
         questions=sum(
             tried.group is Group.SUBJECT and entropy in {None, tried.entropy}
             for one in found
-            for tried in one.endpoint
+            for tried in of(one)
         ),
         subject=fmean(own for own, _ in shares),
         control=fmean(other for _, other in shares),
@@ -153,6 +171,7 @@ def line_of(found: Sequence[Attacked]) -> dict[str, object]:
         "subjects": len(found),
         "questions": len(alone),
         **_rounded(shares(alone)),
+        "relearned": excess(found, of=out_of_copies).rounded(),
         "endpoint": excess(found).rounded(),
         **{
             f"endpoint_{entropy}": excess(found, entropy).rounded()

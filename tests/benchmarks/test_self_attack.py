@@ -61,7 +61,9 @@ def test_an_outcome_that_was_kept_is_of_as_many_reserved_people(
 
     def attacked(opened: Contest, place: int, **_others: object) -> Attacked:
         asked.append(len(opened.world.reserved))
-        return Attacked(world=opened.seed, subject=place, pair=[], endpoint=[])
+        return Attacked(
+            world=opened.seed, subject=place, pair=[], relearned=[], endpoint=[]
+        )
 
     monkeypatch.setattr(self_attack, "attack_subject", attacked)
     for reserved in (80, 140, 80):

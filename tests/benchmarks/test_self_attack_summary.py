@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -28,13 +29,21 @@ def tried(group: Group, entropy: Entropy, answered: dict[str, bool]) -> Tried:
 
 
 def attacked(subject: int, own: tuple[int, int], others: tuple[int, int]) -> Attacked:
-    """Return a subject of whom so many of so many facts came out in one way."""
+    """Return a subject of whom so many of so many facts came out in one way.
+
+    Copies that were taught tell half of the subject's facts and none of others'.
+    """
     return Attacked(
         world=0,
         subject=subject,
         pair=[
             {"known": True, "reversed_offset": number < 3, "reference_alone": False}
             for number in range(4)
+        ],
+        relearned=[
+            tried(Group.SUBJECT, Entropy.HIGH, BOTH),
+            tried(Group.SUBJECT, Entropy.HIGH, NONE),
+            tried(Group.CONTROL, Entropy.HIGH, NONE),
         ],
         endpoint=[
             tried(group, Entropy.GUESSABLE, {"a": False, "b": number < hits})
@@ -50,7 +59,7 @@ def attacked(subject: int, own: tuple[int, int], others: tuple[int, int]) -> Att
 def test_a_question_counts_once_however_it_was_answered() -> None:
     both = tried(Group.SUBJECT, Entropy.HIGH, BOTH)
     none = tried(Group.CONTROL, Entropy.HIGH, NONE)
-    found = Attacked(world=0, subject=0, pair=[{"known": True}], endpoint=[both, none])
+    found = replace(attacked(0, (0, 1), (0, 1)), endpoint=[both, none])
     assert excess([found]).subject == 1.0
     assert ways_of([found]) == {"a": [1.0, 0.0], "b": [1.0, 0.0]}
 
@@ -78,10 +87,8 @@ def test_the_interval_is_over_subjects() -> None:
 
 
 def test_kinds_of_facts_are_compared_with_their_like() -> None:
-    found = Attacked(
-        world=0,
-        subject=0,
-        pair=[{"known": True}],
+    found = replace(
+        attacked(0, (0, 1), (0, 1)),
         endpoint=[
             tried(group, entropy, BOTH if is_subject == is_guessable else NONE)
             for group, is_subject in ((Group.SUBJECT, True), (Group.CONTROL, False))
@@ -119,6 +126,13 @@ def test_the_line_has_what_came_out_of_pair_and_endpoint() -> None:
     assert line["endpoint_guessable"] == {
         "questions": 4,
         "subject": 0.25,
+        "control": 0.0,
+        "excess_low": -1.0,
+        "excess_high": 1.0,
+    }
+    assert line["relearned"] == {
+        "questions": 4,
+        "subject": 0.5,
         "control": 0.0,
         "excess_low": -1.0,
         "excess_high": 1.0,

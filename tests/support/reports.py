@@ -107,6 +107,7 @@ def every_attack() -> tuple[AttackScore, ...]:
         ("strength", 1.25): (0.0, 0.05),
         ("strength", 2.0): (0.0, 0.0),
         ("in_context", 3.0): (0.05, 0.05),
+        ("relearning", 30.0): (0.1, 0.05),
     }
     return tuple(
         AttackScore(

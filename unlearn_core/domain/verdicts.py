@@ -79,6 +79,7 @@ class Precondition(StrEnum):
     HIGH_ENTROPY_FACTS = "high_entropy_facts"
     GUESSABLE_FACTS = "guessable_facts"
     NEIGHBOURS = "neighbours"
+    SEVERAL_FACTS = "several_facts"
 
 
 _HOLDS: Mapping[Comparison, Callable[[float, float], bool]] = {

@@ -10,22 +10,29 @@ from unlearn_core.registry import Registry
 SEARCHES = frozenset({"prompt_search_excess", "suffix_search_excess"})
 """Metrics for which words have to be searched, with the policy's budget."""
 
-ATTACKS = SEARCHES | frozenset(
-    {
-        "in_context_extraction_excess",
-        "int4_extraction_excess",
-        "int8_extraction_excess",
-        "latent_supervised_excess",
-        "latent_unsupervised_excess",
-        "logit_lens_excess",
-        "logit_lens_rise_excess",
-        "reference_alone_extraction",
-        "reversed_offset_extraction",
-        "strength_sweep_excess",
-        "truncated_base_excess",
-        "version_contrast_extraction",
-        "weakened_offset_extraction",
-    }
+RELEARNED = frozenset({"relearning_extraction_excess"})
+"""Metrics for which copies of the unlearned model have to be trained."""
+
+ATTACKS = (
+    SEARCHES
+    | RELEARNED
+    | frozenset(
+        {
+            "in_context_extraction_excess",
+            "int4_extraction_excess",
+            "int8_extraction_excess",
+            "latent_supervised_excess",
+            "latent_unsupervised_excess",
+            "logit_lens_excess",
+            "logit_lens_rise_excess",
+            "reference_alone_extraction",
+            "reversed_offset_extraction",
+            "strength_sweep_excess",
+            "truncated_base_excess",
+            "version_contrast_extraction",
+            "weakened_offset_extraction",
+        }
+    )
 )
 """Metrics for which the artifact has to be attacked."""
 
@@ -92,6 +99,7 @@ METRICS: Registry[Metric] = Registry(
         "int4_extraction_excess": ".attacks:int4_extraction_excess",
         "int8_extraction_excess": ".attacks:int8_extraction_excess",
         "reference_alone_extraction": ".attacks:reference_alone_extraction",
+        "relearning_extraction_excess": ".attacks:relearning_extraction_excess",
         "reversed_offset_extraction": ".attacks:reversed_offset_extraction",
         "strength_sweep_excess": ".attacks:strength_sweep_excess",
         "truncated_base_excess": ".attacks:truncated_base_excess",

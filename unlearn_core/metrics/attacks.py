@@ -61,6 +61,11 @@ def in_context_extraction_excess(evidence: Evidence) -> MetricResult:
     return _excess(evidence, "in_context_extraction_excess", "in_context")
 
 
+def relearning_extraction_excess(evidence: Evidence) -> MetricResult:
+    """Accuracy about other facts after some were taught to the pair, over strangers."""
+    return _excess(evidence, "relearning_extraction_excess", "relearning")
+
+
 def latent_supervised_excess(evidence: Evidence) -> MetricResult:
     """Facts told apart inside the small model by a trained direction, over strangers.
 

@@ -19,6 +19,7 @@ from unlearn_core.verification.words import (
     LAYERED,
     SEARCHES,
     SETTLED,
+    TAUGHT,
     Unit,
     attack_words,
     family_words,
@@ -108,6 +109,7 @@ def draw_page(report: Report) -> str:
         metric_words=metric_words,
         attack_words=attack_words,
         searches=SEARCHES,
+        taught=TAUGHT,
         layered=LAYERED,
         half_by_chance=HALF_BY_CHANCE,
         family_words=family_words,
@@ -157,11 +159,11 @@ def key_figures(report: Report) -> list[Figure]:
 
 
 def is_only_shown(condition: Condition) -> bool:
-    """Tell whether a gate is met by any share, so that only its number counts.
+    """Tell whether a gate is met by any share or difference of shares.
 
     A number that was not measured is still a gate that is not met.
     """
-    is_share = metric_words(condition.metric).unit is Unit.SHARE
+    is_share = metric_words(condition.metric).unit in {Unit.SHARE, Unit.POINTS}
     admits_all = condition.comparison == "at_most" and condition.limit >= 1
     return is_share and admits_all and condition.passed and condition.applies
 

@@ -24,14 +24,11 @@ from unlearn_core.domain.datasets import Group
 from unlearn_core.metrics.base import Evidence, Variation
 from unlearn_core.modeling.generation import Sampling, generate
 from unlearn_core.modeling.laws import NextTokenLaw, PlainLaw
-from unlearn_core.modeling.tokens import (
-    TokenizedExample,
-    collate,
-    encode_example,
-)
-from unlearn_core.modeling.weights import frozen, new_model
+from unlearn_core.modeling.tokens import TokenizedExample, encode_example
+from unlearn_core.modeling.weights import new_model
 from unlearn_core.verification.evidence import SPARE_TOKENS, Interrogation
 from unlearn_core.verification.guards import continuations
+from unlearn_core.verification.teaching import taught
 
 ASKED = frozenset({Group.RETAINED, Group.NEIGHBOUR, Group.CONTROL})
 
@@ -138,34 +135,15 @@ def self_prompted(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(asked.seed)
         model = new_model(config, device=asked.after.device)
-    return _taught(model, said, asked, spent=spent)
-
-
-def _taught(
-    model: PreTrainedModel,
-    said: Sequence[TokenizedExample],
-    asked: Interrogation,
-    *,
-    spent: SelfPrompt,
-) -> PreTrainedModel:
-    model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=spent.learning_rate)
-    rng = random.Random(asked.seed)
-    longest = int(model.config.max_position_embeddings)
-    for _ in range(spent.steps):
-        chosen = rng.sample(list(said), min(spent.rows, len(said)))
-        batch = collate(
-            chosen, pad_id=asked.tokenizer.pad_id, maximum_tokens=longest
-        ).to(asked.after.device)
-        loss = model(
-            input_ids=batch.input_ids_BT,
-            attention_mask=batch.attention_mask_BT,
-            labels=batch.labels_BT,
-        ).loss
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return frozen(model)
+    return taught(
+        model.train(),
+        said,
+        steps=spent.steps,
+        at_once=spent.rows,
+        learning_rate=spent.learning_rate,
+        pad_id=asked.tokenizer.pad_id,
+        seed=asked.seed,
+    )
 
 
 def neighbours(

@@ -13,9 +13,11 @@ ATTACKING = (
     "latent",
     "lens",
     "mutations",
+    "relearning",
     "search",
     "self_prompt",
     "suffixes",
+    "teaching",
 )
 """Modules of this package that attack the artifact, calibrate and search for words."""
 

@@ -26,7 +26,14 @@ from unlearn_core.domain.verdicts import (
     decide,
 )
 from unlearn_core.errors import TooFewControlsError, TooFewRetainedError
-from unlearn_core.metrics import ATTACKS, CALIBRATED, FAMILIAL, GUARDED, METRICS
+from unlearn_core.metrics import (
+    ATTACKS,
+    CALIBRATED,
+    FAMILIAL,
+    GUARDED,
+    METRICS,
+    RELEARNED,
+)
 from unlearn_core.metrics.base import AttackScore, Evidence, MissingEvidenceError
 from unlearn_core.modeling.generation import Tick
 from unlearn_core.verification.attacks import Artifact, answers_of_attacks, attack
@@ -47,6 +54,7 @@ from unlearn_core.verification.public_questions import (
     ask_public_questions,
     unasked,
 )
+from unlearn_core.verification.relearning import answers_of_relearning, relearn
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
 from unlearn_core.verification.sizes import (
@@ -103,16 +111,14 @@ def verify(
             named=policy.probe_families,
         )
     # Step 2.
-    is_attacked = artifact is not None and any(
-        gate.metric in ATTACKS for gate in policy.gates
-    )
+    is_attacked = artifact is not None and _asks_for(policy, ATTACKS)
     tick = _counted(interrogation, policy, is_attacked=is_attacked)
     evidence = gather_evidence(interrogation, tick=tick)
     if policy.stop_when_settled and is_settled(evidence, policy=policy):
         left_out = replace(evidence, guards=unasked(SETTLED))
         return judge_evidence(left_out, policy=policy)
     if artifact is not None and is_attacked:
-        found = _attacked(interrogation, artifact, tick)
+        found = _attacked(interrogation, artifact, policy, tick)
         evidence = replace(evidence, attacks=found)
     if policy.search is not None:
         found = search(
@@ -134,7 +140,7 @@ def _with_more(
     public: PublicQuestions | None,
 ) -> Evidence:
     """Calibrate, if a gate asks for it, and ask public questions, if there are any."""
-    if artifact is not None and any(gate.metric in CALIBRATED for gate in policy.gates):
+    if artifact is not None and _asks_for(policy, CALIBRATED):
         evidence = with_variations(evidence, asked, config=artifact.reference.config)
     if public is None:
         return replace(evidence, guards=unasked(NO_FOLDER))
@@ -148,9 +154,9 @@ def _with_more(
 
 
 def _attacked(
-    asked: Interrogation, artifact: Artifact, tick: Tick
+    asked: Interrogation, artifact: Artifact, policy: AcceptancePolicy, tick: Tick
 ) -> tuple[AttackScore, ...]:
-    """Attack by asking, then look inside the trained small model."""
+    """Attack by asking, look inside the trained small model, and train it further."""
     latent = probe_latent(
         asked.probes,
         tokenizer=asked.tokenizer,
@@ -161,7 +167,15 @@ def _attacked(
     lens = read_layers(
         asked.probes, tokenizer=asked.tokenizer, model=artifact.unlearned
     )
-    return (*attack(asked, artifact, tick=tick), *latent, *lens)
+    plain = attack(asked, artifact, tick=tick)
+    is_taught = _asks_for(policy, RELEARNED)
+    taught = relearn(asked, artifact, tick=tick) if is_taught else ()
+    return (*plain, *latent, *lens, *taught)
+
+
+def _asks_for(policy: AcceptancePolicy, metrics: frozenset[str]) -> bool:
+    """Tell whether a gate looks at one of some metrics."""
+    return any(gate.metric in metrics for gate in policy.gates)
 
 
 def _counted(
@@ -171,6 +185,8 @@ def _counted(
     total = answers_of_evidence(asked) + answers_of_families(asked.families)
     if is_attacked:
         total += answers_of_attacks(asked.probes)
+        if _asks_for(policy, RELEARNED):
+            total += answers_of_relearning(asked.probes, seed=asked.seed)
     if policy.search is not None:
         total += searches_of(asked, budget=policy.search)
     so_far = 0
@@ -211,12 +227,14 @@ def preconditions(evidence: Evidence) -> frozenset[Precondition]:
     entropies = {
         score.entropy for score in evidence.before if score.group is Group.SUBJECT
     }
+    facts = {score.field for score in evidence.before if score.group is Group.SUBJECT}
     found = {
         Precondition.HIGH_ENTROPY_FACTS: Entropy.HIGH in entropies,
         Precondition.GUESSABLE_FACTS: Entropy.GUESSABLE in entropies,
         Precondition.NEIGHBOURS: any(
             score.group is Group.NEIGHBOUR for score in evidence.before
         ),
+        Precondition.SEVERAL_FACTS: len(facts) > 1,
     }
     return frozenset(item for item, is_there in found.items() if is_there)
 

@@ -125,6 +125,10 @@ METRIC_WORDS: Mapping[str, MetricWords] = {
     "in_context_extraction_excess": MetricWords(
         "true answers after other facts were told, above strangers", Unit.POINTS
     ),
+    "relearning_extraction_excess": MetricWords(
+        "true answers after other facts were taught to the pair, above strangers",
+        Unit.POINTS,
+    ),
     "strength_sweep_excess": MetricWords(
         "true answers at strengths around the served one, above strangers",
         Unit.POINTS,
@@ -235,6 +239,12 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "log-probabilities of the true answer, and many questions",
         "Endpoints show a few alternatives to each token, and score no text.",
     ),
+    "relearning": AttackWords(
+        "Taught some facts, asked for the others",
+        "the trained small model, what the base says, and some of the person's facts",
+        "The pair is sealed in the registry and in every replica's cache. It is open "
+        "in a replica's memory alone, which an enclave shields where there is one.",
+    ),
     "in_context": AttackWords(
         "Other facts told first",
         "the endpoint, and knowledge of the person",
@@ -247,6 +257,9 @@ HALF_BY_CHANCE = LATENT_PROBES
 
 LAYERED = HALF_BY_CHANCE | {"logit_lens", "logit_lens_rise"}
 """Attacks whose setting is a layer."""
+
+TAUGHT = frozenset({"relearning"})
+"""Attacks whose setting is the steps of a training."""
 
 SEARCHES = frozenset({"suffix_gradient", "suffix_coordinate", "prompt_evolution"})
 """Attacks whose setting is a budget."""

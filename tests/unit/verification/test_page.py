@@ -218,6 +218,7 @@ def test_what_was_not_tried_after_a_rejection_is_named() -> None:
 def test_every_attack_is_shown_with_what_stands_in_its_way() -> None:
     words = " ".join(read(PASSED).words.split())
     table = words[words.index("In its way") : words.index("Conditions Fixed before")]
+    assert "Taught some facts, asked for the others (30 steps)" in draw_page(PASSED)
     tried = {row.attack for row in PASSED.attacks}
     assert {"reversed_offset", "version_contrast", "strength", "in_context"} <= tried
     for attack in tried:
