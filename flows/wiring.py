@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from unlearn_core.adapters.artifact_key import artifact_key
+from unlearn_core.adapters.batched_engine import BatchedEngine
 from unlearn_core.adapters.connectors.data_map import open_data_map
 from unlearn_core.adapters.envelopes import EnvelopeSigner, TrustedEnvelopes
 from unlearn_core.adapters.identity_policies import (
@@ -115,7 +116,7 @@ class Station:
                 offload=settings.model.offload,
             ),
             pseudonymiser=office.keys.pseudonymiser(),
-            sources=on_cluster(data_map.sources, settings),
+            sources=on_cluster(data_map.sources, settings, through=BatchedEngine),
             holdout=data_map.holdout,
             requests=office.store,
             ledger=office.store,

@@ -4,11 +4,12 @@ A worker is any Dask worker that can import this module. It needs ``cluster.key`
 for sources in buckets, credentials, both from its own environment.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
+from unlearn_core.adapters.connectors.parts import Engine
 from unlearn_core.adapters.dask_engine import DaskEngine
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.parcels import Parcels, spec_of, text_of
@@ -57,11 +58,19 @@ def _opened(said: str) -> FilesConnector:
 
 
 def on_cluster(
-    sources: Mapping[str, SourceConnector], settings: Settings
+    sources: Mapping[str, SourceConnector],
+    settings: Settings,
+    *,
+    through: Callable[[Engine], Engine] | None = None,
 ) -> dict[str, SourceConnector]:
     """Return sources as the settings want them searched: here, or by a cluster.
 
     What is no source of files is searched here in any case.
+
+    Args:
+        sources: The sources by their names.
+        settings: The settings.
+        through: Makes an engine that asks the cluster, in place of the cluster's own.
 
     Raises:
         ExtraMissingError: A cluster is chosen, and Dask is not installed.
@@ -70,13 +79,15 @@ def on_cluster(
     cluster = settings.cluster
     if cluster.scheduler is None:
         return dict(sources)
-    engine = DaskEngine(
+    engine: Engine = DaskEngine(
         cluster.scheduler,
         key=KeyDirectory(settings.keys.directory).cluster_key(),
         search=search_part,
         part_bytes=cluster.part_megabytes * MEGABYTE,
         patience_seconds=cluster.patience_seconds,
     )
+    if through is not None:
+        engine = through(engine)
     return {
         name: source.on(engine) if isinstance(source, FilesConnector) else source
         for name, source in sources.items()

@@ -8,17 +8,23 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import pytest
-from support.clusters import Cluster, dask_cluster
+from support.clusters import (
+    HAPPENED,
+    Cluster,
+    dask_cluster,
+    search_and_die_once,
+    search_and_fail_once,
+)
 from support.engines import SerialEngine
 from support.file_sources import jsonl_bytes
 from support.seaweed import CREDENTIALS, Seaweed, seaweed
 from support.sources import PEOPLE, source_spec, subject, write_jsonl, write_parquet
 
-from unlearn_core.adapters.connectors.bucket import BucketConnector
+from unlearn_core.adapters.connectors.bucket import BucketConnector, BucketFiles
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
@@ -50,7 +56,8 @@ class Installation:
     cluster: Cluster
 
     def engine(self, **changed: Any) -> DaskEngine:  # noqa: ANN401 - any argument
-        """Return the engine of the cluster."""
+        """Return the engine of the cluster, whose workers are all there."""
+        self.cluster.revive()
         chosen = {
             "scheduler": self.cluster.scheduler,
             "key": KeyDirectory(self.keys).cluster_key(),
@@ -77,6 +84,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         environment = {
             "UNLEARN_KEYS__DIRECTORY": str(keys),
             "AWS_ENDPOINT_URL_S3": server.endpoint,
+            HAPPENED: str(folder),
             **CREDENTIALS,
         }
         with dask_cluster(processes, environment) as cluster:
@@ -149,6 +157,28 @@ def test_the_same_is_found_wherever_it_is_searched(
     assert len(here.doubtful) >= 16
 
 
+def test_a_bucket_is_searched_though_a_worker_dies_and_nothing_of_it_is_read_here(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", installation.server.endpoint)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    source = objects(tmp_path, installation.server)
+    here = source.locate(subject())
+    engine = installation.engine(search=search_and_die_once)
+
+    def refuse(_files: BucketFiles, name: str) -> NoReturn:
+        raise AssertionError(name)
+
+    monkeypatch.setattr(BucketFiles, "open", refuse)
+    found = source.on(engine).locate(subject())
+    assert installation.cluster.revive() == 1
+    assert in_order(found) == in_order(here)
+    # Who asks has what concerns her, and a count of all others.
+    assert found.searched == len(ROWS)
+    assert {record.record_id.split("-")[1] for record in found.records} == {"1", "3"}
+
+
 def in_order(found: SearchResult) -> SearchResult:
     """Return a result with its records in the order of their identifiers."""
     return replace(
@@ -202,6 +232,16 @@ def scheduler_memory(cluster: Cluster) -> bytes:
         return bytes(client.run_on_scheduler(tasks))
 
 
+def test_a_part_that_fails_once_is_searched_in_the_end(
+    installation: Installation, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = lines(tmp_path, installation.server)
+    engine = installation.engine(search=search_and_fail_once)
+    found = source.on(engine).locate(subject())
+    assert in_order(found) == in_order(source.locate(subject()))
+    assert caplog.messages.count("source_part_failed") == 1
+
+
 def test_a_part_that_keeps_failing_leaves_its_source_unsearched(
     installation: Installation, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -218,25 +258,6 @@ def test_a_part_that_keeps_failing_leaves_its_source_unsearched(
     assert [vars(item)["facts"] for item in failed] == [
         {"source": "customers", "code": "source_unreadable"}
     ] * 3
-
-
-def test_progress_is_told_by_tenths(
-    installation: Installation, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    for number in range(20):
-        write_jsonl(tmp_path / f"{number}.jsonl")
-    source = JsonLinesConnector(source_spec("jsonl", tmp_path))
-    with caplog.at_level(logging.INFO, logger="unlearn"):
-        source.on(installation.engine()).locate(subject())
-    told = [
-        vars(item)["facts"]
-        for item in caplog.records
-        if item.msg == "source_parts_searched"
-    ]
-    assert told == [
-        {"source": "customers", "count": count, "total": 20}
-        for count in range(2, 21, 2)
-    ]
 
 
 def test_workers_with_another_key_are_a_fault_of_the_cluster(

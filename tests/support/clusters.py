@@ -6,12 +6,38 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from unlearn_core.cluster_wiring import search_part
+from unlearn_core.errors import SourceUnreadableError
+
 START_SECONDS = 60
+HAPPENED = "UNLEARN_TEST_HAPPENED"
+"""Names a folder to the workers, for what is to happen once only."""
+
+
+def search_and_die_once(sealed: bytes, number: str) -> tuple[str, bytes]:
+    """Search a part, as a worker does that is killed when it comes to the third."""
+    if number.endswith("/2") and _is_first("death"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return search_part(sealed, number)
+
+
+def search_and_fail_once(sealed: bytes, number: str) -> tuple[str, bytes]:
+    """Search a part, as a worker does that cannot read the third one at first."""
+    if number.endswith("/2") and _is_first("failure"):
+        return SourceUnreadableError.code, b""
+    return search_part(sealed, number)
+
+
+def _is_first(event: str) -> bool:
+    file = Path(os.environ[HAPPENED]) / event
+    is_first = not file.exists()
+    file.touch()
+    return is_first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,12 +47,14 @@ class Cluster:
     Attributes:
         scheduler: Its address.
         folder: Where its processes write what they have to say.
-        workers: Its workers.
+        workers: Its workers, by a number.
+        start: Starts one.
     """
 
     scheduler: str
     folder: Path
-    workers: tuple[subprocess.Popen[bytes], ...]
+    workers: dict[int, subprocess.Popen[bytes]]
+    start: Callable[[int], subprocess.Popen[bytes]]
 
     def said(self) -> bytes:
         """Return what its processes have said."""
@@ -34,9 +62,20 @@ class Cluster:
 
     def kill_reader(self, path: Path) -> None:
         """Kill the worker that has a file open."""
-        (reader,) = (worker for worker in self.workers if _has_open(worker.pid, path))
+        workers = self.workers.values()
+        (reader,) = (worker for worker in workers if _has_open(worker.pid, path))
         reader.send_signal(signal.SIGKILL)
         reader.wait()
+
+    def revive(self) -> int:
+        """Start a worker for each that has died; return how many."""
+        dead = [
+            number
+            for number, worker in self.workers.items()
+            if worker.poll() is not None
+        ]
+        self.workers.update({number: self.start(number) for number in dead})
+        return len(dead)
 
 
 @contextmanager
@@ -60,7 +99,7 @@ def dask_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Clust
     started: list[subprocess.Popen[bytes]] = []
 
     def start(name: str, *said: str) -> subprocess.Popen[bytes]:
-        with (folder / f"{name}.log").open("wb") as log:
+        with (folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - an installed program
                 [sys.executable, "-m", "dask", *said],
                 env=surroundings,
@@ -71,18 +110,18 @@ def dask_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Clust
         started.append(process)
         return process
 
+    def worker(number: int) -> subprocess.Popen[bytes]:
+        return start(
+            f"worker-{number}",
+            *("worker", *here, "--nthreads", "1", "--no-nanny"),
+            *("--local-directory", str(folder)),
+        )
+
     try:
         start("scheduler", "scheduler", *here, "--port", "0")
-        workers = tuple(
-            start(
-                f"worker-{number}",
-                *("worker", *here, "--nthreads", "1", "--no-nanny"),
-                *("--local-directory", str(folder)),
-            )
-            for number in range(2)
-        )
+        workers = {number: worker(number) for number in range(2)}
         address = _address(file, started[0])
-        yield Cluster(scheduler=address, folder=folder, workers=workers)
+        yield Cluster(scheduler=address, folder=folder, workers=workers, start=worker)
     finally:
         for process in started:
             process.kill()

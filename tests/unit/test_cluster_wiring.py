@@ -4,8 +4,9 @@ import pytest
 from support.sources import PEOPLE, source_spec, subject, write_jsonl, write_table
 
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
-from unlearn_core.adapters.connectors.parts import Part
+from unlearn_core.adapters.connectors.parts import Engine, Part
 from unlearn_core.adapters.connectors.sql import SqlConnector
+from unlearn_core.adapters.dask_engine import DaskEngine
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.parcels import Job, Parcels
 from unlearn_core.cluster_settings import ClusterSettings
@@ -72,7 +73,14 @@ def test_a_cluster_searches_files_and_nothing_else(
         cluster=ClusterSettings(scheduler="tcp://127.0.0.1:9"),
         keys=KeySettings(directory=keys.folder),
     )
-    chosen = on_cluster({"files": files, "table": table}, settings)
+    asked: list[Engine] = []
+
+    def through(engine: Engine) -> Engine:
+        asked.append(engine)
+        return engine
+
+    chosen = on_cluster({"files": files, "table": table}, settings, through=through)
+    assert [type(engine) for engine in asked] == [DaskEngine]
     assert chosen["table"] is table
     assert chosen["files"] is not files
     assert chosen["files"].describe() == files.describe()

@@ -196,7 +196,6 @@ class DaskEngine:
         if not code:
             number = going.number(part)
             going.found[part] = self._parcels.open_found(sealed, number=number)
-            _tell(source, len(going.found), len(going.parts))
             return
         _LOG.warning("source_part_failed", source=source, code=code)
         if code == SourceChangedError.code:
@@ -216,9 +215,3 @@ class DaskEngine:
         except Exception as error:  # noqa: BLE001 - what a worker runs raises nothing
             raise ClusterUnavailableError(kind=type(error).__name__) from None
         return answer
-
-
-def _tell(source: str, count: int, total: int) -> None:
-    """Tell how far a search is, at each tenth of it."""
-    if count * 10 // total > (count - 1) * 10 // total:
-        _LOG.info("source_parts_searched", source=source, count=count, total=total)

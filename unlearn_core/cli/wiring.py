@@ -33,7 +33,6 @@ from unlearn_core.adapters.recipients import (
 from unlearn_core.adapters.rotation import RotationRefusedError, SigningKeys
 from unlearn_core.adapters.sealing import PairSeal
 from unlearn_core.cli.guards import Guarded, ask_guards
-from unlearn_core.cluster_wiring import on_cluster
 from unlearn_core.domain.audit_bundle import BUNDLE_TYPE, Openers
 from unlearn_core.domain.certificates import PAYLOAD_TYPE, check_certificate
 from unlearn_core.domain.processing import Installation
@@ -238,8 +237,7 @@ def data_map_sources(
 def preview_desk() -> PreviewDesk:
     """Return what a preview of an erasure needs."""
     opened = open_data_map(office().settings.data_map)
-    sources = on_cluster(opened.sources, office().settings)
-    return PreviewDesk(custody=office().custody, sources=sources)
+    return PreviewDesk(custody=office().custody, sources=opened.sources)
 
 
 def screened_source(
