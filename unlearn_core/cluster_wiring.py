@@ -1,11 +1,12 @@
 """From settings to what a worker of a cluster runs, and to whoever asks it to.
 
 A worker is any Dask worker that can import this module. It needs ``cluster.key`` and,
-for sources in buckets, credentials, both from its own environment.
+for sources in buckets, credentials, both from its own environment. From its first part
+on the kernel keeps its memory out of dumps, as that of all who have such data there.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.file_sources import FilesConnector
@@ -16,6 +17,7 @@ from unlearn_core.adapters.parcels import Parcels, spec_of, text_of
 from unlearn_core.errors import InvalidDataMapError, UnexpectedError, UnlearnError
 from unlearn_core.ports import SourceConnector
 from unlearn_core.settings import Settings, load_settings
+from unlearn_core.shielding import shield
 
 MEGABYTE = 1_000_000
 
@@ -41,10 +43,16 @@ def search_part(sealed: bytes, number: str) -> tuple[str, bytes]:
 
 
 def _searched(sealed: bytes, number: str) -> bytes:
+    _shield_once()
     parcels = Parcels(KeyDirectory(load_settings().keys.directory).cluster_key())
     job = parcels.open_job(sealed, number=number)
     found = _opened(text_of(job.spec)).locate_part(job.part, job.subjects)
     return parcels.pack_found(found, number=number)
+
+
+@cache
+def _shield_once() -> None:
+    shield()
 
 
 @lru_cache(maxsize=16)

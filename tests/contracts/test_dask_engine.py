@@ -18,6 +18,7 @@ from support.clusters import (
     dask_cluster,
     search_and_die_once,
     search_and_fail_once,
+    tell_if_dumpable,
 )
 from support.engines import SerialEngine
 from support.file_sources import jsonl_bytes
@@ -202,7 +203,7 @@ def test_a_part_is_done_again_whose_worker_dies_and_nobody_else_sees_whom_it_con
         begun.write(jsonl_bytes(PEOPLE[:1]))
         begun.flush()
         seen = scheduler_memory(installation.cluster)
-        installation.cluster.kill_reader(path)
+        installation.cluster.kill_busy()
     with path.open("wb") as again:
         again.write(jsonl_bytes())
     search.join()
@@ -240,6 +241,17 @@ def test_a_part_that_fails_once_is_searched_in_the_end(
     found = source.on(engine).locate(subject())
     assert in_order(found) == in_order(source.locate(subject()))
     assert caplog.messages.count("source_part_failed") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel of Linux")
+def test_the_memory_of_who_searches_is_dumped_nowhere(
+    installation: Installation, tmp_path: Path
+) -> None:
+    source = JsonLinesConnector(source_spec("jsonl", write_jsonl(tmp_path / "a.jsonl")))
+    engine = installation.engine(search=tell_if_dumpable)
+    with pytest.raises(SourceUnreadableError) as caught:
+        source.on(engine).locate(subject())
+    assert caught.value.facts["problem"] == "dumpable=0"
 
 
 def test_a_part_that_keeps_failing_leaves_its_source_unsearched(

@@ -1,5 +1,6 @@
 """A Dask cluster of two worker processes, and a source that waits in their hands."""
 
+import ctypes
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from unlearn_core.cluster_wiring import search_part
 from unlearn_core.errors import SourceUnreadableError
 
 START_SECONDS = 60
+_GET_DUMPABLE = 3
 HAPPENED = "UNLEARN_TEST_HAPPENED"
 """Names a folder to the workers, for what is to happen once only."""
 
@@ -31,6 +33,12 @@ def search_and_fail_once(sealed: bytes, number: str) -> tuple[str, bytes]:
     if number.endswith("/2") and _is_first("failure"):
         return SourceUnreadableError.code, b""
     return search_part(sealed, number)
+
+
+def tell_if_dumpable(sealed: bytes, number: str) -> tuple[str, bytes]:
+    """Search a part, and tell as an error whether the kernel may dump the memory."""
+    search_part(sealed, number)
+    return f"dumpable={ctypes.CDLL(None).prctl(_GET_DUMPABLE, 0, 0, 0, 0)}", b""
 
 
 def _is_first(event: str) -> bool:
@@ -60,12 +68,20 @@ class Cluster:
         """Return what its processes have said."""
         return b"".join(path.read_bytes() for path in self.folder.glob("*.log"))
 
-    def kill_reader(self, path: Path) -> None:
-        """Kill the worker that has a file open."""
-        workers = self.workers.values()
-        (reader,) = (worker for worker in workers if _has_open(worker.pid, path))
-        reader.send_signal(signal.SIGKILL)
-        reader.wait()
+    def kill_busy(self) -> None:
+        """Kill the worker that searches."""
+        from distributed import Client  # noqa: PLC0415 - may not be installed
+
+        with Client(self.scheduler, set_as_default=False) as client:
+            numbers = client.run(os.getpid)
+            (busy,) = (
+                numbers[address]
+                for address, tasks in client.processing().items()
+                if tasks
+            )
+        (worker,) = (item for item in self.workers.values() if item.pid == busy)
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
 
     def revive(self) -> int:
         """Start a worker for each that has died; return how many."""
@@ -136,10 +152,3 @@ def _address(file: Path, scheduler: subprocess.Popen[bytes]) -> str:
         time.sleep(0.1)
     message = "the scheduler did not start"
     raise RuntimeError(message)
-
-
-def _has_open(process: int, path: Path) -> bool:
-    folder = Path(f"/proc/{process}/fd")
-    if not folder.is_dir():
-        return False
-    return any(item.resolve() == path.resolve() for item in folder.iterdir())
