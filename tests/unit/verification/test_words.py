@@ -91,7 +91,7 @@ def test_every_gate_of_a_shipped_policy_has_words(file: Path) -> None:
 
 
 def test_every_attack_and_group_has_words() -> None:
-    modules = ("attacks", "latent", "lens", "mutations", "suffixes")
+    modules = ("attacks", "latent", "lens", "mutations", "relearning", "suffixes")
     source = "".join(
         (PACKAGE / "verification" / f"{name}.py").read_text() for name in modules
     )
