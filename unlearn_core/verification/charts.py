@@ -20,6 +20,7 @@ from unlearn_core.verification.words import (
     GROUPS,
     LAYERED,
     MINUS,
+    STRENGTH,
     Unit,
     attack_words,
     family_words,
@@ -29,7 +30,6 @@ from unlearn_core.verification.words import (
 )
 
 WIDTH, LEFT, RIGHT = 760.0, 132.0, 20.0
-STRENGTH = "strength"
 KEPT = (
     "retain_accuracy_change",
     "retain_accuracy_bound",

@@ -19,6 +19,7 @@ from unlearn_core.verification.words import (
     LAYERED,
     SEARCHES,
     SETTLED,
+    STRENGTH,
     TAUGHT,
     Unit,
     attack_words,
@@ -109,6 +110,7 @@ def draw_page(report: Report) -> str:
         metric_words=metric_words,
         attack_words=attack_words,
         searches=SEARCHES,
+        strength=STRENGTH,
         taught=TAUGHT,
         layered=LAYERED,
         half_by_chance=HALF_BY_CHANCE,
@@ -186,4 +188,4 @@ def _chapters(
 
 
 def _count(report: Report, *, is_strength: bool) -> int:
-    return sum((row.attack == charts.STRENGTH) is is_strength for row in report.attacks)
+    return sum((row.attack == STRENGTH) is is_strength for row in report.attacks)

@@ -17,6 +17,7 @@ from unlearn_core.metrics.base import (
     Unit,
     mean_per_person,
     shares_of_units,
+    unit_of,
 )
 from unlearn_core.metrics.bounds import bounded_mean
 from unlearn_core.metrics.indistinguishability import answer_likelihood
@@ -36,7 +37,9 @@ from unlearn_core.verification.report import (
 )
 from unlearn_core.verification.sizes import controls_needed, sample_sizes
 from unlearn_core.verification.suite import Verification, compute
+from unlearn_core.verification.words import STRENGTH
 
+SERVED = 1.0
 TRIES = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000)
 
 
@@ -162,7 +165,7 @@ def _attacks(evidence: Evidence) -> tuple[AttackRow, ...]:
     tried: dict[tuple[str, float], list[AttackScore]] = defaultdict(list)
     for score in evidence.attacks:
         tried[score.attack, score.setting].append(score)
-    return tuple(
+    rows = [
         AttackRow(
             attack=attack,
             setting=setting,
@@ -171,7 +174,37 @@ def _attacks(evidence: Evidence) -> tuple[AttackRow, ...]:
         )
         for (attack, setting), scores in tried.items()
         if (subject := _extracted(scores, Group.SUBJECT, confidence=level))
+    ]
+    is_swept = any(row.attack == STRENGTH for row in rows)
+    return (*rows, *(_as_served(evidence) if is_swept else ()))
+
+
+def _as_served(evidence: Evidence) -> tuple[AttackRow, ...]:
+    """Return the served strength as a row beside others; it was asked for plainly.
+
+    Of a never-trained person's fact one question counts, as where attacks are tried.
+    """
+    own: list[tuple[Unit, bool]] = []
+    others: list[tuple[Unit, bool]] = []
+    seen: set[tuple[str, str]] = set()
+    for score in evidence.after:
+        fact = (score.ref, score.field)
+        outcome = (unit_of(score.group, *fact), score.is_extracted)
+        if score.group is Group.SUBJECT:
+            own.append(outcome)
+        elif score.group is Group.CONTROL and fact not in seen:
+            others.append(outcome)
+        seen.add(fact)
+    if not own:
+        return ()
+    level = evidence.confidence
+    row = AttackRow(
+        attack=STRENGTH,
+        setting=SERVED,
+        subject=share_of(own, confidence=level),
+        control=share_of(others, confidence=level) if others else None,
     )
+    return (row,)
 
 
 def _families(evidence: Evidence) -> tuple[FamilyRow, ...]:

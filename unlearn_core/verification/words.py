@@ -252,6 +252,9 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
     ),
 }
 
+STRENGTH = "strength"
+"""The attack whose setting is a multiple of the served strength."""
+
 HALF_BY_CHANCE = LATENT_PROBES
 """Attacks of which half are right by chance."""
 

@@ -101,7 +101,16 @@ def test_an_attack_shows_both_groups_and_strengths_are_a_line_of_their_own() -> 
     assert len(parts(attack_chart(RICH), kind="subject", tag="polygon")) == len(others)
     assert len(parts(attack_chart(RICH), kind="control", tag="circle")) == len(others)
     line = parts(strength_chart(RICH), kind="subject", tag="polyline")
-    assert len(line[0].attrib["points"].split()) == 5
+    assert len(line[0].attrib["points"].split()) == 6
+
+
+def test_the_served_strength_is_a_point_of_the_line_and_marked() -> None:
+    drawn = strength_chart(RICH)
+    (marked,) = parts(drawn, kind="limit", tag="line")
+    (line,) = parts(drawn, kind="subject", tag="polyline")
+    places = [point.split(",")[0] for point in line.attrib["points"].split()]
+    assert float(marked.attrib["x1"]) in map(float, places)
+    assert "as served" in drawn
 
 
 def test_every_family_is_a_row() -> None:

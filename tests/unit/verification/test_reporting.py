@@ -69,6 +69,31 @@ def test_the_control_group_is_counted_against_its_rule() -> None:
     ]
 
 
+def test_the_served_strength_stands_among_those_that_were_tried() -> None:
+    """Two questions about the city, one answered; of strangers the first counts."""
+    found = evidence(
+        score(is_extracted=True),
+        score(is_extracted=False),
+        score(Group.CONTROL, "control-0", is_extracted=False),
+        score(Group.CONTROL, "control-0", is_extracted=True),
+        score(Group.RETAINED, "retained-0", is_extracted=True),
+    )
+    assert report_of(found).attacks == ()
+    tried = AttackScore(
+        attack="strength",
+        setting=0.5,
+        group=Group.SUBJECT,
+        ref="subject",
+        field="city",
+        is_extracted=True,
+    )
+    _, served = report_of(replace(found, attacks=(tried,))).attacks
+    assert (served.attack, served.setting) == ("strength", 1.0)
+    assert (served.subject.hits, served.subject.trials) == (1, 2)
+    assert served.control is not None
+    assert (served.control.hits, served.control.trials) == (0, 1)
+
+
 def test_a_leak_curve_ends_where_the_answers_end() -> None:
     """Two probes, one with a leak in four answers: 1 - C(3,k)/C(4,k), halved."""
     drawn = evidence(
