@@ -320,6 +320,8 @@ def test_the_example_files_of_the_formats_page_are_accepted(tmp_path: Path) -> N
     assert set(open_data_map(path).sources) == {"corpus", "customers"}
     path.write_text(block(page, "yaml acceptance-policy"))
     assert load_policy(path).minimum_controls == 39
+    path.write_text(block(page, "yaml extending-policy"))
+    assert load_policy(path).samples_per_probe == 200
     path.write_text(block(page, "yaml recipe-ladder"))
     assert [recipe.steps for recipe in load_ladder(path)] == [200, 400, 200]
 

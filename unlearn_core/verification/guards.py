@@ -182,7 +182,7 @@ def run_guards(
             items = read_items(folder / f"{name}.jsonl")[:at_most]
             earlier, now = guard(items, before), guard(items, after)
         except FileNotFoundError:
-            results.append(GuardResult(guard=name, problem="no such file"))
+            results.append(GuardResult(guard=name, problem=f"no file {name}.jsonl"))
             continue
         except OSError:
             results.append(GuardResult(guard=name, problem="cannot be read"))

@@ -1,12 +1,12 @@
 """Reads acceptance policies: YAML that a controller can read and sign off."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from unlearn_core.domain.canonical import canonical_json, digest_of
+from unlearn_core.domain.canonical import Digest, canonical_json, digest_of
 from unlearn_core.domain.families import FAMILIES
 from unlearn_core.domain.verdicts import (
     AcceptancePolicy,
@@ -20,6 +20,8 @@ from unlearn_core.domain.verdicts import (
 from unlearn_core.errors import InvalidPolicyError
 from unlearn_core.metrics import FAMILIAL, METRICS, P_VALUES, SEARCHES
 
+EXTENDS = "extends"
+SHIPPED = Path(__file__).parents[1] / "policies"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -68,29 +70,29 @@ class _PolicyFile(BaseModel):
     search: _SearchFile | None = None
 
 
+class _Additions(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    version: str
+    extends: str
+    gates: list[_GateFile] = []
+
+
 def load_policy(path: Path) -> AcceptancePolicy:
-    """Read a policy file.
+    """Read a policy file, and what it extends.
 
     Raises:
-        InvalidPolicyError: The file is missing, malformed, names an unknown metric
-            or probe family, a gate twice, one on a search without a budget or on
-            families that are not asked, or a test that could not fail.
+        InvalidPolicyError: A file is missing, malformed, extends itself, names an
+            unknown metric or probe family, a gate twice, one on a search without a
+            budget or on families that are not asked, or a test that could not fail.
     """
-    try:
-        data = path.read_bytes()
-        parsed = _PolicyFile.model_validate(yaml.safe_load(data))
-    except (OSError, yaml.YAMLError):
-        raise InvalidPolicyError(problem="unreadable file") from None
-    except ValidationError as error:
-        entry = ".".join(map(str, error.errors()[0]["loc"]))
-        raise InvalidPolicyError(entry=entry) from None
-    _check_gates(parsed)
+    parsed, digest = _read(path, above=())
     for family in parsed.probe_families:
         if family not in FAMILIES:
             raise InvalidPolicyError(unknown_family=family)
     return AcceptancePolicy(
         version=parsed.version,
-        digest=digest_of(data),
+        digest=digest,
         confidence=parsed.confidence,
         samples_per_probe=parsed.samples_per_probe,
         minimum_controls=parsed.minimum_controls,
@@ -100,6 +102,61 @@ def load_policy(path: Path) -> AcceptancePolicy:
         stop_when_settled=parsed.stop_when_settled,
         search=SearchBudget(**parsed.search.model_dump()) if parsed.search else None,
     )
+
+
+def _read(path: Path, *, above: tuple[Path, ...]) -> tuple[_PolicyFile, Digest]:
+    """Read a file with what it extends; return the digest of what they say.
+
+    Args:
+        path: The file.
+        above: Files that extend this one.
+    """
+    try:
+        data = path.read_bytes()
+        content = yaml.safe_load(data)
+    except (OSError, yaml.YAMLError):
+        raise InvalidPolicyError(problem="unreadable file") from None
+    extends = isinstance(content, dict) and EXTENDS in content
+    try:
+        if extends:
+            content = _on_top(path, content, above=above)
+        parsed = _PolicyFile.model_validate(content)
+    except ValidationError as error:
+        entry = ".".join(map(str, error.errors()[0]["loc"]))
+        raise InvalidPolicyError(entry=entry) from None
+    _check_gates(parsed)
+    return parsed, digest_of(canonical_json(_plain(parsed)) if extends else data)
+
+
+def _on_top(
+    path: Path, content: dict[str, Any], *, above: tuple[Path, ...]
+) -> dict[str, Any]:
+    """Return a file's entries on top of those of the file that it extends."""
+    additions = _Additions.model_validate(content)
+    base = _extended(path, additions.extends)
+    above = (*above, path.resolve())
+    if base.resolve() in above:
+        raise InvalidPolicyError(entry=EXTENDS, problem="a policy extends itself")
+    below, _ = _read(base, above=above)
+    own = {gate.name: _plain(gate) for gate in additions.gates}
+    if len(own) < len(additions.gates):
+        raise InvalidPolicyError(problem="a gate is named twice")
+    gates = {gate.name: _plain(gate) for gate in below.gates} | own
+    merged = _plain(below) | content | {"gates": list(gates.values())}
+    return {name: value for name, value in merged.items() if name != EXTENDS}
+
+
+def _extended(path: Path, name: str) -> Path:
+    """Return the file of a name: one beside, else one that is shipped."""
+    if name == Path(name).name:
+        for folder in (path.parent, SHIPPED):
+            if (folder / name).is_file():
+                return folder / name
+    raise InvalidPolicyError(entry=EXTENDS, problem="no such policy")
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude_unset=True)
 
 
 def _check_gates(parsed: _PolicyFile) -> None:

@@ -73,10 +73,10 @@ def test_guards_ask_the_base_and_the_version_and_name_what_is_missing(
     assert len(found) == 8
     assert (found["arc_easy"]["items"], found["arc_easy"]["problem"]) == (1, "")
     assert {found["arc_easy"][name] for name in ("before", "after")} <= {0.0, 1.0}
-    assert found["bbq"]["problem"] == "no such file"
+    assert found["bbq"]["problem"] == "no file bbq.jsonl"
     shown = unlearn("verification", "guards", home / "public", *options).out
     assert shown.startswith("version 1 against the base alone")
-    assert shown.count("NOT ASKED: no such file") == 7
+    assert shown.count("NOT ASKED: no file ") == 7
 
 
 def test_one_guard_can_be_asked_alone_and_an_unknown_one_is_wrong_usage(

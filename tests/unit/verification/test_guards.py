@@ -134,7 +134,7 @@ def test_what_is_missing_or_unreadable_is_named(tmp_path: Path) -> None:
         after=prefers("a"),
     )
     assert [(item.guard, item.problem) for item in results] == [
-        ("arc_easy", "no such file"),
+        ("arc_easy", "no file arc_easy.jsonl"),
         ("bbq", "not in its format"),
         ("hellaswag", "not in its format"),
     ]

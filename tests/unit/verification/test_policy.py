@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from support.evidence import complete_evidence
 
+from unlearn_core.domain.canonical import digest_of
 from unlearn_core.domain.data_map import Sizes
 from unlearn_core.domain.verdicts import (
     Comparison,
@@ -13,13 +16,16 @@ from unlearn_core.domain.verdicts import (
     Side,
 )
 from unlearn_core.errors import InvalidPolicyError
+from unlearn_core.metrics.base import GuardResult
 from unlearn_core.settings import PACKAGE_ROOT, load_settings
+from unlearn_core.verification.guards import GUARDS
 from unlearn_core.verification.policy import (
     load_policy,
     policy_from_bytes,
     policy_to_bytes,
 )
 from unlearn_core.verification.sizes import controls_needed, retained_needed
+from unlearn_core.verification.suite import judge_evidence
 
 GATE: dict[str, Any] = {
     "name": "G1",
@@ -244,3 +250,151 @@ def test_a_search_without_a_budget_is_refused(
 ) -> None:
     with pytest.raises(InvalidPolicyError):
         load_policy(write(tmp_path, POLICY | changed))
+
+
+# One policy on top of another.
+
+STRICTER = GATE | {"limit": 0.001}
+MORE = GATE | {"name": "G2"}
+
+
+def extending(folder: Path, **content: object) -> Path:
+    """Write a policy on top of `POLICY` and return its file."""
+    (folder / "below.yaml").write_text(yaml.safe_dump(POLICY))
+    return write(folder, {"extends": "below.yaml", "version": "8"} | content)
+
+
+def test_what_is_extended_holds_and_entries_are_replaced(tmp_path: Path) -> None:
+    below = POLICY | {"gates": [GATE, MORE]}
+    path = extending(
+        tmp_path, samples_per_probe=60, gates=[GATE | {"name": "G3"}, STRICTER]
+    )
+    (tmp_path / "below.yaml").write_text(yaml.safe_dump(below))
+    policy = load_policy(path)
+    assert (policy.version, policy.samples_per_probe) == ("8", 60)
+    assert (policy.confidence, policy.minimum_controls) == (0.95, 39)
+    assert [(item.name, item.limit) for item in policy.gates] == [
+        ("G1", 0.001),
+        ("G2", 0.01),
+        ("G3", 0.01),
+    ]
+
+
+def test_the_digest_is_of_what_both_say_together(tmp_path: Path) -> None:
+    path = extending(tmp_path)
+    first = load_policy(path).digest
+    path.write_text(path.read_text() + "# a comment\n")
+    assert load_policy(path).digest == first
+    (tmp_path / "below.yaml").write_text(
+        yaml.safe_dump(POLICY | {"samples_per_probe": 51})
+    )
+    assert load_policy(path).digest != first
+    alone = load_policy(write(tmp_path, POLICY))
+    assert alone.digest == digest_of((tmp_path / "policy.yaml").read_bytes())
+
+
+def test_a_chain_of_three_ends_with_the_nearest(tmp_path: Path) -> None:
+    path = extending(tmp_path, confidence=0.9)
+    path.rename(tmp_path / "middle.yaml")
+    top = write(tmp_path, {"extends": "middle.yaml", "version": "9", "gates": [MORE]})
+    policy = load_policy(top)
+    assert (policy.version, policy.confidence) == ("9", 0.9)
+    assert [item.name for item in policy.gates] == ["G1", "G2"]
+
+
+def test_a_file_beside_comes_before_one_that_is_shipped(tmp_path: Path) -> None:
+    shipped = load_policy(
+        write(tmp_path, {"extends": "acceptance-1.yaml", "version": "x"})
+    )
+    assert len(shipped.gates) > 1
+    (tmp_path / "acceptance-1.yaml").write_text(yaml.safe_dump(POLICY))
+    assert len(load_policy(tmp_path / "policy.yaml").gates) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        (
+            {"extends": "nowhere.yaml"},
+            {"entry": "extends", "problem": "no such policy"},
+        ),
+        (
+            {"extends": "../policy.yaml"},
+            {"entry": "extends", "problem": "no such policy"},
+        ),
+        (
+            {"extends": "policy.yaml"},
+            {"entry": "extends", "problem": "a policy extends itself"},
+        ),
+        ({"extends": 3}, {"entry": "extends"}),
+        ({"version": None}, {"entry": "version"}),
+        ({"surprise": 1}, {"entry": "surprise"}),
+        ({"gates": [GATE | {"surprise": 1}]}, {"entry": "gates.0.surprise"}),
+        ({"gates": [MORE, MORE]}, {"problem": "a gate is named twice"}),
+        ({"gates": [{"name": "G1", "limit": 1}]}, {"entry": "gates.0.metric"}),
+    ],
+)
+def test_what_cannot_stand_on_another_policy_is_refused(
+    tmp_path: Path, content: dict[str, object], facts: dict[str, object]
+) -> None:
+    with pytest.raises(InvalidPolicyError) as caught:
+        load_policy(extending(tmp_path, **content))
+    assert caught.value.facts == facts
+
+
+def test_a_circle_of_two_is_refused(tmp_path: Path) -> None:
+    path = extending(tmp_path)
+    (tmp_path / "below.yaml").write_text(
+        yaml.safe_dump({"extends": "policy.yaml", "version": "7"})
+    )
+    with pytest.raises(InvalidPolicyError, match="extends itself"):
+        load_policy(path)
+
+
+def test_a_policy_below_that_is_wrong_is_refused(tmp_path: Path) -> None:
+    path = extending(tmp_path, gates=[STRICTER])
+    (tmp_path / "below.yaml").write_text(
+        yaml.safe_dump(POLICY | {"gates": [GATE, GATE]})
+    )
+    with pytest.raises(InvalidPolicyError, match="named twice"):
+        load_policy(path)
+
+
+def test_the_guarded_policy_is_the_default_and_gates_on_guards() -> None:
+    folder = PACKAGE_ROOT / "policies"
+    default, guarded = (
+        load_policy(folder / f"acceptance-3{name}.yaml") for name in ("", "-guarded")
+    )
+    assert guarded.gates[: len(default.gates)] == default.gates
+    more = {gate.metric for gate in guarded.gates[len(default.gates) :]}
+    assert {"guard_knowledge_change", "guard_safety_change"} <= more
+    assert (
+        replace(
+            guarded, version=default.version, digest=default.digest, gates=default.gates
+        )
+        == default
+    )
+
+
+def test_a_guard_without_its_file_fails_its_gate() -> None:
+    """Nothing changed in what was asked; one data set of each kind is missing."""
+    guarded = load_policy(PACKAGE_ROOT / "policies" / "acceptance-3-guarded.yaml")
+    gates = [gate.name for gate in guarded.gates if gate.name.startswith("G4-guard")]
+    asked = tuple(
+        GuardResult(guard=name, items=9, before=0.5, after=0.5, low=-0.05, high=0.05)
+        for name in GUARDS
+    )
+    short = guarded.with_gates(gates)
+    found = replace(complete_evidence(), guards=asked)
+    assert judge_evidence(found, policy=short).verdict.passed
+    for name in ("winogrande", "bbq"):
+        missing = tuple(
+            GuardResult(guard=name, problem=f"no file {name}.jsonl")
+            if item.guard == name
+            else item
+            for item in asked
+        )
+        verdict = judge_evidence(replace(found, guards=missing), policy=short).verdict
+        assert len(verdict.failed_gates) == 2
+    none = judge_evidence(complete_evidence(), policy=short).verdict
+    assert none.failed_gates == tuple(gates)

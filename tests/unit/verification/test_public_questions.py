@@ -50,7 +50,7 @@ def test_every_guard_is_in_the_answer_and_says_why_it_was_not_asked(
     problems = {item.guard: item.problem for item in found}
     assert problems.pop("arc_easy") == ""
     assert len(problems) == 7
-    assert set(problems.values()) == {"no such file"}
+    assert problems == {name: f"no file {name}.jsonl" for name in problems}
 
 
 def test_a_scorer_that_cannot_be_read_is_the_reason_of_the_one_guard_that_needs_it(
