@@ -25,11 +25,17 @@ FEWEST_TOLD = 5
 MOST_IN_ONE_PIECE = 6
 """Last digits of a number in one piece by which it is recognised."""
 
+FEW_NUMBERS = 50
+"""So few are cheaper to look for with every gap; thousands cost the same in a table."""
+
 FEWEST_DIGITS_OF_A_PHONE = 8
 """Shorter ones may be any number."""
 
 SHORT = 5
 """Letters; shorter surnames are parts of too many words."""
+
+LONG = 7
+"""Letters; shorter words end so many others that each has to begin on its own."""
 
 AROUND = "<>()[]{},;:.'\"!?"
 _HANDLE = re.compile(r"@?\w[\w.\-]*")
@@ -130,7 +136,7 @@ class Needles:
     def probes(self) -> Iterator[Probe]:
         """Yield what to look for in skeletons as UTF-8; `numbers` may be there too."""
         yield from self._names()
-        yield from self._in_one_piece()
+        yield from self._in_digits()
         for form in self._owners[IdentifierKind.CUSTOMER_NUMBER]:
             if len(form) == 1 and not _is_told(form[0]):
                 yield Probe(_spaced(form[0]))
@@ -147,14 +153,11 @@ class Needles:
             yield _word(spelling.as_sifted(handle))
 
     def numbers(self) -> set[str]:
-        """Return numbers to look for whose digits may stand apart."""
-        kinds = (IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER)
-        return {
-            form[0]
-            for kind in kinds
-            for form in self._owners[kind]
-            if len(form) == 1 and _is_told(form[0])
-        }
+        """Return numbers whose digits no probe finds where they stand apart."""
+        numbers = self._by_last_digits()
+        if len(numbers) <= FEW_NUMBERS:
+            return set()
+        return {form.decode() for forms in numbers.values() for form in forms}
 
     def _names(self) -> Iterator[Probe]:
         """Yield a probe per surname, or per way to write a name if it is short."""
@@ -172,20 +175,31 @@ class Needles:
                 initials[family].update(rest)
         for family in {*whole, *initials}:
             yield Probe(
-                literal(family),
+                _beginning(family),
                 word=family.encode(),
                 whole=frozenset(whole[family]),
                 initials=frozenset(initials[family]),
             )
 
-    def _in_one_piece(self) -> Iterator[Probe]:
-        """Yield the last digits of numbers that are long enough to be told by them."""
-        ending: defaultdict[bytes, set[bytes]] = defaultdict(set)
-        for number in self.numbers():
-            form = number.encode()
-            ending[last_digits(form)[-MOST_IN_ONE_PIECE:]].add(form)
-        for digits, forms in sorted(ending.items()):
-            yield Probe(digits, numbers=frozenset(forms))
+    def _in_digits(self) -> Iterator[Probe]:
+        """Yield the last digits of numbers, in one piece or, if they are few, apart."""
+        numbers = self._by_last_digits()
+        are_few = len(numbers) <= FEW_NUMBERS
+        for digits, forms in sorted(numbers.items()):
+            pattern = _spaced(digits) if are_few else literal(digits)
+            yield Probe(pattern, numbers=frozenset(forms))
+
+    def _by_last_digits(self) -> Mapping[str, set[bytes]]:
+        """Return numbers that are long enough to be told by their last digits."""
+        ending: defaultdict[str, set[bytes]] = defaultdict(set)
+        for kind in (IdentifierKind.PHONE, IdentifierKind.CUSTOMER_NUMBER):
+            for form in self._owners[kind]:
+                if len(form) == 1 and _is_told(form[0]):
+                    number = form[0].encode()
+                    ending[last_digits(number)[-MOST_IN_ONE_PIECE:].decode()].add(
+                        number
+                    )
+        return ending
 
     def _add(self, person: int, kind: IdentifierKind, value: str) -> None:
         # However far apart its words were typed, they are one identifier.
@@ -301,7 +315,12 @@ def is_in(line: bytes, forms: Collection[bytes]) -> bool:
 
 
 def _word(text: str) -> Probe:
-    return Probe(literal(text), word=text.encode())
+    return Probe(_beginning(text), word=text.encode())
+
+
+def _beginning(word: str) -> bytes:
+    """Return a pattern of a word, with what stands before it if the word is short."""
+    return (b"[^a-z0-9]" if len(word) < LONG else b"") + literal(word)
 
 
 def _is_beside(word: bytes, line: bytes, initials: Collection[str]) -> bool:

@@ -1,8 +1,9 @@
+import re
 from collections.abc import Iterable
 
 from support.sources import subject
 
-from unlearn_core.domain.needles import Found, Needles
+from unlearn_core.domain.needles import FEW_NUMBERS, Found, Needles
 from unlearn_core.domain.sources import Spelling
 from unlearn_core.domain.subjects import IdentifierKind
 
@@ -64,12 +65,39 @@ def test_a_surname_is_one_probe_however_many_have_it() -> None:
     assert not example.is_confirmed(b"an example")
 
 
+def crowd(count: int) -> Needles:
+    """Return what is looked for if many more have a number."""
+    more = (
+        subject(name="Bo Probe", customer_number=f"X-{70_000 + at}")
+        for at in range(count)
+    )
+    return Needles((*PEOPLE, *more))
+
+
 def test_long_numbers_are_probes_by_their_last_digits() -> None:
-    assert {number for number in NEEDLES.numbers() if number[0] == "k"} == {"k54321"}
-    probes = {probe.pattern: probe for probe in NEEDLES.probes()}
+    needles = crowd(FEW_NUMBERS)
+    assert {number for number in needles.numbers() if number[0] == "k"} == {"k54321"}
+    probes = {probe.pattern: probe for probe in needles.probes()}
     assert probes[b"54321"].numbers == {b"k54321"}
     assert probes[b"54321"].is_confirmed(b'{"id": "K-543 21"}')
     assert not probes[b"54321"].is_confirmed(b'{"id": "C-54321"}')
     # With and without its prefixes, one telephone number is one probe.
     assert {b"0731555010", b"49731555010"} < probes[b"555010"].numbers
     assert any(pattern.startswith(b"c[") for pattern in probes)
+
+
+def test_few_numbers_are_probes_whatever_separates_their_digits() -> None:
+    # Two of its own, and a telephone number whose forms end alike.
+    needles = crowd(FEW_NUMBERS - 2)
+    assert not needles.numbers()
+    (probe,) = (probe for probe in needles.probes() if b"k54321" in probe.numbers)
+    assert re.search(probe.pattern, b"k 5 4/3-21")
+    assert not re.search(probe.pattern, b"k 5 4/3a21")
+    assert crowd(FEW_NUMBERS - 1).numbers()
+
+
+def test_a_short_word_has_to_begin_on_its_own() -> None:
+    patterns = {probe.word: probe.pattern for probe in NEEDLES.probes()}
+    assert re.search(patterns[b"ada"], b"@ada")
+    assert not re.search(patterns[b"ada"], b"canada")
+    assert patterns[b"example"] == b"example"

@@ -3,7 +3,8 @@
 A number whose last digits are in one piece is found like a word. Of any other, at most
 five digits are behind the last gap, and a short expression finds the lines where that
 is so. There, all digits are taken out and compared as if nothing stood between them.
-That costs the same for one number and for thousands.
+That costs the same for one number and for thousands; a few are found by expressions
+that have every gap in them, and are not looked for here.
 """
 
 from collections import defaultdict

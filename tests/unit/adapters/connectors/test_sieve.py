@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from itertools import chain
 
 import numpy as np
@@ -12,7 +13,8 @@ from unlearn_core.adapters.connectors import sieve as module
 from unlearn_core.adapters.connectors.digits import Numbers
 from unlearn_core.adapters.connectors.matching import PeopleMatcher
 from unlearn_core.adapters.connectors.sieve import Sieve, plain_bytes, positions
-from unlearn_core.domain.needles import Needles
+from unlearn_core.domain.needles import FEW_NUMBERS, Needles
+from unlearn_core.domain.spelling import GAP
 
 PEOPLE = (
     subject(
@@ -26,6 +28,16 @@ PEOPLE = (
 )
 MATCHER = PeopleMatcher(PEOPLE, source_spec())
 SIEVE = Sieve(Needles(PEOPLE))
+CROWD = (
+    *PEOPLE,
+    *(
+        subject(name="Ada Example", customer_number=f"X-{number}")
+        for number in range(70_000, 70_000 + FEW_NUMBERS)
+    ),
+)
+"""With so many numbers, they are looked for in another way."""
+
+SIEVES = (SIEVE, Sieve(Needles(CROWD)))
 
 SIGNS = st.sampled_from(
     [
@@ -56,7 +68,8 @@ def sifted(data: bytes, using: Sieve = SIEVE) -> list[bytes | int | None]:
 def test_whatever_matches_passes(*, row: dict[str, object], is_ascii: bool) -> None:
     line = json.dumps(row, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
     if MATCHER.match(json.loads(line)):
-        assert sifted(line + b"\n") == [line + b"\n"]
+        for using in SIEVES:
+            assert sifted(line + b"\n", using) == [line + b"\n"]
 
 
 @given(st.lists(st.tuples(TEXTS, st.booleans()), max_size=8), st.integers(8, 90))
@@ -71,12 +84,13 @@ def test_whatever_matches_passes_wherever_memory_ends(
         for text, is_ascii in texts
     ]
     wanted = [line for line in lines if MATCHER.match(json.loads(line))]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CHUNK_BYTES", size)
-        found = sifted(b"".join(lines))
-    assert [line for line in found if line in wanted] == wanted
-    passed = [item if isinstance(item, int) else 1 for item in found]
-    assert sum(passed) == len(lines)
+    for using in SIEVES:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "CHUNK_BYTES", size)
+            found = sifted(b"".join(lines), using)
+        assert [line for line in found if line in wanted] == wanted
+        passed = [item if isinstance(item, int) else 1 for item in found]
+        assert sum(passed) == len(lines)
 
 
 @given(st.lists(st.booleans(), max_size=40))
@@ -175,7 +189,25 @@ def test_a_number_is_found_however_its_digits_are_separated(
     number = "".join(map("".join, zip("301234567", gaps, strict=False)))
     hit = json.dumps({"note": f"call +49 {number} now"}).encode() + b"\n"
     other = b'{"note": "on 2026-11-22 at 10:30"}\n' if is_dense else b'{"n": "x"}\n'
-    assert sifted(other * 9 + hit + other) == [9, hit, 1]
+    for using in SIEVES:
+        assert sifted(other * 9 + hit + other, using) == [9, hit, 1]
+
+
+@given(st.text("0123456789 -/k", max_size=16), st.text(" -/.()|_:k", max_size=12))
+def test_few_numbers_are_found_where_many_are(text: str, gap: str) -> None:
+    note = text + gap.join("301234567") + gap + text
+    line = json.dumps({"note": note}).encode() + b"\n"
+    few, many = (sifted(line, using) for using in SIEVES)
+    # Among many, a number far apart is none.
+    assert few == many or (few == [line] and len(gap) > GAP)
+
+
+@given(st.text("aAlLiI1.-_/ ", max_size=12))
+def test_a_short_word_is_found_on_its_own_alone(text: str) -> None:
+    ali = Sieve(Needles([subject(name="Ada Example", handle="@ali")]))
+    row = json.dumps({"note": text}).encode() + b"\n"
+    is_there = re.search(rb"(?<![a-z0-9])ali(?![a-z0-9])", row.lower())
+    assert sifted(row, ali) == [row if is_there else 1]
 
 
 def test_where_most_lines_have_gaps_all_are_looked_through(
@@ -195,7 +227,7 @@ def test_where_most_lines_have_gaps_all_are_looked_through(
     dated = b'{"note": "2026-11-22 10:30"}\n'
     hit = b'{"note": "030-123-45 67 on 2026-11-22"}\n'
     lines = (dated * 10 + hit) * 20
-    found = sifted(lines, Sieve(Needles(PEOPLE)))
+    found = sifted(lines, Sieve(Needles(CROWD)))
     assert [item for item in found if isinstance(item, bytes)] == [hit] * 20
     # A third of the chunks.
     assert len(lines) / 512 / 4 < len(asked) < len(lines) / 512 / 2
