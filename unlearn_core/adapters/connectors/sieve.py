@@ -240,9 +240,10 @@ def _chunks(file: BufferedIOBase) -> Iterator[_Lines | None]:
 def positions(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return where a mask is set, looking at eight signs at once: it seldom is."""
     size = len(mask) // 8 * 8
-    words = np.flatnonzero(mask[:size].view(np.uint64) != 0)
-    inside = np.flatnonzero(mask[:size].reshape(-1, 8)[words])
-    found = words[inside // 8] * 8 + inside % 8
+    eight = mask[:size].view(np.uint64)
+    words = np.flatnonzero(eight != 0)
+    inside = np.flatnonzero(eight[words].view(np.bool_))
+    found = (words[inside >> 3] << 3) + (inside & 7)
     return np.append(found, size + np.flatnonzero(mask[size:]))
 
 
