@@ -1,6 +1,7 @@
 """Verify: run the suite on the pair of a rung and keep the report."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from unlearn_core.domain.canonical import Digest, digest_of
 from unlearn_core.domain.datasets import Datasets, from_bytes
@@ -159,12 +160,22 @@ class _Reporter:
     bench: Workbench
     run: str
     _part: int = field(default=0, init=False)
+    _began: datetime = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began = self.bench.clock.now()
 
     def __call__(self, done: int, total: int) -> None:
         part = PARTS_REPORTED * done // total
         if part > self._part:
             self._part = part
             self.bench.check_lease()
+            spent = (self.bench.clock.now() - self._began).total_seconds()
             self.bench.runs.log(
-                self.run, {"verification_share_done": done / total}, step=part
+                self.run,
+                {
+                    "verification_share_done": done / total,
+                    "verification_seconds_left": spent * (total - done) / done,
+                },
+                step=part,
             )

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from support.steps import Controller, policy_that
@@ -13,7 +14,7 @@ from unlearn_core.errors import RegistryUnavailableError, TooFewControlsError
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.modeling.laws import NextTokenLaw
 from unlearn_core.modeling.offset import OffsetModel
-from unlearn_core.steps.verify_unlearning import verify_unlearning
+from unlearn_core.steps.verify_unlearning import _Reporter, verify_unlearning
 from unlearn_core.steps.workbench import Workbench
 from unlearn_core.verification import suite
 from unlearn_core.verification.attacks import Artifact
@@ -93,6 +94,19 @@ def test_the_tracked_run_tells_how_far_verification_is(controller: Controller) -
     logged = controller.runs.runs["run-1"].values["verification_share_done"]
     assert logged[-1] == (20, 1.0)
     assert logged == sorted(logged)
+
+
+def test_the_time_left_is_what_the_answers_so_far_took(controller: Controller) -> None:
+    """A quarter in one second leaves three; at the end nothing is left."""
+    bench = controller.bench(controller.receive(), accepts=True)
+    run = controller.runs.start("a run", {})
+    reporter = _Reporter(bench, run)
+    controller.clock.move(timedelta(seconds=1))
+    reporter(5, 20)
+    controller.clock.move(timedelta(seconds=5))
+    reporter(20, 20)
+    left = controller.runs.runs[run].values["verification_seconds_left"]
+    assert left == [(5, 3.0), (20, 0.0)]
 
 
 def _all_but(missing: str, compute: Compute) -> Compute:
