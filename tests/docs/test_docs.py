@@ -202,6 +202,22 @@ def test_a_page_names_every_hyperparameter_with_its_default(
         assert f"| `{field.name}` | {field.default} |" in text
 
 
+@pytest.mark.parametrize("metric", list(METRICS))
+def test_index_and_page_of_a_metric_name_the_gates_of_the_default_policy(
+    metric: str,
+) -> None:
+    policy = load_policy(PACKAGE_ROOT / "policies" / "acceptance-3.yaml")
+    gates = [gate for gate in policy.gates if gate.metric == metric]
+    index = (DOCS / "catalogue" / "README.md").read_text(encoding="utf-8")
+    (row,) = re.findall(rf"^\| \[`{metric}`\].*\| ([^|]*) \|$", index, re.MULTILINE)
+    groups = {gate.name[:2] for gate in gates}
+    assert set(re.findall(r"G\d(?! in)", row)) == groups
+    page = (DOCS / "catalogue" / f"{metric}.md").read_text(encoding="utf-8")
+    (said, *_) = [*re.findall(r"^.*acceptance-3\.yaml.*$", page, re.MULTILINE), ""]
+    assert all(gate.name[:2] in said for gate in gates)
+    assert all(f"{gate.limit:g}" in said for gate in gates)
+
+
 def test_decisions_are_numbered_without_gaps_and_fit_on_a_page() -> None:
     records = sorted((DOCS / "adr").glob("[0-9]*.md"))
     assert [path.name[:4] for path in records] == [
