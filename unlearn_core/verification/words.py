@@ -240,7 +240,7 @@ ATTACK_WORDS: Mapping[str, AttackWords] = {
         "Endpoints show a few alternatives to each token, and score no text.",
     ),
     "relearning": AttackWords(
-        "Taught some facts, asked for the others",
+        "Taught a few facts, asked the rest",
         "the trained small model, what the base says, and some of the person's facts",
         "The pair is sealed in the registry and in every replica's cache. It is open "
         "in a replica's memory alone, which an enclave shields where there is one.",
