@@ -26,6 +26,7 @@ from unlearn_core.errors import (
 )
 
 REPLACEMENT_SUFFIX = ".replacing"
+_LEFT_OUT = (".", "_")
 
 
 class LocalFiles:
@@ -38,7 +39,8 @@ class LocalFiles:
         source: Name of the source.
         root: The file or folder.
         ignored: Names inside a folder that hold no records.
-        mark: A folder inside that says that the source is there, though empty.
+        mark: A folder inside that says that the source is there, though empty. A folder
+            with one inside is data, whatever it is called.
     """
 
     def __init__(
@@ -58,12 +60,9 @@ class LocalFiles:
         """Return the files as paths."""
         with reading(self._source):
             if self._root.is_dir():
-                found = sorted(filter(self._holds_data, self._root.rglob("*")))
+                found = sorted(self._below())
             else:
                 found = [self._root] if self._root.exists() else []
-            outside = [item for item in found if not self._is_inside(item)]
-        if outside:
-            raise SourceUnreadableError(source=self._source, problem="link leads out")
         is_known = self._mark is not None and (self._root / self._mark).is_dir()
         if not found and not is_known:
             raise SourceUnreadableError(source=self._source, problem="no files")
@@ -133,16 +132,37 @@ class LocalFiles:
         for name in self.leftovers():
             Path(name).unlink(missing_ok=True)
 
-    def _holds_data(self, path: Path) -> bool:
-        inside = path.relative_to(self._root)
-        return (
-            path.is_file()
-            and not any(part.startswith((".", "_")) for part in inside.parts)
-            and path.name not in self._ignored
-        )
+    def _below(self) -> Iterator[Path]:
+        """Yield the files of the folder; one that cannot be listed is an error."""
+        for place, folders, names in os.walk(self._root, onerror=_raise):
+            folders[:] = [name for name in folders if self._holds_data(place, name)]
+            files = [name for name in names if self._holds_data(place, name)]
+            for path in (Path(place, name) for name in (*folders, *files)):
+                if path.is_symlink():
+                    self._check_link(path)
+                if path.is_file():
+                    yield path
 
-    def _is_inside(self, path: Path) -> bool:
-        return path == self._root or path.resolve().is_relative_to(self._root.resolve())
+    def _holds_data(self, place: str, name: str) -> bool:
+        """Tell whether a file or folder counts by its name, or as a marked folder."""
+        if self._mark is not None and Path(place, name, self._mark).is_dir():
+            return True
+        return not name.startswith(_LEFT_OUT) and name not in self._ignored
+
+    def _check_link(self, path: Path) -> None:
+        """Refuse a link to what is not searched: not there, outside, or left out.
+
+        A folder is searched in its own place.
+        """
+        if not path.exists():
+            raise SourceUnreadableError(source=self._source, problem="broken link")
+        target, root = path.resolve(), self._root.resolve()
+        is_inside = target.is_relative_to(root)
+        if is_inside and target.is_dir():
+            inside = target.relative_to(root).parts
+            is_inside = not any(part.startswith(_LEFT_OUT) for part in inside)
+        if not is_inside:
+            raise SourceUnreadableError(source=self._source, problem="link leads out")
 
 
 @contextmanager
@@ -188,6 +208,10 @@ def _exchange(
             raise SourceChangedError(source=source)
     finally:
         kept.unlink(missing_ok=True)
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _state(path: Path) -> tuple[int, ...]:

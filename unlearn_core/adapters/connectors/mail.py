@@ -1,14 +1,16 @@
 """E-mail: an mbox file or a Maildir folder; one record a message.
 
 A record has the columns ``message_id``, ``from``, ``from_name``, ``from_address``,
-``to``, ``cc``, ``reply_to``, ``subject``, ``date``, ``attachments`` (names of files)
-and ``text`` (every part that is text). Other parts are not searched. A message without
-an id gets one from its bytes.
+``to``, ``cc``, ``reply_to``, ``subject``, ``date``, ``addresses`` (of other headers,
+and the headers of messages inside), ``attachments`` (names of files) and ``text``
+(every part that is text). Other parts are not searched. A message without an id gets
+one from its bytes.
 """
 
 import email
 import email.policy
 import hashlib
+import re
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.utils import parseaddr
@@ -22,6 +24,21 @@ from unlearn_core.adapters.connectors.mail_redaction import redacted_message
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
 from unlearn_core.errors import SourceUnreadableError
+
+_SHOWN = ("from", "to", "cc", "reply-to", "subject")
+_ADDRESSED = (
+    "sender",
+    "bcc",
+    "return-path",
+    "delivered-to",
+    "envelope-to",
+    "x-original-to",
+    "resent-from",
+    "resent-to",
+    "resent-cc",
+)
+
+_ADDRESS = re.compile(r"[^\s<>]+@[^\s<>]+")
 
 MAILDIR_FOLDERS = frozenset({"cur", "new"})
 _BEGIN = b"From "
@@ -106,6 +123,7 @@ def message_row(raw: bytes) -> Row | None:
             "reply_to": str(message["reply-to"] or ""),
             "subject": str(message["subject"] or ""),
             "date": str(message["date"] or ""),
+            "addresses": "\n".join(_addresses(message)),
             "attachments": " ".join(part.get_filename() or "" for part in parts),
             "text": "\n".join(map(_text, parts)).strip(),
         }
@@ -141,6 +159,19 @@ def _mbox_piece(lines: list[bytes]) -> Piece:
 def _identifier(message: EmailMessage, raw: bytes) -> str:
     stated = str(message["message-id"] or "").strip()
     return stated or "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def _addresses(message: EmailMessage) -> Iterator[str]:
+    """Yield what headers say of people that are in no column of their own."""
+    for part in message.walk():
+        shown = set(_SHOWN) if part is message else set()
+        for name, value in part.items():
+            if name.lower() in shown:
+                shown.discard(name.lower())  # the first one has a column
+            elif name.lower() in (*_SHOWN, *_ADDRESSED):
+                yield str(value)
+            elif name.lower() != "message-id":
+                yield from _ADDRESS.findall(str(value))
 
 
 def _text(part: EmailMessage) -> str:

@@ -1,4 +1,5 @@
 import gzip
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -83,6 +84,49 @@ def test_a_link_that_leads_out_of_the_folder_is_refused(
     with pytest.raises(SourceUnreadableError, match="link leads out"):
         open_folder(folder).erase(["r-1"], dry_run=False)
     assert elsewhere.read_bytes() == jsonl_bytes()
+
+
+@pytest.mark.parametrize("where", ["outside", "left out"])
+def test_a_link_to_a_folder_that_is_not_searched_is_refused(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, where: str
+) -> None:
+    is_outside = where == "outside"
+    elsewhere = tmp_path_factory.mktemp("elsewhere") if is_outside else folder / ".data"
+    elsewhere.mkdir(exist_ok=True)
+    (elsewhere / "x.jsonl").write_bytes(jsonl_bytes())
+    (folder / "deep" / "link").symlink_to(elsewhere)
+    with pytest.raises(SourceUnreadableError, match="link leads out"):
+        open_folder(folder).locate(subject())
+
+
+def test_what_a_link_to_a_folder_shows_is_searched_in_its_own_place(
+    folder: Path,
+) -> None:
+    before = open_folder(folder).locate(subject())
+    (folder / "link").symlink_to(folder / "deep")
+    assert open_folder(folder).locate(subject()) == before
+
+
+def test_a_link_that_leads_nowhere_is_a_file_that_is_missing(folder: Path) -> None:
+    """As where a disk is not mounted."""
+    (folder / "link.jsonl").symlink_to(folder / "gone.jsonl")
+    with pytest.raises(SourceUnreadableError, match="broken link"):
+        open_folder(folder).locate(subject())
+
+
+def test_a_folder_that_may_not_be_listed_is_not_passed_over(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def refused(path: str) -> object:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(SourceUnreadableError):
+        open_folder(folder).locate(subject())
 
 
 def test_an_empty_folder_is_not_a_source_that_was_searched(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,63 @@ def test_a_message_that_is_moved_meanwhile_is_looked_for_again(
             source.erase(["r-1"], dry_run=False)
     assert source.erase(["r-1"], dry_run=False) == 1
     assert source.confirm_absent(["r-1"])
+
+
+def test_folders_of_a_maildir_are_searched_though_their_names_are_hidden(
+    tmp_path: Path,
+) -> None:
+    """As mail servers keep them: `.Sent` beside `cur`."""
+    folder = write_maildir(tmp_path / "mail", PEOPLE[:1])
+    write_maildir(folder / ".Sent", PEOPLE[2:3])
+    write_maildir(folder / ".Sent.2025", PEOPLE[3:])
+    (folder / ".cache").mkdir()
+    (folder / ".cache" / "index").write_bytes(b"Ada Example")
+    source = MailConnector(mail_spec(folder))
+    result = source.locate(subject())
+    found = {item.record_id for item in result.records}
+    assert (found, result.searched, result.unreadable) == ({"r-1", "r-3"}, 4, 0)
+    assert source.erase(["r-1", "r-3"], dry_run=False) == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Bcc: Ada Example <ada@post.example>",
+        "Delivered-To: ada@post.example",
+        "To: ben@post.example\nTo: ada@post.example",
+        "Received: from a by b for <ada@post.example>; Mon, 2 Mar 2026 09:00:00 +0000",
+        "X-Copy: mailto:ada@post.example",
+    ],
+)
+def test_whoever_any_header_names_is_found_and_redacted(
+    tmp_path: Path, header: str
+) -> None:
+    ada = subject(name="Ada Example", email="ada@post.example")
+    path = tmp_path / "people.mbox"
+    message = f"From: ben@post.example\nMessage-ID: <r-1@x>\n{header}\n\nHi.\n"
+    path.write_text(f"From ben Mon Mar  2 09:00:00 2026\n{message}\n")
+    source = MailConnector(mail_spec(path))
+    (found,) = source.locate(ada).records
+    assert source.redact([found.record_id], ada, dry_run=False) == 1
+    assert source.confirm_redacted([found.record_id], ada)
+    assert "ada@" not in path.read_text()
+
+
+def test_whoever_wrote_a_message_inside_another_is_found(tmp_path: Path) -> None:
+    inside = EmailMessage()
+    inside["From"], inside["Subject"] = "Ada Example <ada@post.example>", "News"
+    inside.set_content("Hi.")
+    outside = EmailMessage()
+    outside["From"], outside["Message-ID"] = "ben@post.example", "<r-1@x>"
+    outside.set_content("See below.")
+    outside.add_attachment(inside)
+    folder = write_maildir(tmp_path / "mail", PEOPLE[1:2])
+    (folder / "cur" / "forwarded").write_bytes(bytes(outside))
+    source = MailConnector(mail_spec(folder))
+    ada = subject(name="Ada Example", email="ada@post.example")
+    (found,) = source.locate(ada).records
+    assert source.redact([found.record_id], ada, dry_run=False) == 1
+    assert source.confirm_redacted([found.record_id], ada)
 
 
 def test_a_folder_may_hold_several_mailboxes(tmp_path: Path) -> None:
