@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from unlearn_core.adapters.connectors import CONNECTORS
 from unlearn_core.adapters.connectors.places import (
+    TWICE,
     line_of,
     line_of_fault,
     located,
+    read_yaml,
 )
 from unlearn_core.adapters.connectors.specification import (
     ChatPassages,
@@ -187,9 +189,6 @@ class _SourceFile(BaseModel):
     exemption: _ExemptionFile | None = None
 
     def spec(self, root: Path | None = None) -> SourceSpec:
-        location = located(self.path, root, source=self.name) or self.url
-        if location is None:
-            raise InvalidDataMapError(source=self.name, missing="path or url")
         if self.kind not in CONNECTORS:
             raise InvalidDataMapError(source=self.name, unknown_kind=self.kind)
         if self.exemption and self.erasable:
@@ -201,7 +200,9 @@ class _SourceFile(BaseModel):
         return SourceSpec(
             name=self.name,
             kind=self.kind,
-            location=location,
+            location=located(
+                self.path, self.url, root, kind=self.kind, source=self.name
+            ),
             customer_key=self.customer_key,
             table=self.table,
             record_id=self.record_id,
@@ -281,10 +282,11 @@ def open_data_map(path: Path) -> OpenedDataMap:
     except (OSError, UnicodeDecodeError):
         raise InvalidDataMapError(problem="unreadable file") from None
     try:
-        return _open(_DataMapFile.model_validate(yaml.safe_load(text)))
+        return _open(_DataMapFile.model_validate(read_yaml(text)))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise InvalidDataMapError(problem="unreadable file", line=line) from None
+        problem = TWICE if error.problem == TWICE else "unreadable file"
+        raise InvalidDataMapError(problem=problem, line=line) from None
     except yaml.YAMLError:
         raise InvalidDataMapError(problem="unreadable file") from None
     except ValidationError as error:

@@ -4,27 +4,81 @@ A path of the data map never leads up, and with a ``root`` never out of it, not 
 through a link.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
+from yaml.constructor import ConstructorError
 
 from unlearn_core.errors import InvalidDataMapError
 
+TWICE = "an entry is there twice"
 
-def located(path: str | None, root: Path | None, *, source: str) -> str | None:
-    """Return where a path of the data map leads.
+_BY_URL = frozenset({"s3", "sql"})
+_BY_PATH = frozenset({"csv", "dataset", "jsonl", "mail", "parquet"})
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML in which nothing is said twice: one of both would not count."""
+
+    def construct_mapping(
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002 - as it is called
+    ) -> dict[Hashable, Any]:
+        """Return an entry as a dictionary."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise ConstructorError(problem=TWICE, problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(text: str) -> Any:  # noqa: ANN401 - whatever stands there
+    """Return what a YAML file says.
+
+    Raises:
+        YAMLError: It is none, or an entry of it is there `TWICE`.
+    """
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
+def located(
+    path: str | None, url: str | None, root: Path | None, *, kind: str, source: str
+) -> str:
+    """Return where a source is.
 
     Args:
-        path: The path as it is written, if there is one.
-        root: What it is relative to and may not lead out of, if there is such a place.
+        path: Its path as it is written, if there is one.
+        url: Its address, if there is one.
+        root: What a path is relative to and may not lead out of, if there is such a
+            place.
+        kind: Kind of connector; of those that come with us, each has one of both.
         source: Name of the source.
 
     Raises:
-        InvalidDataMapError: The path leads up, or out of the root.
+        InvalidDataMapError: There is none, or the wrong one; the path is no path, or
+            leads up or out of the root.
     """
-    if path is None:
-        return None
+    wrong, is_wrong = ("path", path) if kind in _BY_URL else ("url", url)
+    if is_wrong is not None and (kind in _BY_URL | _BY_PATH or path is not None):
+        raise InvalidDataMapError(source=source, problem=wrong)
+    if path is not None:
+        return _below(path, root, source=source)
+    if url is None:
+        raise InvalidDataMapError(source=source, missing="path or url")
+    return url
+
+
+def _below(path: str, root: Path | None, *, source: str) -> str:
+    if not path or "\0" in path:
+        raise InvalidDataMapError(source=source, problem="path")
     if ".." in Path(path).parts:
         raise InvalidDataMapError(source=source, leads_up=path)
     if root is None:

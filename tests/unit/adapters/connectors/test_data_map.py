@@ -270,6 +270,7 @@ def test_an_error_points_at_what_is_wrong(path: Path, case: str) -> None:
         (b"", "entry=whole file"),
         (b"- a list", "entry=whole file"),
         (b"version: [", "problem=unreadable file"),
+        (b"a: 1\nb:\n  c: 1\n  c: 2\n", "problem=an entry is there twice, line=4"),
         (b"\xff\xfe\x00", "problem=unreadable file"),
         (None, "problem=unreadable file"),
     ],
@@ -359,6 +360,8 @@ def test_a_source_says_why_and_how_long_it_is_kept_and_what_was_trained_on_it(
         ({"path": "../corpus.jsonl"}, "leads_up=../corpus.jsonl"),
         ({"path": "a/../../corpus.jsonl"}, "leads_up=a/../../corpus.jsonl"),
         ({"customer_key": "/keys/corpus.key"}, "problem=customer_key"),
+        ({"url": "/etc/corpus.jsonl"}, "problem=url"),
+        ({"path": ""}, "problem=path"),
     ],
 )
 def test_what_a_source_cannot_say_is_refused_with_its_line(

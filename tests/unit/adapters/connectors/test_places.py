@@ -96,7 +96,6 @@ def test_an_empty_file_is_wrong_in_its_first_line() -> None:
 @pytest.mark.parametrize(
     ("path", "root", "expected"),
     [
-        (None, None, None),
         ("a/b.jsonl", None, "a/b.jsonl"),
         ("/a/b.jsonl", None, "/a/b.jsonl"),
         ("b.jsonl", Path("/a"), "/a/b.jsonl"),
@@ -105,15 +104,48 @@ def test_an_empty_file_is_wrong_in_its_first_line() -> None:
     ],
 )
 def test_a_path_leads_below_its_root(
-    path: str | None, root: Path | None, expected: str | None
+    path: str, root: Path | None, expected: str
 ) -> None:
-    assert located(path, root, source="corpus") == expected
+    assert located(path, None, root, kind="jsonl", source="corpus") == expected
 
 
 @pytest.mark.parametrize(
     ("path", "root"),
-    [("..", None), ("a/..", None), ("/a/../b", None), ("/b", Path("/a"))],
+    [
+        ("..", None),
+        ("a/..", None),
+        ("/a/../b", None),
+        ("/b", Path("/a")),
+        ("", Path("/a")),
+        ("a\0b", None),
+    ],
 )
 def test_a_path_that_leads_elsewhere_is_refused(path: str, root: Path | None) -> None:
     with pytest.raises(InvalidDataMapError, match="source=corpus"):
-        located(path, root, source="corpus")
+        located(path, None, root, kind="jsonl", source="corpus")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "url", "wrong"),
+    [
+        # An address would lead anywhere, whatever the root.
+        ("jsonl", None, "/etc/people.jsonl", "problem=url"),
+        ("mail", "mail", "mail", "problem=url"),
+        ("s3", "people", None, "problem=path"),
+        ("sql", "people", "sqlite:///x.db", "problem=path"),
+        ("plug-in", "people", "there://people", "problem=url"),
+        ("plug-in", None, None, "missing=path or url"),
+        ("sql", None, None, "missing=path or url"),
+    ],
+)
+def test_a_source_is_at_a_path_or_at_an_address(
+    kind: str, path: str | None, url: str | None, wrong: str
+) -> None:
+    with pytest.raises(InvalidDataMapError, match=wrong):
+        located(path, url, Path("/a"), kind=kind, source="corpus")
+
+
+@pytest.mark.parametrize("kind", ["s3", "sql", "plug-in"])
+def test_an_address_is_taken_as_it_is(kind: str) -> None:
+    found = located(None, "s3://people/..", Path("/a"), kind=kind, source="corpus")
+    assert found == "s3://people/.."
