@@ -12,7 +12,11 @@ from unlearn_core.adapters.connectors.file_sources import FilesConnector
 from unlearn_core.adapters.connectors.files import LocalFiles
 from unlearn_core.adapters.connectors.formats import Piece, PieceFormat, chooser
 from unlearn_core.adapters.connectors.parts import Span, lines_within
-from unlearn_core.adapters.connectors.reading import decompressed, reading
+from unlearn_core.adapters.connectors.reading import (
+    decompressed,
+    json_value,
+    reading,
+)
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.rewriting import rewritten
 from unlearn_core.adapters.connectors.sieve import Sieve
@@ -88,7 +92,7 @@ class JsonLinesConnector(FilesConnector):
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = json_value(line)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) else None

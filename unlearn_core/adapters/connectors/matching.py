@@ -2,7 +2,8 @@
 
 - The value of an identifier column is compared in canonical form.
 - Everywhere else, text is searched for identifiers as whole words, in every spelling
-  that `spelling` knows. A whole number outside lists of numbers is read as text.
+  that `spelling` knows. A whole number outside lists of numbers is read as text, and so
+  is a key of an object that the data map does not name.
 - A name is shared by namesakes, so alone it is *uncertain*. Where the source says that
   a name decides, it is only if the row's other identifiers belong to somebody else, if
   it is shortened, or if it is turned among other words. So is a handle or a number that
@@ -13,6 +14,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -23,6 +25,12 @@ from unlearn_core.domain.sources import Hit, SearchResult, SourceRecord, Spellin
 from unlearn_core.domain.subjects import DataSubject, IdentifierKind
 
 TEXT = "text"
+KEY = "a key"
+"""Of an object: what names somebody may be the name of a value."""
+
+KEPT = 1 << 12
+"""Keys of which is remembered whom they name; most are the same in every row."""
+
 _WEAK = frozenset(
     {Spelling.SHORTENED, Spelling.INITIALS, Spelling.TURNED, Spelling.WORD}
 )
@@ -107,6 +115,8 @@ class PeopleMatcher:
         self.words = needles.words
         self.needles = needles
         self.finder: Finder = needles
+        self._known = spec.columns
+        self._in_key = lru_cache(KEPT)(lambda key: tuple(self.finder.in_text(key)))
 
     def match(self, row: Row) -> Mapping[int, Match]:
         """Compare one row; return the people that it concerns, by their number."""
@@ -128,6 +138,9 @@ class PeopleMatcher:
             for number in _numbers(row[name]):
                 hits = _as_words(self.finder.in_text(number))
                 found.note(hits, place=TEXT, columns=[name])
+        for key in set(_keys(row)) - self._known:
+            # It goes with the record or not at all.
+            found.note(self._in_key(key), place=KEY, columns=[self._spec.record_id])
         for (name, text), (beside, other) in pairwise(texts):
             parts = self.finder.in_parts((text, other))
             found.note(parts, place=TEXT, columns=[name, beside])
@@ -240,6 +253,18 @@ def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _strings(item)
+
+
+def _keys(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield the name of every value inside a row that is not empty."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if item is not None and item != "":
+                yield str(key)
+                yield from _keys(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _keys(item)
 
 
 def _numbers(value: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

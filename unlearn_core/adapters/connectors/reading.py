@@ -1,11 +1,12 @@
-"""Reading the bytes of a source: compression, and errors that become ours."""
+"""Reading the bytes of a source: compression, JSON, and errors that become ours."""
 
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 import pyarrow as pa
 
@@ -22,6 +23,32 @@ def reading(source: str) -> Iterator[None]:
         yield
     except (OSError, EOFError, zlib.error, pa.ArrowException):
         raise SourceUnreadableError(source=source) from None
+
+
+def json_value(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what JSON says; of a name that an object has twice, both values.
+
+    Raises:
+        ValueError: It is none.
+        RecursionError: It is nested too deeply.
+    """
+    return json.loads(text, object_pairs_hook=_object)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; an earlier value of a name has the place of the next one."""
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found.clear()
+    for place, (name, value) in enumerate(pairs, start=1):
+        if name in found:
+            other = f"{name}#{place}"
+            while other in found:
+                other += "#"
+            found[other] = found[name]
+        found[name] = value
+    return found
 
 
 def compression_of(file: IO[bytes]) -> str:

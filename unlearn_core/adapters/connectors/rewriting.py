@@ -24,7 +24,7 @@ def rewritten(
     """Return valid JSON text as it reads after a change of values.
 
     Of a name that an object has twice, the last value counts for whoever reads it. The
-    others go, because nothing was looked for in them.
+    others go.
 
     Args:
         text: The text.

@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 from unlearn_core.domain.datasets import Form
@@ -22,6 +22,9 @@ Row = Mapping[str, Any]
 
 MARK = "[redacted]"
 """What stands where an identifier stood; it says nothing about it."""
+
+_MESSAGE = ("role", "content")
+"""What a message of a chat consists of."""
 
 WORDLESS_MARK = "[...]"
 """For whoever has an identifier that reads like the other one."""
@@ -143,9 +146,22 @@ class SourceSpec:
             reasoning=self.reasoning,
         )
 
+    @property
+    def columns(self) -> frozenset[str]:
+        """Return the names that the data map knows: of columns, and nobody's."""
+        named = {self.record_id, self.held, *self.identifiers.values()}
+        named |= {*self.fields.values(), *self.redacted_columns, *_MESSAGE}
+        for passage in self.passages:
+            for part in astuple(passage):
+                named |= set(part) if isinstance(part, tuple) else {part}
+        return frozenset(name for name in named if name)
+
     def can_read(self, row: Row) -> bool:
         """Tell whether a row has the form that the data map declares."""
-        return self.record_id in row and all(
+        if self.record_id not in row:
+            return False
+        name = str(row[self.record_id])
+        return name == _storable(name) and all(
             _is_chat(row.get(spec.messages))
             for spec in self.passages
             if isinstance(spec, ChatPassages)
@@ -302,17 +318,23 @@ class SourceSpec:
     @staticmethod
     def _text(row: Row, column: str | None) -> str:
         value = row.get(column) if column else None
-        return "" if value is None else str(value)
+        return "" if value is None else _storable(str(value))
 
 
 NOT_HELD = frozenset({"", "0", "false", "no", "none", "null", "nan"})
 """What a column says of a record that is not on hold, in small letters."""
 
 
+def _storable(text: str) -> str:
+    """Return a text without halves of signs, which JSON may hold and UTF-8 may not."""
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
 def texts_of(row: Row) -> dict[str, Personal[str]]:
     """Return what a row says, column by column, as a record keeps it."""
     return {
-        name: Personal(text[:LONGEST_TEXT]) for name, text in whole_texts(row).items()
+        name: Personal(_storable(text[:LONGEST_TEXT]))
+        for name, text in whole_texts(row).items()
     }
 
 
@@ -357,7 +379,7 @@ def passage(
     return Passage(
         field=field,
         form=form,
-        prompt=Personal(prompt),
-        answer=Personal(answer),
+        prompt=Personal(_storable(prompt)),
+        answer=Personal(_storable(answer)),
         paraphrases=tuple(map(Personal, paraphrases)),
     )

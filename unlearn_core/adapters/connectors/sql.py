@@ -5,7 +5,6 @@ pages are overwritten and the write-ahead log is emptied, so that the bytes are 
 from the files as well.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 
 from unlearn_core.adapters.connectors.matching import PeopleMatcher, search_each
 from unlearn_core.adapters.connectors.quoting import Quotes
+from unlearn_core.adapters.connectors.reading import json_value
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.rewriting import rewritten
 from unlearn_core.adapters.connectors.specification import NOT_HELD, Row, SourceSpec
@@ -27,6 +27,8 @@ from unlearn_core.errors import (
 )
 
 ROWS_AT_ONCE = 1000
+
+_AS_TEXT = "record id as text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +94,13 @@ class SqlConnector:
     def read(self) -> Iterator[SourceRecord]:
         """Yield every readable record."""
         for row in self._rows():
-            if self._spec.can_read(row):
+            if row is not None and self._spec.can_read(row):
                 yield self._spec.record(row)
 
     def identities(self) -> Iterator[Stated | None]:
         """Yield what each row states."""
         for row in self._rows():
-            yield self._spec.stated(row)
+            yield None if row is None else self._spec.stated(row)
 
     def erase(self, record_ids: Collection[str], *, dry_run: bool) -> int:
         """Delete rows in one transaction."""
@@ -168,24 +170,25 @@ class SqlConnector:
             for column in table.columns
             if isinstance(column.type, sa.JSON)
         }
-        query = sa.select(table, *texts.values()).where(
+        query = sa.select(table, self._label(table), *texts.values()).where(
             self._may_erase(table, record_ids)
         )
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = map(self._named, connection.execute(query).mappings())
+        rows = [row for row in found if row is not None]
         empty = {
             column
             for column in self._spec.identifiers.values()
             if column in table.c and table.c[column].nullable
         }
-        found: list[_Change] = []
+        changes: list[_Change] = []
         for row in rows:
             told = {name: row.pop(label.name) for name, label in texts.items()}
             after = redactor.redact(row)
             if after != row:
                 gone = {key for key in empty if after[key] == redactor.mark}
                 after |= dict.fromkeys(gone)
-                found.append(_Change(before=row, after=after, texts=told))
-        return found
+                changes.append(_Change(before=row, after=after, texts=told))
+        return changes
 
     def _update(
         self, connection: sa.Connection, table: sa.Table, changes: Sequence[_Change]
@@ -195,7 +198,8 @@ class SqlConnector:
         Rows that nothing tells apart are changed by one statement, and those of which
         most changes first, because another statement could take them for its own.
         """
-        keys = [column.name for column in table.primary_key.columns]
+        keys = table.primary_key.columns.keys()
+        keys = [name for name in keys if name != self._spec.record_id]
         done: set[str] = set()
         for change in sorted(changes, key=lambda item: -len(item.changed)):
             names = [self._spec.record_id, *keys, *change.changed]
@@ -271,13 +275,15 @@ class SqlConnector:
         except sa.exc.SQLAlchemyError:
             raise SourceUnreadableError(source=self._spec.name) from None
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self) -> Iterator[dict[str, Any] | None]:
         try:
             with self._engine.connect() as connection:
                 table = self._table(connection)
-                query = sa.select(table).execution_options(yield_per=ROWS_AT_ONCE)
-                for row in connection.execute(query).mappings():
-                    yield dict(row)
+                query = sa.select(table, self._label(table))
+                rows = connection.execute(
+                    query.execution_options(yield_per=ROWS_AT_ONCE)
+                )
+                yield from map(self._named, rows.mappings())
         except sa.exc.SQLAlchemyError:
             raise SourceUnreadableError(source=self._spec.name) from None
 
@@ -297,6 +303,23 @@ class SqlConnector:
         self, table: sa.Table, record_ids: Collection[str]
     ) -> sa.ColumnElement[bool]:
         return self._id(table).in_(list(record_ids))
+
+    def _named(self, row: sa.RowMapping) -> dict[str, Any] | None:
+        """Return a row under the name by which it is erased; None if it has none.
+
+        The database may write what identifies a row otherwise than Python does, such
+        as a date, a truth value or a large number.
+        """
+        told: dict[str, Any] = dict(row)
+        name = told.pop(_AS_TEXT)
+        if name is None:
+            return None
+        if str(told[self._spec.record_id]) != name:
+            told[self._spec.record_id] = name
+        return told
+
+    def _label(self, table: sa.Table) -> sa.Label[str]:
+        return self._id(table).label(_AS_TEXT)
 
     def _id(self, table: sa.Table) -> sa.ColumnElement[str]:
         return sa.cast(table.c[self._spec.record_id], sa.String)
@@ -332,7 +355,7 @@ def _engine(location: str) -> sa.Engine:
 def _parsed(text: str | bytes) -> Any:  # noqa: ANN401 - any JSON value
     """Return what JSON says; of what Python cannot read the text, which is searched."""
     try:
-        return json.loads(text)
+        return json_value(text)
     except (ValueError, RecursionError):
         # psycopg gives bytes, in which nothing would be looked for.
         return text if isinstance(text, str) else text.decode(errors="replace")

@@ -8,6 +8,7 @@ from support.sources import PEOPLE, source_spec, subject, write_jsonl
 from unlearn_core.adapters.connectors import sieve
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.specification import ChatPassages
+from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
 from unlearn_core.domain.subjects import IdentifierKind
 from unlearn_core.errors import SourceUnreadableError, StorageError
 
@@ -175,6 +176,43 @@ def test_what_a_redacted_line_says_of_others_keeps_every_sign(tmp_path: Path) ->
         kept + b' "id":"r-1","text":"[redacted]" , "e": { },"l":[ ]}\n'
     )
     assert connector.confirm_redacted(["r-1"], subject())
+
+
+def test_of_a_name_that_is_there_twice_both_values_are_searched(path: Path) -> None:
+    path.write_text('{"id": "r-1", "note": "C-1001", "x": 1.10, "note": "C-1"}\n')
+    connector = JsonLinesConnector(source_spec("jsonl", path))
+    (found,) = connector.locate(subject()).records
+    assert found.record_id == "r-1"
+    assert connector.redact(["r-1"], subject(), dry_run=False) == 1
+    assert path.read_text() == '{"id": "r-1", "note": "C-1", "x": 1.10}\n'
+    assert connector.confirm_redacted(["r-1"], subject())
+
+
+def test_whoever_is_named_by_a_key_goes_with_the_whole_record(path: Path) -> None:
+    rows: list[dict[str, object]] = [
+        {"id": "r-1", "C-1001": {"city": "Ulm"}},
+        {"id": "r-2", "people": [{"c 1001": "met us"}], "note": "of Ada Example"},
+        {"id": "r-3", "Ben Muster": {"city": "Ulm"}},
+    ]
+    write_jsonl(path, rows)
+    spec = replace(source_spec("jsonl", path), is_redacted=True)
+    found = JsonLinesConnector(spec).locate(subject())
+    assert [item.record_id for item in found.records] == ["r-1", "r-2"]
+    assert [item.is_redacted for item in found.records] == [False, False]
+
+
+def test_half_a_sign_is_no_half_search(path: Path) -> None:
+    """JSON may hold it, and UTF-8 may not; so what is kept of it is a mark."""
+    path.write_text(
+        '{"id": "r-1", "customer": "C-1001", '
+        '"question": "\\ud83d?", "answer": "\\udc00"}\n'
+        '{"id": "\\ud83d", "name": "Ada Example"}\n'
+    )
+    found = JsonLinesConnector(source_spec("jsonl", path)).locate(subject())
+    assert (found.searched, found.unreadable) == (1, 1)
+    (kept,) = records_from_bytes(records_to_bytes(found.records))
+    assert [item.prompt.reveal() for item in kept.passages] == ["??"]
+    assert kept.texts["answer"].reveal() == "?"
 
 
 def test_a_surrogate_alone_stays_what_it_is_in_a_redacted_line(tmp_path: Path) -> None:

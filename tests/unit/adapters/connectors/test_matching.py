@@ -50,6 +50,9 @@ CERTAIN: tuple[tuple[Mapping[str, object], tuple[IdentifierKind, ...]], ...] = (
     ({"note": "call (0731) 555/01-00, or 0731 5550100."}, (PHONE,)),
     ({"note": "ada+letters@EXAMPLE.org"}, (EMAIL,)),
     ({"note": "C 1001"}, (NUMBER,)),
+    # Keys.
+    ({"ada@example.org": {"city": "Ulm"}}, (EMAIL,)),
+    ({"people": [{"Ada Example": 1}]}, (NAME,)),
     # Order and columns.
     ({"name": "Example, Ada"}, (NAME,)),
     ({"note": "EXAMPLE, ADA"}, (NAME,)),
@@ -66,6 +69,8 @@ NONE: tuple[Mapping[str, object], ...] = (
     {"note": "ada@example.organic, nada@example.org"},
     {"note": "C-10011 and XC-1001"},
     {"note": 1001},
+    # What every row of a table has, and is empty in this one.
+    {"ada@example.org": None, "people": {"Ada Example": ""}},
     {"note": "+49 731 555 0101 and 0100"},
     # A first name at the end of one text, a surname at the beginning of the next.
     {"note": "by Ada", "comment": "Example of a text"},
@@ -134,6 +139,24 @@ def test_what_may_be_an_ordinary_word_is_uncertain(
     person = subject(**({"name": "Ben Probe"} | identifiers))
     found = match(person, {"note": said})
     assert (bool(found.hits), found.is_certain) == (True, False)
+
+
+def test_a_key_that_the_data_map_names_is_nobodys_handle() -> None:
+    person = subject(name="Ben Probe", handle="question")
+    spec = source_spec()
+    matcher = PeopleMatcher([person], spec)
+    assert matcher.match({"question": "What?"}) == {}
+    assert matcher.match({"turns": [{"question": "What?"}]}) == {}
+    (found,) = PeopleMatcher([person], replace(spec, passages=())).match(
+        {"question": "What?"}
+    )
+    assert found == 0
+
+
+def test_a_key_is_named_as_the_place_and_goes_with_the_record() -> None:
+    match = PeopleMatcher([ADA], source_spec()).match({"c": {"ada@example.org": 1}})[0]
+    assert list(map(str, match.hits)) == ["email canonical in a key"]
+    assert match.columns == {"id"}
 
 
 def test_a_marked_handle_and_an_odd_one_are_no_ordinary_words() -> None:

@@ -121,6 +121,19 @@ def test_chats_are_read_from_nested_columns(tmp_path: Path) -> None:
     assert passage.answer.reveal() == "In Ulm."
 
 
+def test_a_column_that_is_called_like_somebody_makes_rows_count_that_have_it(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {"id": "r-1", "notes": {"C-1001": 3, "C-1002": None}},
+        {"id": "r-2", "notes": {"C-1001": None, "C-1002": 3}},
+    ]
+    path = write_parquet(tmp_path / "wide.parquet", rows)
+    found = open_source(path).locate(subject())
+    assert [item.record_id for item in found.records] == ["r-1"]
+    assert found.searched == 2
+
+
 def test_a_row_with_a_malformed_chat_is_not_read(tmp_path: Path) -> None:
     path = write_parquet(tmp_path / "chats.parquet", [{**PEOPLE[0], "chat": "a text"}])
     spec = source_spec(

@@ -10,11 +10,29 @@ from unlearn_core.adapters.connectors.reading import (
     compressed,
     compression_of,
     decompressed,
+    json_value,
     reading,
 )
 from unlearn_core.errors import SourceUnreadableError
 
 PLAIN = b"one\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"a": 1, "b": {"a": 2}}', {"a": 1, "b": {"a": 2}}),
+        ('{"a": 1, "b": 2, "a": 3}', {"a": 3, "b": 2, "a#3": 1}),
+        ('{"a": 1, "a#2": 0, "a": 2}', {"a": 2, "a#2": 0, "a#3": 1}),
+        ('{"a#2": 0, "a": 1, "a": 2}', {"a": 2, "a#2": 0, "a#3": 1}),
+        ('{"a#3": 0, "a": 1, "a": 2}', {"a": 2, "a#3": 0, "a#3#": 1}),
+        (b'[{"a": "x", "a": "y", "a": "z"}]', [{"a": "z", "a#2": "x", "a#3": "y"}]),
+    ],
+)
+def test_no_value_hides_another_one_of_its_name(
+    text: str | bytes, said: object
+) -> None:
+    assert json_value(text) == said
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,49 @@ def test_a_table_that_does_not_take_what_is_left_stays_as_it_was(
         assert connection.execute("SELECT * FROM customers").fetchall() == rows
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("REAL", 1e20),
+        ("BOOLEAN", 1),
+        ("DATETIME", "2026-03-02 09:00:00.000000"),
+        ("NUMERIC(8, 2)", "1.1"),
+        ("JSON", '{"a": 1}'),
+    ],
+)
+@pytest.mark.parametrize("does_redact", [False, True])
+def test_a_row_is_erased_whatever_python_would_call_it(
+    tmp_path: Path, kind: str, value: object, *, does_redact: bool
+) -> None:
+    """The database compares its own text with the identifier, not that of Python."""
+    path = tmp_path / "customers.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            f"CREATE TABLE customers (id {kind} PRIMARY KEY, name TEXT, note TEXT)"
+        )
+        row = (value, "Ada Example", "Ada Example of C-1001")
+        database.execute("INSERT INTO customers VALUES (?, ?, ?)", row)
+        database.commit()
+    source = open_source(path)
+    (found,) = source.locate(subject()).records
+    if does_redact:
+        assert source.redact([found.record_id], subject(), dry_run=False) == 1
+    else:
+        assert source.erase([found.record_id], dry_run=False) == 1
+    assert source.locate(subject()).records == ()
+    assert len(list(source.read())) == does_redact
+
+
+def test_a_row_without_an_identifier_is_not_said_to_be_erased(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE customers SET id = NULL WHERE id = 'r-3'")
+        database.commit()
+    found = open_source(path).locate(subject())
+    assert [item.record_id for item in found.records] == ["r-1"]
+    assert (found.searched, found.unreadable) == (4, 1)
+    assert list(open_source(path).identities()).count(None) == 1
+
+
 def test_many_people_are_searched_for_in_one_pass(path: Path) -> None:
     source = open_source(path)
     people = [subject(), subject(name="Ben Muster", customer_number="C-1002")]
