@@ -35,8 +35,10 @@ from unlearn_core.domain.requests import (
     Stage,
 )
 from unlearn_core.domain.stage_limits import limits
+from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.errors import SettingsError
 from unlearn_core.evidence_settings import GuardSettings
+from unlearn_core.metrics import GUARDED
 from unlearn_core.observability import configure_logging
 from unlearn_core.ports import IdentityPolicy, LeaseStore, Ledger
 from unlearn_core.remote_settings import TeacherSettings
@@ -100,12 +102,13 @@ class Station:
         office, settings = self.office, self.office.settings
         data_map = open_data_map(settings.data_map)
         check_sources(office.register, data_map.sources)
+        policy = load_policy(settings.acceptance_policy)
         return Workbench(
             lease=lease,
             teacher=_teacher(settings.teacher),
-            public=_public(settings.guards),
+            public=_public(settings.guards, policy=policy),
             terms=_terms(settings, base_model),
-            policy=load_policy(settings.acceptance_policy),
+            policy=policy,
             ladder=load_ladder(settings.recipe),
             data_map=data_map.declared,
             models=ModelShelf(
@@ -238,8 +241,17 @@ def _teacher(settings: TeacherSettings) -> CompletionsService | None:
     )
 
 
-def _public(settings: GuardSettings) -> PublicQuestions | None:
+def _public(
+    settings: GuardSettings, *, policy: AcceptancePolicy
+) -> PublicQuestions | None:
+    """Return the public questions.
+
+    Raises:
+        SettingsError: The policy has gates on guards, and there is no folder of files.
+    """
     if settings.folder is None:
+        if any(gate.metric in GUARDED for gate in policy.gates):
+            raise SettingsError(variable="UNLEARN_GUARDS__FOLDER")
         return None
     return PublicQuestions(folder=settings.folder, items=settings.items)
 

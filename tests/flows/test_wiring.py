@@ -26,6 +26,7 @@ from unlearn_core.errors import (
 )
 from unlearn_core.local.environment import LocalInstallation, Ports
 from unlearn_core.local.preparation import prepare_identity_provider
+from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -82,6 +83,33 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
         assert bench.terms.confirm_timeout == timedelta(seconds=120)
         assert isinstance(bench.identity, SignedTokenPolicy)
         assert station.ledger is station.office.store
+
+
+GUARDED = PACKAGE_ROOT / "policies" / "acceptance-3-guarded.yaml"
+
+
+@pytest.mark.usefixtures("home")
+def test_a_policy_with_gates_on_guards_is_refused_without_their_folder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UNLEARN_ACCEPTANCE_POLICY", str(GUARDED))
+    with (
+        open_station() as station,
+        pytest.raises(SettingsError, match="UNLEARN_GUARDS__FOLDER"),
+    ):
+        _bench(station)
+
+
+@pytest.mark.usefixtures("home")
+def test_a_policy_with_gates_on_guards_is_taken_with_their_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("UNLEARN_ACCEPTANCE_POLICY", str(GUARDED))
+    monkeypatch.setenv("UNLEARN_GUARDS__FOLDER", str(tmp_path))
+    with open_station() as station:
+        bench = _bench(station)
+    assert bench.public is not None
+    assert bench.policy.version == "3-guarded"
 
 
 @pytest.mark.usefixtures("home")
