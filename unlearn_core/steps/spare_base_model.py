@@ -7,6 +7,7 @@ from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.steps.journal import find_entry, read_result, recorded
 from unlearn_core.steps.outcome import is_partial
 from unlearn_core.steps.results import BaseSpared, Located
+from unlearn_core.steps.subject import other_requests, read_subject
 from unlearn_core.steps.workbench import Workbench
 
 
@@ -37,8 +38,23 @@ def was_trained_on_any(request_id: RequestId, *, bench: Workbench) -> bool:
 
 @recorded(Stage.BASE_SPARED, result=BaseSpared)
 def _spare(request_id: RequestId, *, bench: Workbench) -> BaseSpared:
-    is_part = is_partial(request_id, bench=bench)
     return BaseSpared(
-        base_model=bench.terms.base_model,
-        outcome=Outcome.PARTIAL if is_part else Outcome.ERASED_AT_SOURCE,
+        base_model=bench.terms.base_model, outcome=_outcome(request_id, bench=bench)
     )
+
+
+def _outcome(request_id: RequestId, *, bench: Workbench) -> Outcome:
+    """Return the honest word for what was achieved.
+
+    An earlier request that failed has erased records that the base was trained on, so
+    no search finds them any more, and the base still states them.
+    """
+    request = bench.requests.get(request_id)
+    subject = read_subject(request_id, bench=bench)
+    if any(
+        other.outcome is Outcome.FAILED and other.base_model == request.base_model
+        for other in other_requests(request, subject, bench=bench)
+    ):
+        return Outcome.FAILED
+    is_part = is_partial(request_id, bench=bench)
+    return Outcome.PARTIAL if is_part else Outcome.ERASED_AT_SOURCE

@@ -1,10 +1,11 @@
 """Reads back what was sealed at receipt."""
 
 import json
+from collections.abc import Iterator
 from typing import Protocol
 
 from unlearn_core import ports
-from unlearn_core.domain.requests import RequestId
+from unlearn_core.domain.requests import ErasureRequest, RequestId
 from unlearn_core.domain.subjects import DataSubject, parse_subject
 from unlearn_core.privacy import Personal
 from unlearn_core.steps import scopes
@@ -28,6 +29,21 @@ def read_subject(request_id: RequestId, *, bench: HoldsCustody) -> DataSubject:
     """
     sealed = bench.custody.get(scopes.working(request_id), scopes.CONTENT)
     return parse_subject(json.loads(sealed))
+
+
+def other_requests(
+    request: ErasureRequest, subject: DataSubject, *, bench: Workbench
+) -> Iterator[ErasureRequest]:
+    """Yield the other requests of the same person, oldest first.
+
+    One identifier in common is not enough: a namesake has the same name. Another
+    request may be from before the pseudonym key was rotated.
+    """
+    own = subject.recognised(bench.pseudonymiser) | set(request.commitments)
+    for other in bench.requests.with_commitments(own):
+        is_same = len(own.intersection(other.commitments)) > 1
+        if is_same and other.request_id != request.request_id:
+            yield other
 
 
 def read_contact(request_id: RequestId, *, bench: HoldsCustody) -> Personal[str] | None:

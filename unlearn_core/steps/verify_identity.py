@@ -17,7 +17,12 @@ from unlearn_core.steps import scopes
 from unlearn_core.steps.journal import find_entry, recorded
 from unlearn_core.steps.restrict_request import RestrictionDesk, restrict_at_once
 from unlearn_core.steps.results import IdentityChecked
-from unlearn_core.steps.subject import read_contact, read_evidence, read_subject
+from unlearn_core.steps.subject import (
+    other_requests,
+    read_contact,
+    read_evidence,
+    read_subject,
+)
 from unlearn_core.steps.workbench import Workbench
 
 BY_OFFICER = "manual"
@@ -119,15 +124,9 @@ def _is_worked_on(
 ) -> bool:
     """Tell whether a verified request of the same person is open.
 
-    One identifier in common is not enough: a namesake has the same name. The other
-    request may be from before the pseudonym key was rotated. One that was refused or
-    joined has its outcome already, even before it is closed.
+    One that was refused or joined has its outcome already, even before it is closed.
     """
-    own = subject.recognised(bench.pseudonymiser) | set(request.commitments)
     return any(
-        other.request_id != request.request_id
-        and other.outcome is None
-        and other.stage not in _UNVERIFIED
-        and len(own.intersection(other.commitments)) > 1
-        for other in bench.requests.with_commitments(own)
+        other.outcome is None and other.stage not in _UNVERIFIED
+        for other in other_requests(request, subject, bench=bench)
     )

@@ -5,7 +5,7 @@ import pytest
 from support.steps import BASE_MODEL, Controller
 from support.story import work_until
 
-from unlearn_core.domain.requests import RequestId, RequestStatus, Stage
+from unlearn_core.domain.requests import Outcome, RequestId, RequestStatus, Stage
 from unlearn_core.errors import IllegalTransitionError
 from unlearn_core.steps.build_datasets import build_datasets
 from unlearn_core.steps.issue_certificate import issue_certificate
@@ -85,6 +85,39 @@ def test_where_a_record_has_to_stay_it_is_partial(controller: Controller) -> Non
     assert spare_base_model(request_id, bench=_trained_on(bench))
 
     assert controller.store.get(request_id).outcome == "partial"
+
+
+def _given_up(controller: Controller, number: int = 0) -> None:
+    """Let a request fail that has erased what the base was trained on."""
+    request_id = controller.receive(number)
+    bench = controller.bench(request_id)
+    work_until(Stage.SOURCES_ERASED, request_id, bench=bench)
+    lease = bench.lease
+    for stage in (Stage.DATASETS_BUILT, Stage.TRAINED, Stage.UNLEARNING_REJECTED):
+        controller.store.advance(request_id, stage, {}, lease=lease)
+    controller.store.advance(request_id, Stage.ESCALATED, {}, lease=lease)
+    controller.store.advance(
+        request_id, Stage.GIVEN_UP, {}, lease=lease, outcome=Outcome.FAILED
+    )
+    purge_working_data(request_id, bench=bench)
+    controller.leases.release(lease)
+
+
+@pytest.mark.parametrize(
+    ("number", "outcome"), [(0, "failed"), (1, "erased_at_source")]
+)
+def test_the_base_still_states_what_an_earlier_request_of_the_same_person_erased(
+    controller: Controller, number: int, outcome: str
+) -> None:
+    """No search finds it any more, though the earlier request failed."""
+    customers = controller.paths.customers.read_bytes()
+    _given_up(controller, number)
+    controller.paths.customers.write_bytes(customers)
+    request_id, bench = _erased(controller)
+
+    assert spare_base_model(request_id, bench=_trained_on(bench))
+
+    assert controller.store.get(request_id).outcome == outcome
 
 
 def test_what_has_gone_on_under_an_earlier_data_map_goes_on(
