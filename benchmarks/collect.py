@@ -43,6 +43,7 @@ from rich.table import Table
 from benchmarks.collect_cluster import search_on_cluster
 from benchmarks.collect_quality import Quality, corpus_spec, measure, rows
 from benchmarks.mentions import Expected, chatter, invent, plant
+from benchmarks.near_copies import measure_near_copies, near_rows
 from benchmarks.quoted_copies import copy_rows, measure_copies
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parquet import ParquetConnector
@@ -121,10 +122,13 @@ def compare(
     }
     quality = measure(folder, people=300, each=300, seed=seed)
     copies = measure_copies(folder, people=100, seed=seed)
-    _show(console, figures, rows(quality), copy_rows(copies))
+    near = measure_near_copies(folder, people=60, seed=seed)
+    _show(console, figures, rows(quality), copy_rows(copies), near_rows(near))
     return summary(figures, quality, megabytes=megabytes) | {
         "recall_of_quotes": round(copies.recall, 4),
         "precision_of_quotes": round(copies.precision, 4),
+        "recall_of_near_copies": round(near.recall, 4),
+        "precision_of_near_copies": round(near.precision, 4),
     }
 
 
@@ -325,6 +329,7 @@ def _show(
     figures: Figures,
     kinds: Sequence[Mapping[str, str | int]],
     copies: Sequence[Mapping[str, str | int]],
+    near: Sequence[Mapping[str, str | int]],
 ) -> None:
     table = Table("search", "sought", "MB/s of a core", "seconds", "peak MB", "hits")
     for (tool, sought), values in figures.items():
@@ -345,6 +350,10 @@ def _show(
     for row in copies:
         quoted.add_row(*map(str, row.values()))
     console.print(quoted)
+    nearly = Table("near copy", "planted", "similar enough", "looked at", "found")
+    for row in near:
+        nearly.add_row(*map(str, row.values()))
+    console.print(nearly)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Everybody has one record with their address and a story that nobody else has. Copies of
 the stories, in which no identifier stands, are planted among chatter and forms that
 many people filled in. All are searched for, person by person; per kind of copy, how
-many were found for the person whose story it is.
+many were found for the person whose story it is. Copies in mostly the same words are
+those of `benchmarks.near_copies`.
 """
 
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from benchmarks.collect_quality import corpus_spec
 from benchmarks.mentions import Individual, chatter, invent
+from unlearn_core.adapters.connectors.copies import Copies
 from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.specification import SourceSpec
 
@@ -136,8 +138,9 @@ def copy_rows(found: Found) -> list[Mapping[str, str | int]]:
 
 def _search(who: int, lines: list[dict[str, str]], spec: SourceSpec) -> set[str]:
     original = next(line for line in lines if line["id"] == f"{who}/original")
-    quotes = Quotes([spec.record(original, why=("found",))])
-    return {record.record_id for record in quotes.find(lines, spec)}
+    told = [spec.record(original, why=("found",))]
+    copies = Copies(told, Quotes(told))
+    return {record.record_id for record in copies.find(lines, spec)}
 
 
 def _records(

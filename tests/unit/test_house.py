@@ -34,6 +34,7 @@ MAY_REVEAL = {
     "benchmarks/gateway.py": "asks a replica about invented people",
     "benchmarks/self_attack.py": "asks a replica about invented people",
     "unlearn_core/adapters/callbacks.py": "calls the addresses that a sender gave",
+    "unlearn_core/adapters/connectors/near_copies.py": "compares texts with found ones",
     "unlearn_core/adapters/connectors/quoting.py": "compares texts with found records",
     "unlearn_core/adapters/identity_policies.py": "checks evidence of identity",
     "unlearn_core/adapters/mail.py": "writes the address on the envelope",

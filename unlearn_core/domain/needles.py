@@ -62,6 +62,8 @@ class Probe:
         whole: What else is in a line with a whole name, in any of these ways.
         initials: What may stand beside it instead.
         numbers: One of these is in the line once nothing separates its signs.
+        several: How many of which words are in a line with a near copy, in any of
+            these ways.
     """
 
     pattern: bytes
@@ -69,17 +71,23 @@ class Probe:
     whole: frozenset[spelling.Words] = frozenset()
     initials: frozenset[str] = frozenset()
     numbers: frozenset[bytes] = frozenset()
+    several: frozenset[tuple[int, spelling.Words]] = frozenset()
 
     def is_confirmed(self, line: bytes) -> bool:
-        """Tell whether a line with the word may have the whole name, or the number."""
+        """Tell whether a line with the word may have all of what is looked for."""
         if self.numbers:
             return is_in(line, self.numbers)
-        if not (self.whole or self.initials):
+        if not (self.whole or self.initials or self.several):
             return True
         line = line.lower()
-        return any(
-            all(word.encode() in line for word in words) for words in self.whole
-        ) or _is_beside(self.word, line, self.initials)
+        return (
+            any(all(word.encode() in line for word in words) for words in self.whole)
+            or any(
+                sum(word.encode() in line for word in words) >= fewest
+                for fewest, words in self.several
+            )
+            or _is_beside(self.word, line, self.initials)
+        )
 
 
 class Needles:

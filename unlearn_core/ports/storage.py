@@ -169,7 +169,7 @@ class FindsQuotes(Protocol):
     """A source that can be searched for what found records say."""
 
     def quoting(self, originals: Sequence[SourceRecord]) -> tuple[SourceRecord, ...]:
-        """Return other records that quote them, each with what and how much.
+        """Return other records that quote or nearly copy them: what, and how much.
 
         Raises:
             SourceUnreadableError: The source cannot be read at all.

@@ -182,6 +182,7 @@ class _SourceFile(BaseModel):
     name_alone: Literal["decides", "is_reviewed"] = "is_reviewed"
     uncertain: Literal["waits", "partial"] = "waits"
     quotes: Literal["ignored", "are_reviewed"] = "ignored"
+    near_copies: Annotated[float, Field(ge=0.3, le=0.95)] = 0.35
     held: str | None = None
     legal_basis: LegalBasis | None = None
     retention: Annotated[str, Field(pattern=_PERIOD)] | None = None
@@ -213,6 +214,7 @@ class _SourceFile(BaseModel):
             reviews_names=self.name_alone == "is_reviewed",
             waits_for_review=self.uncertain == "waits",
             reviews_quotes=self.quotes == "are_reviewed",
+            near_copies=self.near_copies,
             held=self.held,
             is_redacted=self.erasure != "delete",
             redacted_columns=self._redacted(),

@@ -20,6 +20,7 @@ from unlearn_core.adapters.connectors.matching import (
     Sifted,
     search_each,
 )
+from unlearn_core.adapters.connectors.near_copies import copies_of
 from unlearn_core.adapters.connectors.partitions import (
     Columns,
     partition_columns,
@@ -33,7 +34,6 @@ from unlearn_core.adapters.connectors.parts import (
     together,
     whole,
 )
-from unlearn_core.adapters.connectors.quoting import Quotes
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.sieve import Sieve
 from unlearn_core.adapters.connectors.specification import Row, SourceSpec
@@ -133,12 +133,12 @@ class FilesConnector:
         """Return records that quote others, if the data map asks for them."""
         if not self._spec.reviews_quotes:
             return ()
-        quotes = Quotes(originals)
+        copies = copies_of(originals, self._spec)
         names = [*self._files.names(), *self._files.former()]
-        if not quotes.are_few:
-            return tuple(quotes.find(self._rows(names), self._spec))
-        rows = self._sifted(whole(names), Sieve(quotes))
-        return tuple(quotes.find(rows, self._spec))
+        if not copies.are_few:
+            return tuple(copies.find(self._rows(names), self._spec))
+        rows = self._sifted(whole(names), Sieve(copies))
+        return tuple(copies.find(rows, self._spec))
 
     def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
         """Compare every record of the present files, without a sieve."""

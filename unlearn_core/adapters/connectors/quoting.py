@@ -4,8 +4,8 @@ Texts are compared by their runs of five words. The similarity of two is the sha
 the shorter one's runs that the other one has as well. Runs that many other records
 have are common text, such as the questions of a form, and count for neither.
 
-What shares enough is for a person to decide about, never certain. A quote of fewer than
-eight words is not found, nor one in which every fifth word was changed.
+A quote of fewer than eight words is not found, nor one in which every fifth word was
+changed.
 """
 
 import re
@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from unlearn_core.adapters.connectors.matching import Sifted
+from unlearn_core.adapters.connectors.copies import CommonText
 from unlearn_core.adapters.connectors.specification import (
     Row,
     SourceSpec,
@@ -30,9 +30,6 @@ FEWEST_RUNS = 4
 LEAST_SIMILARITY = 0.5
 ENOUGH_RUNS = 8
 """Shared runs, twelve words in one piece, that are a quote whatever stands around."""
-
-COMMON = 20
-"""Records beside the originals; a run that more of them have is common text."""
 
 MOST_PROBES = 4096
 """Runs of words that raw bytes are searched for; beyond, every record is compared."""
@@ -58,7 +55,7 @@ class _Candidate:
 
 
 class Quotes:
-    """What found records say, looked for in others.
+    """What found records say, looked for word by word in others.
 
     Candidates are kept in memory: as many as the originals have runs, times `COMMON`
     over `FEWEST_RUNS`, at most. Of a record that is there in several versions, one is,
@@ -73,9 +70,9 @@ class Quotes:
             (record.record_id, runs_in(text.reveal() for text in record.texts.values()))
             for record in originals
         ]
-        self._known = {(record.source, record.record_id) for record in originals}
         self._wanted: Runs = frozenset().union(*(runs for _, runs in self._originals))
-        self._having: defaultdict[str, set[str]] = defaultdict(set)
+        self._common = CommonText()
+        self._candidates: dict[str, _Candidate] = {}
 
     def probes(self) -> Iterator[Probe]:
         """Yield the longest word of each run, with the others that a line has too."""
@@ -86,59 +83,38 @@ class Quotes:
         for word, whole in sorted(beside.items()):
             yield Probe(literal(word), word=word.encode(), whole=frozenset(whole))
 
-    def numbers(self) -> set[str]:
-        """Return nothing: numbers are words like others here."""
-        return set()
-
     @property
     def are_few(self) -> bool:
         """Tell whether raw bytes can be searched for them."""
         return len(self._wanted) <= MOST_PROBES
 
-    def find(self, rows: Iterable[Sifted], spec: SourceSpec) -> list[SourceRecord]:
-        """Return the records that quote, each with what and how much.
-
-        Args:
-            rows: What there is; originals among it are passed over.
-            spec: How the source is read.
-        """
-        candidates: dict[str, _Candidate] = {}
-        for row in rows:
-            if row is None or isinstance(row, int) or not spec.can_read(row):
-                continue
-            found = self._compare(row, spec)
-            if found is None:
-                continue
-            other = candidates.setdefault(found.record.record_id, found)
-            if len(found.shared) > len(other.shared):
-                candidates[found.record.record_id] = found
-        judged = map(self._judged, candidates.values())
-        return [record for record in judged if record is not None]
-
-    def _compare(self, row: Row, spec: SourceSpec) -> _Candidate | None:
+    def take(self, row: Row, spec: SourceSpec) -> None:
+        """Keep a record that may quote an original."""
         record_id = str(row[spec.record_id])
-        if (spec.name, record_id) in self._known:
-            return None
         runs = runs_in(whole_texts(row).values())
         shared = runs & self._wanted
-        for run in shared:
-            if not self._is_common(run):
-                self._having[run].add(record_id)
-        if sum(not self._is_common(run) for run in shared) < FEWEST_RUNS:
-            return None
-        record = spec.record(row, why=("quotes",))
-        return _Candidate(record=record, runs=len(runs), shared=shared)
+        if self._common.note(shared, record_id) < FEWEST_RUNS:
+            return
+        other = self._candidates.get(record_id)
+        if other is None or len(shared) > len(other.shared):
+            self._candidates[record_id] = _Candidate(
+                record=spec.record(row, why=("quotes",)), runs=len(runs), shared=shared
+            )
+
+    def found(self) -> Iterator[SourceRecord]:
+        """Yield the candidates that share enough, now that common text is known."""
+        judged = map(self._judged, self._candidates.values())
+        return (record for record in judged if record is not None)
 
     def _judged(self, candidate: _Candidate) -> SourceRecord | None:
-        """Return a candidate that shares enough, now that common text is known."""
-        common = {run for run in candidate.shared if self._is_common(run)}
+        common = {run for run in candidate.shared if run in self._common}
         own = candidate.runs - len(common)
         best, name = 0.0, ""
         for original, runs in self._originals:
             shared = len((candidate.shared & runs) - common)
             if shared < FEWEST_RUNS:
                 continue
-            rare = sum(not self._is_common(run) for run in runs)
+            rare = sum(run not in self._common for run in runs)
             similarity = shared / min(rare, own)
             if similarity > best and (
                 similarity >= LEAST_SIMILARITY or shared >= ENOUGH_RUNS
@@ -147,8 +123,10 @@ class Quotes:
         why = f"quotes {name} similarity {best:.2f}"
         return replace(candidate.record, why=(why,)) if best else None
 
-    def _is_common(self, run: str) -> bool:
-        return run in self._having and len(self._having[run]) > COMMON
+
+def words_in(text: str) -> list[str]:
+    """Return the words of a text, in the form in which spellings are alike."""
+    return _WORD.findall(as_sifted(skeleton(text)))
 
 
 def runs_in(texts: Iterable[str]) -> Runs:
@@ -156,6 +134,6 @@ def runs_in(texts: Iterable[str]) -> Runs:
     return frozenset(
         " ".join(words[at : at + WORDS_OF_A_RUN])
         for text in texts
-        if (words := _WORD.findall(as_sifted(skeleton(text))))
+        if (words := words_in(text))
         for at in range(len(words) - WORDS_OF_A_RUN + 1)
     )

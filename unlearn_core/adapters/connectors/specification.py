@@ -94,7 +94,9 @@ class SourceSpec:
         is_erasable: Whether records may be deleted there.
         reviews_names: A name alone tells nobody apart there; a person decides.
         waits_for_review: Whether a request waits for decisions about uncertain records.
-        reviews_quotes: Whether records that quote a found one go to a person.
+        reviews_quotes: Whether records that quote a found one, or nearly copy it, go to
+            a person.
+        near_copies: Estimated Jaccard similarity from which a text is a near copy.
         held: Column that says that a record must be kept, if it says anything.
         is_redacted: Records are redacted and kept, not deleted.
         redacted_columns: If there are any, only records that name somebody in these
@@ -118,6 +120,7 @@ class SourceSpec:
     reviews_names: bool = True
     waits_for_review: bool = True
     reviews_quotes: bool = False
+    near_copies: float = 0.35
     held: str | None = None
     is_redacted: bool = False
     redacted_columns: frozenset[str] = frozenset()

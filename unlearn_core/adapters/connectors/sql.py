@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from unlearn_core.adapters.connectors.matching import PeopleMatcher, search_each
-from unlearn_core.adapters.connectors.quoting import Quotes
+from unlearn_core.adapters.connectors.near_copies import copies_of
 from unlearn_core.adapters.connectors.reading import json_value
 from unlearn_core.adapters.connectors.redaction import Redactor
 from unlearn_core.adapters.connectors.rewriting import rewritten
@@ -85,7 +85,7 @@ class SqlConnector:
         """Return rows that quote others, if the data map asks for them."""
         if not self._spec.reviews_quotes:
             return ()
-        return tuple(Quotes(originals).find(self._rows(), self._spec))
+        return tuple(copies_of(originals, self._spec).find(self._rows(), self._spec))
 
     def screen(self, screen: PeopleMatcher) -> tuple[SearchResult, ...]:
         """Compare every row with many people."""

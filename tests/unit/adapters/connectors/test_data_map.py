@@ -295,6 +295,21 @@ def test_a_name_alone_is_reviewed_unless_the_source_says_that_it_decides(
     assert opened.sources["corpus"].describe().reviews_names == reviews_names
 
 
+@pytest.mark.parametrize(("said", "least"), [({}, 0.35), ({"near_copies": 0.3}, 0.3)])
+def test_a_source_says_how_similar_a_near_copy_is(
+    path: Path, said: dict[str, float], least: float
+) -> None:
+    opened = open_data_map(write(path, lambda file: file["sources"][0].update(said)))
+    assert opened.specs["corpus"].near_copies == least
+
+
+@pytest.mark.parametrize("least", [0, 0.29, 0.96, "much"])
+def test_a_similarity_that_means_nothing_is_refused(path: Path, least: object) -> None:
+    said = {"near_copies": least}
+    with pytest.raises(InvalidDataMapError, match=r"entry=sources\.0\.near_copies"):
+        open_data_map(write(path, lambda file: file["sources"][0].update(said)))
+
+
 @pytest.mark.parametrize(
     ("erasure", "redacted", "columns"),
     [

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.sources import source_spec, write_jsonl, write_table
 
 from unlearn_core.adapters.connectors import quoting
+from unlearn_core.adapters.connectors.copies import Copies
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.quoting import Quotes, runs_in
 from unlearn_core.adapters.connectors.sieve import Sieve
@@ -40,11 +41,16 @@ def original(text: str = STORY) -> SourceRecord:
     return SPEC.record({"id": "r-1", "answer": text}, why=("email as_written in text",))
 
 
+def quotes(*originals: SourceRecord) -> Copies:
+    """Return what finds quotes of records, and no other copies."""
+    return Copies(originals, Quotes(originals))
+
+
 def reasons(*texts: str, of: str = STORY) -> list[str]:
     rows: Sequence[Row] = [
         {"id": f"q-{at}", "answer": text} for at, text in enumerate(texts)
     ]
-    found = Quotes([original(of)]).find(rows, SPEC)
+    found = quotes(original(of)).find(rows, SPEC)
     return [f"{record.record_id} {record.why[0]}" for record in found]
 
 
@@ -109,7 +115,7 @@ def test_common_text_is_no_quote_and_hides_none() -> None:
 def test_versions_of_one_record_are_one_quote_and_no_common_text() -> None:
     rows = [{"id": "q", "answer": f"{STORY} version {at}"} for at in range(30)]
     whole = {"id": "q", "answer": f"{STORY} {STORY}"}
-    (found,) = Quotes([original(f"{STORY} {STORY}")]).find([*rows, whole], SPEC)
+    (found,) = quotes(original(f"{STORY} {STORY}")).find([*rows, whole], SPEC)
     # The last version shares also the runs in which the story begins anew.
     assert found.texts["answer"].reveal() == whole["answer"]
 
@@ -121,13 +127,13 @@ def test_a_quote_is_found_however_late_it_stands() -> None:
 
 def test_originals_are_no_quotes_of_themselves() -> None:
     rows = [{"id": "r-1", "answer": STORY}]
-    assert Quotes([original()]).find(rows, SPEC) == []
+    assert quotes(original()).find(rows, SPEC) == []
 
 
 def test_the_original_that_is_quoted_most_is_named() -> None:
     other = SPEC.record({"id": "r-2", "answer": " ".join(WORDS[:8])}, why=("x",))
     rows = [{"id": "q", "answer": " ".join(WORDS[:8]) + " a b c d e f"}]
-    (found,) = Quotes([original(), other]).find(rows, SPEC)
+    (found,) = quotes(original(), other).find(rows, SPEC)
     assert found.why == ("quotes r-2 similarity 1.00",)
 
 
@@ -144,9 +150,9 @@ def test_the_search_of_raw_bytes_misses_no_quote(words: list[str], gap: str) -> 
     row = {"id": "q", "answer": gap.join(words), "question": "x"}
     for is_ascii in (True, False):
         line = json.dumps(row, ensure_ascii=is_ascii).encode() + b"\n"
-        sieve = Sieve(Quotes([told]))
+        sieve = Sieve(quotes(told))
         sifted = list(sieve.sift(io.BytesIO(line)))
-        if Quotes([told]).find([row], SPEC):
+        if quotes(told).find([row], SPEC):
             assert sifted == [line]
 
 
