@@ -109,7 +109,7 @@ def _given_up(controller: Controller, number: int = 0) -> None:
 def test_the_base_still_states_what_an_earlier_request_of_the_same_person_erased(
     controller: Controller, number: int, outcome: str
 ) -> None:
-    """No search finds it any more, though the earlier request failed."""
+    """It failed for the base, and no search finds what it erased any more."""
     customers = controller.paths.customers.read_bytes()
     _given_up(controller, number)
     controller.paths.customers.write_bytes(customers)
