@@ -30,7 +30,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
             follow_redirects=False,
         ) as answer:
             status = answer.status_code
-    except httpx.InvalidURL:
+    # A host of an empty or overlong label is only refused when it is looked up.
+    except (httpx.InvalidURL, UnicodeError):
         raise MessageRefusedError(reason="invalid_url") from None
     except httpx.HTTPError as error:
         raise CarrierUnavailableError(reason=type(error).__name__) from None

@@ -54,9 +54,12 @@ def test_nobody_is_led_elsewhere(status: int) -> None:
     assert (len(came), reached) == (1, [])
 
 
-def test_an_address_that_is_none_is_given_up_and_not_repeated() -> None:
+@pytest.mark.parametrize(
+    "host", ["ada.example:port", "ada..example", f"{'a' * 64}.example", "xn--a"]
+)
+def test_an_address_that_is_none_is_given_up_and_not_repeated(host: str) -> None:
     with pytest.raises(MessageRefusedError) as caught:
-        post("https://ada.example:port/hook", BODY, {})
+        post(f"https://{host}/hook", BODY, {})
     assert caught.value.facts == {"reason": "invalid_url"}
     assert caught.value.__suppress_context__
 
