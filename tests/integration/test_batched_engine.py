@@ -122,6 +122,8 @@ def test_a_file_that_was_written_to_is_not_searched_by_the_same_parts_again() ->
     with pytest.raises(SourceChangedError):
         searched(engine)
     assert engine.asked.count("02.jsonl") == 1
+    # Of the others, only those that had begun by then.
+    assert set(engine.asked) <= {"00.jsonl", "02.jsonl", "05.jsonl"}
 
 
 def test_prefect_learns_nothing_about_whom_is_searched_for(

@@ -74,9 +74,10 @@ class BatchedEngine:
 
         futures: list[PrefectFuture[None]] = []
         for number in range(1, len(batches) + 1):
-            # Two at a time: while one ends the next one has begun.
+            # Two at a time: while one ends the next one has begun. After one that has
+            # failed for good none is begun any more.
             future = search_source.submit(
-                number, wait_for=futures[-2:-1], return_state=False
+                number, wait_for=futures[:-1], return_state=False
             )
             futures.append(future)
         wait(futures)
