@@ -11,12 +11,12 @@ from unlearn_core.domain.reviews import concerning_subject, read_rulings
 from unlearn_core.domain.sources import (
     SearchResult,
     SourceRecord,
-    records_from_pieces,
+    records_from_bytes,
     records_to_bytes,
     records_to_lines,
 )
 from unlearn_core.domain.subjects import DataSubject
-from unlearn_core.errors import SourceUnreadableError
+from unlearn_core.errors import SealBrokenError, SourceUnreadableError
 from unlearn_core.observability import EventLog
 from unlearn_core.ports import FindsQuotes, SourceConnector
 from unlearn_core.steps import scopes
@@ -53,7 +53,7 @@ def locate_personal_data(request_id: RequestId, *, bench: Workbench) -> Located:
     go to the review list.
 
     Raises:
-        SealBrokenError: Another review list is kept than the one that was decided.
+        SealBrokenError: Another list is kept than was found, or than was decided.
         SourceUnreadableError: A source could not be read and may be tried again.
     """
     if bench.requests.get(request_id).stage is Stage.REVIEWED:
@@ -133,20 +133,10 @@ def _lay_before_person(
 def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
     """Add the uncertain records that are about the subject after all."""
     searched = read_result(bench, request_id, Stage.UNDER_REVIEW, result=Located)
-    scope = scopes.working(request_id)
-    certain = list(records_from_pieces(bench.custody.read(scope, scopes.LOCATED)))
+    certain = _read_certain(request_id, searched, bench=bench)
     listed = read_listed(request_id, searched.review_list, custody=bench.custody)
     rulings = read_rulings(bench.ledger.entries(request_id))
-    # An attempt that died may have taken them in already.
-    known = {(record.source, record.record_id) for record in certain}
-    records = [
-        *certain,
-        *(
-            record
-            for record in concerning_subject(listed, rulings)
-            if (record.source, record.record_id) not in known
-        ),
-    ]
+    records = [*certain, *concerning_subject(listed, rulings)]
     finds = _Finds(
         records=records,
         found={
@@ -157,6 +147,27 @@ def _take_in(request_id: RequestId, *, bench: Workbench) -> Located:
         too_much=searched.too_much,
     )
     return _conclude(request_id, finds, bench=bench)
+
+
+def _read_certain(
+    request_id: RequestId, searched: Located, *, bench: Workbench
+) -> tuple[SourceRecord, ...]:
+    """Return what the search found for certain, before anything was decided.
+
+    Raises:
+        SealBrokenError: Another list is kept.
+    """
+    scope = scopes.working(request_id)
+    kept = bench.custody.get(scope, scopes.LOCATED)
+    records = records_from_bytes(kept)
+    if bench.custody.commit(scope, kept) == searched.commitment:
+        return records
+    # An attempt that died may have taken in what was decided, after what was certain.
+    certain = records[: sum(searched.found.values())]
+    commitment = bench.custody.commit(scope, records_to_bytes(certain))
+    if certain and commitment != searched.commitment:
+        raise SealBrokenError(name=scopes.LOCATED)
+    return certain
 
 
 def _conclude(request_id: RequestId, finds: _Finds, *, bench: Workbench) -> Located:

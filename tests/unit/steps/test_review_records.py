@@ -13,7 +13,7 @@ from unlearn_core.domain.canonical import JsonValue
 from unlearn_core.domain.ledger import verify_chain
 from unlearn_core.domain.requests import Outcome, RequestId, Stage
 from unlearn_core.domain.reviews import ReviewRefusedError
-from unlearn_core.domain.sources import records_to_bytes
+from unlearn_core.domain.sources import records_from_bytes, records_to_bytes
 from unlearn_core.errors import (
     IllegalTransitionError,
     LeaseBusyError,
@@ -222,6 +222,24 @@ def test_decisions_are_worth_nothing_for_another_list(
     review_records(request_id, decision(2), desk=desk)
     controller.custody.put(scope, scopes.REVIEW_LIST, turned)
     with pytest.raises(SealBrokenError):
+        locate_personal_data(request_id, bench=resumed(controller, request_id))
+
+
+def test_nothing_is_taken_in_beside_another_list_than_was_found(
+    controller: Controller, waiting: Waiting
+) -> None:
+    """Such as one of a search before a hold, which the seal does not tell apart."""
+    request_id, _ = waiting()
+    review_records(
+        request_id,
+        decision(1, 2, ruling="erase", reason="same_person"),
+        desk=review_desk(controller),
+    )
+    scope = scopes.working(request_id)
+    found = records_from_bytes(controller.custody.get(scope, scopes.LOCATED))
+    older = [replace(found[0], record_id="of-another"), *found]
+    controller.custody.put(scope, scopes.LOCATED, records_to_bytes(older))
+    with pytest.raises(SealBrokenError, match=scopes.LOCATED):
         locate_personal_data(request_id, bench=resumed(controller, request_id))
 
 
