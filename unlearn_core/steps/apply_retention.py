@@ -103,6 +103,7 @@ def apply_retention(desk: RetentionDesk) -> tuple[Outlived, ...]:
         What was deleted; nothing if somebody else is at it.
 
     Raises:
+        LeaseLostError: Another run has taken over and goes on.
         RetentionFailedError: Something is still there; the rest was deleted.
         UnlearnError: Of the first request that failed, such as `StorageError`; what
             others left was deleted, and the next run goes on.
@@ -119,6 +120,7 @@ def apply_retention(desk: RetentionDesk) -> tuple[Outlived, ...]:
         for end in _ends(desk):
             if end.request_id in each:
                 continue
+            lease = desk.leases.renew(lease, ttl=LEASE_TIME)
             with each.of(end.request_id):
                 item = _outlived(end, desk)
                 if item.kinds:
@@ -163,6 +165,7 @@ def _make_up(desk: RetentionDesk, lease: Lease, each: OneByOne) -> None:
     for request_id, announced in unfinished(in_order).items():
         kinds = announced.get("kinds")
         names = kinds if isinstance(kinds, dict) else {}
+        lease = desk.leases.renew(lease, ttl=LEASE_TIME)
         with each.of(request_id):
             _carry_out(
                 request_id,
@@ -175,7 +178,6 @@ def _make_up(desk: RetentionDesk, lease: Lease, each: OneByOne) -> None:
 def _delete(item: Outlived, desk: RetentionDesk, lease: Lease) -> int:
     """Announce, delete and confirm; return how much is left."""
     end, request_id = item.end, item.end.request_id
-    lease = desk.leases.renew(lease, ttl=LEASE_TIME)
     desk.ledger.note(
         RETENTION_ANNOUNCED,
         {

@@ -39,7 +39,12 @@ from unlearn_core.domain.ledger import (
 from unlearn_core.domain.requests import RequestId
 from unlearn_core.domain.retention import Kind, RetentionFailedError
 from unlearn_core.domain.transparency import matched
-from unlearn_core.errors import LedgerBrokenError, StorageError, UnknownRequestError
+from unlearn_core.errors import (
+    LeaseLostError,
+    LedgerBrokenError,
+    StorageError,
+    UnknownRequestError,
+)
 from unlearn_core.steps import scopes
 from unlearn_core.steps.apply_retention import (
     RESOURCE,
@@ -225,15 +230,15 @@ def test_whatever_is_still_there_is_an_error_and_stands_in_the_ledger(
 
 
 class Broken(MemoryEvidence):
-    """A store that cannot remove the documents of one request."""
+    """A store that cannot remove the documents of some requests."""
 
-    def __init__(self, broken: RequestId) -> None:
+    def __init__(self, *broken: RequestId) -> None:
         super().__init__()
         self._broken = broken
 
     def remove(self, name: str) -> None:
         """Remove what is not broken."""
-        if str(self._broken) in name:
+        if any(str(request_id) in name for request_id in self._broken):
             raise StorageError(errno=5)
         super().remove(name)
 
@@ -258,6 +263,37 @@ def test_one_that_cannot_be_deleted_does_not_keep_the_others(
     # The next run that can makes up for it.
     apply_retention(replace(archive.desk, evidence=MemoryEvidence()))
     assert archive.register.store.all() == ()
+
+
+class Slow(MemoryEvidence):
+    """A store that takes so long to remove something that another run takes over."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__()
+        self._archive = archive
+
+    def remove(self, name: str) -> None:
+        """Remove, and let somebody else have the lease."""
+        super().remove(name)
+        self._archive.register.move(timedelta(hours=1))
+        leases = self._archive.register.leases
+        if leases.is_free(RESOURCE):
+            leases.acquire(RESOURCE, holder="other", ttl=timedelta(days=1))
+
+
+def test_who_has_lost_the_lease_touches_no_other_request(archive: Archive) -> None:
+    """Nor what was announced before."""
+    ids = (archive.old, archive.register.answer(2))
+    broken, slow = Broken(*ids), Slow(archive)
+    for request_id in ids:
+        broken.put(certificate_name(request_id), b"{}")
+        slow.put(certificate_name(request_id), b"{}")
+    archive.later(4000)
+    with pytest.raises(StorageError):
+        apply_retention(replace(archive.desk, evidence=broken))
+    with pytest.raises(LeaseLostError):
+        apply_retention(replace(archive.desk, evidence=slow))
+    assert [slow.get(certificate_name(item)) for item in ids].count(None) == 1
 
 
 def test_in_the_end_hashes_and_order_are_all_that_is_left(archive: Archive) -> None:
