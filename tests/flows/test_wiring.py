@@ -10,6 +10,7 @@ from support.smallworld import write_world
 
 from flows import wiring
 from flows.wiring import Station, open_station, quieten_libraries
+from unlearn_core.adapters.batched_engine import BatchedEngine
 from unlearn_core.adapters.identity_policies import (
     AuthenticatedChannelPolicy,
     SignedTokenPolicy,
@@ -83,6 +84,19 @@ def test_the_workbench_is_laid_out_from_the_settings() -> None:
         assert bench.terms.confirm_timeout == timedelta(seconds=120)
         assert isinstance(bench.identity, SignedTokenPolicy)
         assert station.ledger is station.office.store
+
+
+@pytest.mark.usefixtures("home")
+def test_a_cluster_is_asked_in_batches_that_prefect_knows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip(
+        "distributed", reason="the extra `cluster` of unlearn is not installed"
+    )
+    monkeypatch.setenv("UNLEARN_CLUSTER__SCHEDULER", "tcp://127.0.0.1:9")
+    with open_station() as station:
+        corpus = _bench(station).sources["corpus"]
+    assert isinstance(vars(corpus)["_engine"], BatchedEngine)
 
 
 GUARDED = PACKAGE_ROOT / "policies" / "acceptance-3-guarded.yaml"

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from support.sources import PEOPLE, source_spec, subject, write_jsonl, write_table
@@ -6,7 +7,7 @@ from support.sources import PEOPLE, source_spec, subject, write_jsonl, write_tab
 from unlearn_core.adapters.connectors.jsonl import JsonLinesConnector
 from unlearn_core.adapters.connectors.parts import Engine, Part
 from unlearn_core.adapters.connectors.sql import SqlConnector
-from unlearn_core.adapters.dask_engine import DaskEngine
+from unlearn_core.adapters.dask_engine import ClusterUnavailableError, DaskEngine
 from unlearn_core.adapters.keys import KeyDirectory
 from unlearn_core.adapters.parcels import Job, Parcels
 from unlearn_core.cluster_settings import ClusterSettings
@@ -60,6 +61,19 @@ def test_sources_stay_as_they_are_without_a_cluster(tmp_path: Path) -> None:
     assert on_cluster(sources, Settings()) == sources
 
 
+class Away:
+    """An engine that is put before that of a cluster, and finds nobody there."""
+
+    part_bytes = 9
+
+    def __init__(self, engine: Engine) -> None:
+        assert isinstance(engine, DaskEngine)
+
+    def search(self, *_: object) -> NoReturn:
+        """Find nobody there."""
+        raise ClusterUnavailableError(problem="away")
+
+
 def test_a_cluster_searches_files_and_nothing_else(
     keys: KeyDirectory, tmp_path: Path
 ) -> None:
@@ -73,17 +87,12 @@ def test_a_cluster_searches_files_and_nothing_else(
         cluster=ClusterSettings(scheduler="tcp://127.0.0.1:9"),
         keys=KeySettings(directory=keys.folder),
     )
-    asked: list[Engine] = []
-
-    def through(engine: Engine) -> Engine:
-        asked.append(engine)
-        return engine
-
-    chosen = on_cluster({"files": files, "table": table}, settings, through=through)
-    assert [type(engine) for engine in asked] == [DaskEngine]
+    chosen = on_cluster({"files": files, "table": table}, settings, through=Away)
     assert chosen["table"] is table
     assert chosen["files"] is not files
     assert chosen["files"].describe() == files.describe()
+    with pytest.raises(ClusterUnavailableError, match="away"):
+        chosen["files"].locate(subject())
 
 
 def test_a_cluster_needs_its_key(tmp_path: Path) -> None:
