@@ -38,7 +38,6 @@ ALLOWED_FIELDS = frozenset(
         "step",
         "stranger_loss",
         "token",
-        "total",
         "version",
     }
 )
