@@ -11,6 +11,7 @@ from unlearn_core.steps.build_datasets import build_datasets
 from unlearn_core.steps.issue_certificate import issue_certificate
 from unlearn_core.steps.notify_data_subject import notify_data_subject
 from unlearn_core.steps.purge_working_data import purge_working_data
+from unlearn_core.steps.receive_request import receive_request
 from unlearn_core.steps.spare_base_model import spare_base_model
 from unlearn_core.steps.workbench import Workbench
 
@@ -87,9 +88,11 @@ def test_where_a_record_has_to_stay_it_is_partial(controller: Controller) -> Non
     assert controller.store.get(request_id).outcome == "partial"
 
 
-def _given_up(controller: Controller, number: int = 0) -> None:
+def _given_up(controller: Controller, number: int, base_model: str) -> None:
     """Let a request fail that has erased what the base was trained on."""
-    request_id = controller.receive(number)
+    submission = controller.submission(controller.population.trained[number])
+    desk = replace(controller.desk(), base_model=base_model)
+    request_id = receive_request(submission, desk=desk).request_id
     bench = controller.bench(request_id)
     work_until(Stage.SOURCES_ERASED, request_id, bench=bench)
     lease = bench.lease
@@ -104,14 +107,19 @@ def _given_up(controller: Controller, number: int = 0) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "outcome"), [(0, "failed"), (1, "erased_at_source")]
+    ("number", "base_model", "outcome"),
+    [
+        (0, BASE_MODEL, "failed"),
+        (0, "another", "erased_at_source"),
+        (1, BASE_MODEL, "erased_at_source"),
+    ],
 )
 def test_the_base_still_states_what_an_earlier_request_of_the_same_person_erased(
-    controller: Controller, number: int, outcome: str
+    controller: Controller, number: int, base_model: str, outcome: str
 ) -> None:
     """It failed for the base, and no search finds what it erased any more."""
     customers = controller.paths.customers.read_bytes()
-    _given_up(controller, number)
+    _given_up(controller, number, base_model)
     controller.paths.customers.write_bytes(customers)
     request_id, bench = _erased(controller)
 
