@@ -35,7 +35,6 @@ from unlearn_core.domain.requests import (
     Stage,
 )
 from unlearn_core.domain.stage_limits import limits
-from unlearn_core.domain.verdicts import AcceptancePolicy
 from unlearn_core.errors import SettingsError
 from unlearn_core.evidence_settings import GuardSettings
 from unlearn_core.metrics import GUARDED
@@ -86,9 +85,14 @@ class Station:
         """Lay out the workbench for one request.
 
         Raises:
-            UnlearnError: A policy, a data map or a key is missing or invalid.
+            UnlearnError: A policy, a data map or a key is missing or invalid, or the
+                policy has gates on guards and there is no folder of their files.
         """
-        return self._bench(self.office.store.get(request_id).base_model, lease)
+        bench = self._bench(self.office.store.get(request_id).base_model, lease)
+        asks_guards = any(gate.metric in GUARDED for gate in bench.policy.gates)
+        if asks_guards and bench.public is None:
+            raise SettingsError(variable="UNLEARN_GUARDS__FOLDER")
+        return bench
 
     def bench_for_certificates(self, lease: Lease) -> Workbench:
         """Lay out one workbench for all certificates of the configured base model.
@@ -102,13 +106,12 @@ class Station:
         office, settings = self.office, self.office.settings
         data_map = open_data_map(settings.data_map)
         check_sources(office.register, data_map.sources)
-        policy = load_policy(settings.acceptance_policy)
         return Workbench(
             lease=lease,
             teacher=_teacher(settings.teacher),
-            public=_public(settings.guards, policy=policy),
+            public=_public(settings.guards),
             terms=_terms(settings, base_model),
-            policy=policy,
+            policy=load_policy(settings.acceptance_policy),
             ladder=load_ladder(settings.recipe),
             data_map=data_map.declared,
             models=ModelShelf(
@@ -241,17 +244,8 @@ def _teacher(settings: TeacherSettings) -> CompletionsService | None:
     )
 
 
-def _public(
-    settings: GuardSettings, *, policy: AcceptancePolicy
-) -> PublicQuestions | None:
-    """Return the public questions.
-
-    Raises:
-        SettingsError: The policy has gates on guards, and there is no folder of files.
-    """
+def _public(settings: GuardSettings) -> PublicQuestions | None:
     if settings.folder is None:
-        if any(gate.metric in GUARDED for gate in policy.gates):
-            raise SettingsError(variable="UNLEARN_GUARDS__FOLDER")
         return None
     return PublicQuestions(folder=settings.folder, items=settings.items)
 

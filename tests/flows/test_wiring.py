@@ -115,6 +115,17 @@ def test_a_policy_with_gates_on_guards_is_refused_without_their_folder(
 
 
 @pytest.mark.usefixtures("home")
+def test_certificates_are_looked_after_whatever_the_policy_asks_of_new_pairs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("UNLEARN_ACCEPTANCE_POLICY", str(GUARDED))
+    with open_station() as station:
+        lease = station.leases.acquire("c", holder="me", ttl=station.lease_time)
+        bench = station.bench_for_certificates(lease)
+        assert bench.policy.version == "3-guarded"
+
+
+@pytest.mark.usefixtures("home")
 def test_a_policy_with_gates_on_guards_is_taken_with_their_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
