@@ -148,14 +148,6 @@ class TooFewControlsError(PolicyError):
     next_step = "Reserve more people in the holdout source, or declare a larger level."
 
 
-class TooFewRetainedError(PolicyError):
-    """Too few people who stay are asked for the bound that was declared."""
-
-    code = "too_few_retained"
-    summary = "too few people who stay are asked to prove the declared bound"
-    next_step = "Raise sizes.retained_probes in the data map, or declare a wider limit."
-
-
 class IntegrityError(UnlearnError):
     """Evidence or an artifact is not what it claims to be."""
 

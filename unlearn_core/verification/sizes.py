@@ -21,6 +21,7 @@ from unlearn_core.domain.verdicts import (
     MetricResult,
     Side,
 )
+from unlearn_core.errors import PolicyError
 from unlearn_core.metrics.base import UNDECLARED_LEVEL
 
 _PROPORTIONS = {
@@ -33,6 +34,14 @@ _PROPORTIONS = {
 
 _CHANGES = {"retain_accuracy_bound", "neighbour_accuracy_bound"}
 """Metrics whose interval is `change_of_shares` over people."""
+
+
+class TooFewRetainedError(PolicyError):
+    """Too few people who stay are asked for the bound that was declared."""
+
+    code = "too_few_retained"
+    summary = "too few people who stay are asked to prove the declared bound"
+    next_step = "Raise sizes.retained_probes in the data map, or declare a wider limit."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

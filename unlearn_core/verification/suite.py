@@ -25,7 +25,7 @@ from unlearn_core.domain.verdicts import (
     Verdict,
     decide,
 )
-from unlearn_core.errors import TooFewControlsError, TooFewRetainedError
+from unlearn_core.errors import TooFewControlsError
 from unlearn_core.metrics import (
     ATTACKS,
     CALIBRATED,
@@ -58,6 +58,7 @@ from unlearn_core.verification.relearning import answers_of_relearning, relearn
 from unlearn_core.verification.search import search, searches_of
 from unlearn_core.verification.self_prompt import with_variations
 from unlearn_core.verification.sizes import (
+    TooFewRetainedError,
     controls_needed,
     declared_level,
     retained_needed,

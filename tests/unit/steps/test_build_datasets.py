@@ -16,7 +16,6 @@ from unlearn_core.errors import (
     OverlappingSetsError,
     SourceUnreadableError,
     TooFewControlsError,
-    TooFewRetainedError,
 )
 from unlearn_core.privacy import Personal
 from unlearn_core.steps.build_datasets import (
@@ -25,6 +24,7 @@ from unlearn_core.steps.build_datasets import (
 )
 from unlearn_core.steps.locate_personal_data import locate_personal_data
 from unlearn_core.steps.workbench import Workbench
+from unlearn_core.verification.sizes import TooFewRetainedError
 
 pytestmark = pytest.mark.integration
 

@@ -19,13 +19,14 @@ from support.village import (
 import unlearn_core
 from unlearn_core.domain.datasets import Group
 from unlearn_core.domain.verdicts import AcceptancePolicy, Comparison, Side
-from unlearn_core.errors import TooFewControlsError, TooFewRetainedError
+from unlearn_core.errors import TooFewControlsError
 from unlearn_core.metrics import METRICS
 from unlearn_core.metrics.base import Evidence
 from unlearn_core.registry import UnknownNameError
 from unlearn_core.settings import PACKAGE_ROOT
 from unlearn_core.verification.attacks import Artifact
 from unlearn_core.verification.policy import load_policy
+from unlearn_core.verification.sizes import TooFewRetainedError
 from unlearn_core.verification.suite import (
     Verification,
     check_groups,
