@@ -220,7 +220,7 @@ class _Curator:
         for person in self._mixed(material.others):
             is_near = are_neighbours(subject, person, rule=rule)
             (near if is_near else far).append(person)
-        people = tuple([*near, *far][: self.sizes.retain_people])
+        people = self._who_stays(near, far)
         group_of = {
             item.ref: Group.RETAINED for item in far[: self.sizes.retained_probes]
         }
@@ -256,6 +256,18 @@ class _Curator:
             ),
             tuple(probes),
         )
+
+    def _who_stays(
+        self, near: Sequence[PersonFacts], far: Sequence[PersonFacts]
+    ) -> tuple[PersonFacts, ...]:
+        """Take neighbours first, but leave half of the places to whoever is none.
+
+        A bound on what those lose needs enough of them, however many neighbours a
+        city has.
+        """
+        places = self.sizes.retain_people
+        first = near[: places - min(len(far), places // 2)]
+        return (*first, *far)[:places]
 
     def _strangers(
         self, known: Sequence[PersonFacts], retained: Sequence[PersonFacts]

@@ -60,7 +60,8 @@ class Sizes:
     Attributes:
         twins: Never-trained people set aside as twins.
         twin_versions: Versions of the forget examples, each with another twin.
-        retain_people: Retained people to train on.
+        retain_people: Retained people to train on, at most half of them neighbours
+            where there are enough others.
         neighbour_probes: Neighbours to probe.
         retained_probes: Other retained people to probe.
         plain_texts: Texts about nobody.

@@ -41,7 +41,10 @@ class TooFewRetainedError(PolicyError):
 
     code = "too_few_retained"
     summary = "too few people who stay are asked to prove the declared bound"
-    next_step = "Raise sizes.retained_probes in the data map, or declare a wider limit."
+    next_step = (
+        "Raise sizes.retained_probes and sizes.retain_people in the data map, "
+        "count fewer people as neighbours there, or declare a wider limit."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

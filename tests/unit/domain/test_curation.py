@@ -315,9 +315,39 @@ def test_neighbours_come_first_in_the_retain_set_and_are_probed_as_such() -> Non
 
 
 def test_neighbours_that_do_not_fit_are_not_listed() -> None:
-    sizes = Sizes(retain_people=2, twins=0, strangers=0, neighbour_probes=9)
+    sizes = Sizes(retain_people=1, twins=0, strangers=0, neighbour_probes=9)
     sets = build(sizes=sizes)
     assert {item.ref for item in sets.retain.people} == sets.retain.neighbours
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "others", "taken"),
+    [
+        (100, 300, (100, 100)),
+        (101, 300, (100, 100)),
+        (700, 300, (100, 100)),
+        (700, 30, (170, 30)),
+        (7, 300, (7, 193)),
+    ],
+)
+def test_a_city_full_of_neighbours_leaves_half_of_the_places_to_others(
+    neighbours: int, others: int, taken: tuple[int, int]
+) -> None:
+    everybody = (
+        *(
+            person(f"Nea Near{number}", ref=f"near-{number}", city="Ulm")
+            for number in range(neighbours)
+        ),
+        *(
+            person(f"Flo Far{number}", ref=f"far-{number}", city="Celle")
+            for number in range(others)
+        ),
+    )
+    sets = build(replace(material(), others=everybody), sizes=Sizes(twins=4))
+    near, far = taken
+    assert (len(sets.retain.neighbours), len(sets.retain.people)) == (near, near + far)
+    asked = Counter(item.group for item in sets.probes if item.example.field == "city")
+    assert asked[Group.RETAINED] == min(far, 180)
 
 
 def test_a_retained_fact_is_trained_with_one_question_a_neighbours_with_three() -> None:
