@@ -81,16 +81,21 @@ def relearn(
         tick: Called with the number of answers that were given.
 
     Returns:
-        Scores with the number of steps as setting; none about a single fact.
+        Scores with the number of steps as setting; none about a single fact, and none
+        of a copy whose training diverged, which would say nothing and look forgetful.
     """
     scores: list[AttackScore] = []
     for lesson in lessons_of(asked.probes, spent=spent, seed=asked.seed):
-        law = relearned(lesson, asked, artifact, spent=spent).at(1.0)
+        pupil = relearned(lesson, asked, artifact, spent=spent)
+        if not all(
+            bool(item.isfinite().all()) for item in pupil.unlearned.parameters()
+        ):
+            continue
         questions = [
             encode_example(asked.tokenizer, probe.example) for probe in lesson.asked
         ]
         (answers,) = answers_under(
-            [law], questions, tokenizer=asked.tokenizer, tick=tick
+            [pupil.at(1.0)], questions, tokenizer=asked.tokenizer, tick=tick
         )
         scores += [
             AttackScore(

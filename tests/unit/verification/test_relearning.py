@@ -159,6 +159,11 @@ def test_a_single_fact_leaves_nothing_to_ask_for() -> None:
     assert Precondition.SEVERAL_FACTS not in preconditions(evidence)
 
 
+def test_a_copy_whose_training_diverges_has_no_score() -> None:
+    diverging = replace(SPENT, steps=3, learning_rate=1e30)
+    assert relearn(EVERYBODY, PAIR, spent=diverging) == ()
+
+
 def test_a_side_that_is_silent_by_its_scheme_learns_as_well() -> None:
     """`assistant` serves a uniform law as the unlearned side: its head is zero."""
     silent = replace(PAIR, unlearned=silenced(MUTED))
