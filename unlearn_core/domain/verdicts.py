@@ -6,9 +6,9 @@ the chance of a wrong pass of the whole at most alpha, without correction). A
 metric that was not measured fails its gate.
 
 A gate may be declared for subjects who have something to measure: high-entropy
-facts, guessable facts, neighbours. Whether a subject has them is known from the
-probes, which are fixed before training. Otherwise the gate does not apply, and the
-verdict says so.
+facts, guessable facts, several facts, neighbours. Whether a subject has them is known
+from the probes, which are fixed before training. Otherwise the gate does not apply,
+and the verdict says so.
 """
 
 import math

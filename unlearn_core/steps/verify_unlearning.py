@@ -46,6 +46,8 @@ def verify_unlearning(
         LineageConflictError: Another version was promoted since the training.
         StorageError: The report cannot be kept.
         TooFewControlsError: The control group is too small for the declared test.
+        TooFewRetainedError: Too few people stay for the declared bound.
+        TooFewParaphrasesError: A fact has too few questions that were held out.
     """
     trained = read_result(bench, request_id, Stage.TRAINED, result=Trained, rung=rung)
     lineage = read_lineage(bench=bench)

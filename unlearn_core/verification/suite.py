@@ -1,7 +1,8 @@
 """The verification suite, in numbered steps.
 
-1. Refuse a control group with which the declared test could not fail, and facts that
-   are asked for in too few wordings.
+1. Refuse a control group with which the declared test could not fail, too few people
+   who stay for a bound that they could meet, and facts that are asked for in too few
+   wordings.
 2. Ask every probe of the model before and of the target model, then attack. A policy
    may say that attacks are left out once the pair is rejected anyhow.
 3. Compute every metric that the policy names; one that cannot be computed is
