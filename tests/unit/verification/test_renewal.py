@@ -67,6 +67,7 @@ def test_gates_about_people_who_stay_are_not_asked_again() -> None:
         gate("two_sided_p", side=Side.VALUE, comparison=Comparison.ABOVE, limit=0.05),
         gate("two_sided_power", side=Side.LOW, comparison=Comparison.AT_LEAST),
         gate("retain_accuracy_change", side=Side.LOW, comparison=Comparison.AT_LEAST),
+        gate("retain_accuracy_bound", side=Side.LOW, comparison=Comparison.AT_LEAST),
         gate("neighbour_accuracy_change", applies_if=Precondition.NEIGHBOURS),
         gate("retain_shift"),
         gate("control_shift"),
@@ -89,14 +90,19 @@ def test_what_needs_people_who_stay_is_not_probed_again() -> None:
             field="city",
             is_extracted=False,
         )
-        for attack in ("latent_supervised", "in_context")
+        for attack in ("latent_supervised", "in_context", "relearning")
         for group in (Group.SUBJECT, Group.CONTROL)
     )
     declared = policy(
-        gate("latent_supervised_excess"), gate("in_context_extraction_excess")
+        gate("latent_supervised_excess"),
+        gate("in_context_extraction_excess"),
+        gate("relearning_extraction_excess", applies_if=Precondition.SEVERAL_FACTS),
     )
     found = repeatable_gates(declared, replace(complete_evidence(), attacks=tried))
-    assert found == ("gate-in_context_extraction_excess",)
+    assert found == (
+        "gate-in_context_extraction_excess",
+        "gate-relearning_extraction_excess",
+    )
 
 
 def test_a_gate_without_a_measurement_is_not_asked_again() -> None:
