@@ -4,12 +4,12 @@ A path of the data map never leads up, and with a ``root`` never out of it, not 
 through a link.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import yaml
-from yaml.constructor import ConstructorError
+from yaml.composer import ComposerError
 
 from unlearn_core.errors import InvalidDataMapError
 
@@ -22,18 +22,15 @@ _BY_PATH = frozenset({"csv", "dataset", "jsonl", "mail", "parquet"})
 class _Loader(yaml.SafeLoader):
     """Reads YAML in which nothing is said twice: one of both would not count."""
 
-    def construct_mapping(
-        self,
-        node: yaml.MappingNode,
-        deep: bool = False,  # noqa: FBT001, FBT002 - as it is called
-    ) -> dict[Hashable, Any]:
-        """Return an entry as a dictionary."""
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - as it is called
+        """Return an entry as it is written, before another one is merged into it."""
+        node = super().compose_mapping_node(anchor)
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise ConstructorError(problem=TWICE, problem_mark=key.start_mark)
+                raise ComposerError(problem=TWICE, problem_mark=key.start_mark)
             seen.add(str(key.value))
-        return super().construct_mapping(node, deep=deep)
+        return node
 
 
 def read_yaml(text: str) -> Any:  # noqa: ANN401 - whatever stands there

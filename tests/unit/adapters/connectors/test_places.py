@@ -3,7 +3,12 @@ from pathlib import Path
 import pytest
 
 from unlearn_core.adapters.connectors.data_map import open_data_map
-from unlearn_core.adapters.connectors.places import line_of, line_of_fault, located
+from unlearn_core.adapters.connectors.places import (
+    line_of,
+    line_of_fault,
+    located,
+    read_yaml,
+)
 from unlearn_core.errors import InvalidDataMapError
 
 TEXT = """\
@@ -149,3 +154,20 @@ def test_a_source_is_at_a_path_or_at_an_address(
 def test_an_address_is_taken_as_it_is(kind: str) -> None:
     found = located(None, "s3://people/..", Path("/a"), kind=kind, source="corpus")
     assert found == "s3://people/.."
+
+
+def test_what_is_merged_into_an_entry_is_not_there_twice() -> None:
+    """Also where an entry is merged that others were merged into before."""
+    text = (
+        "deep:\n"
+        "  inner: &inner\n"
+        "    <<: {city: Ulm, phone: 1}\n"
+        "    city: Bonn\n"
+        "other:\n"
+        "  <<: *inner\n"
+        "  phone: 2\n"
+    )
+    assert read_yaml(text) == {
+        "deep": {"inner": {"city": "Bonn", "phone": 1}},
+        "other": {"city": "Bonn", "phone": 2},
+    }
