@@ -28,8 +28,9 @@ TEXT = "text"
 KEY = "a key"
 """Of an object: what names somebody may be the name of a value."""
 
-KEPT = 1 << 12
-"""Keys of which is remembered whom they name; most are the same in every row."""
+KEPT, LONGEST_KEPT = 1 << 12, 256
+"""Keys of which is remembered whom they name, and signs of one; most are the same in
+every row."""
 
 _WEAK = frozenset(
     {Spelling.SHORTENED, Spelling.INITIALS, Spelling.TURNED, Spelling.WORD}
@@ -140,7 +141,8 @@ class PeopleMatcher:
                 found.note(hits, place=TEXT, columns=[name])
         for key in set(_keys(row)) - self._known:
             # It goes with the record or not at all.
-            found.note(self._in_key(key), place=KEY, columns=[self._spec.record_id])
+            look = self._in_key if len(key) <= LONGEST_KEPT else self.finder.in_text
+            found.note(look(key), place=KEY, columns=[self._spec.record_id])
         for (name, text), (beside, other) in pairwise(texts):
             parts = self.finder.in_parts((text, other))
             found.note(parts, place=TEXT, columns=[name, beside])

@@ -153,6 +153,13 @@ def test_a_key_that_the_data_map_names_is_nobodys_handle() -> None:
     assert found == 0
 
 
+def test_a_long_key_is_searched_and_not_kept_in_memory() -> None:
+    matcher = PeopleMatcher([ADA], source_spec())
+    for at in range(3):
+        assert matcher.match({f"{'x' * 300} {at} ada@example.org": 1})[0].is_certain
+    assert matcher._in_key.cache_info().currsize == 0
+
+
 def test_a_key_is_named_as_the_place_and_goes_with_the_record() -> None:
     match = PeopleMatcher([ADA], source_spec()).match({"c": {"ada@example.org": 1}})[0]
     assert list(map(str, match.hits)) == ["email canonical in a key"]
