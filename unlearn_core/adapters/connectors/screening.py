@@ -29,7 +29,9 @@ LONGEST_NAME = 4
 KEPT = 1 << 16
 """Candidates whose commitments are remembered."""
 
-_ADDRESS = re.compile(r"[\w.+\-']+@[\w\-]+(?:\.[\w\-]+)+")
+_ADDRESS = re.compile(r"[\w.+\-']{1,128}@[\w\-]+(?:\.[\w\-]+)+")
+"""Before the `@` 64 signs are allowed; without a bound, a text that is one long word
+would cost the square of its length."""
 _NUMBER = re.compile(r"[0-9A-Z][0-9A-Z\-]{3,}")
 _AROUND = ".,;:!?()[]{}<>\"'"
 _BRACKETS = _AROUND.replace(".", "").replace(",", "")
