@@ -41,6 +41,9 @@ ENOUGH = 32
 PAUSE = 15
 """Chunks after such a one that are not asked."""
 
+LONGEST_KNOWN = 256
+"""Bytes of a run of escapes that is remembered; longer ones are seldom met again."""
+
 _UNTOLD = b"\x01" * 4
 _NEW_LINE, _BEGIN, _END, _RETURN, _ESCAPE, _LAST_PLAIN = b"\n{}\r\\\x7f"
 _UNPLAIN = re.compile(rb"(?:[\x80-\xff]+|\\u[0-9a-fA-F]{4}|\\[^u\n])+|\\")
@@ -249,10 +252,14 @@ def positions(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 def plain_bytes(chunk: bytes) -> bytes:
     """Return JSON lines as skeletons; line ends stay where they are."""
-    return _UNPLAIN.sub(lambda found: _plain(found.group()), chunk)
+    return _UNPLAIN.sub(_said, chunk)
 
 
-@lru_cache(maxsize=1 << 14)
+def _said(found: re.Match[bytes]) -> bytes:
+    run = found.group()
+    return _known(run) if len(run) <= LONGEST_KNOWN else _plain(run)
+
+
 def _plain(run: bytes) -> bytes:
     """Return what a run of escapes and bytes beyond ASCII says, as a skeleton."""
     try:
@@ -260,3 +267,6 @@ def _plain(run: bytes) -> bytes:
         return as_sifted(said).replace("\n", " ").encode()
     except (ValueError, UnicodeEncodeError):
         return _UNTOLD
+
+
+_known = lru_cache(maxsize=1 << 14)(_plain)

@@ -262,3 +262,11 @@ def test_plain_bytes_keep_their_line_ends() -> None:
     text = '{"a": "\\n\\u000a\\u2028\u2028\u0085"}\n{"b": "\\"\\\\"}\n'
     assert plain_bytes(text.encode()).count(b"\n") == 2
     assert list(chain(plain_bytes(b'{"a": "Ada"}\n'))) == list(b'{"a": "Ada"}\n')
+
+
+def test_a_long_run_of_other_signs_is_read_and_not_kept_in_memory() -> None:
+    kept = module._known.cache_info().currsize
+    for at in range(3):
+        text = json.dumps({"note": "\u6771" * 99 + chr(0xFF21 + at)}) + "\n"
+        assert plain_bytes(text.encode()).endswith(f'{chr(97 + at)}"}}\n'.encode())
+    assert module._known.cache_info().currsize == kept
