@@ -190,11 +190,13 @@ class Sieve:
             for probe, end in found
             if lines.stands_alone(self._probes[probe].word, end)
         }
-        confirmed = {
-            number
-            for number, probe in words
-            if self._probes[probe].is_confirmed(lines.line(number))
-        }
+        confirmed: set[int] = set()
+        for number, probe in words:
+            # One that is confirmed is enough, however many words of others are there.
+            if number not in confirmed and self._probes[probe].is_confirmed(
+                lines.line(number)
+            ):
+                confirmed.add(number)
         return confirmed | self._with_gaps(lines) if self._numbers else confirmed
 
     def _with_gaps(self, lines: _Lines) -> set[int]:
