@@ -166,14 +166,24 @@ def _addresses(message: EmailMessage) -> Iterator[str]:
     """Yield what headers say of people that are in no column of their own."""
     for part in message.walk():
         shown = set(_SHOWN) if part is message else set()
-        for name, value in part.items():
+        for name, value in _headers(part):
             if name.lower() in shown:
                 shown.discard(name.lower())  # the first one has a column
             elif name.lower() in (*_SHOWN, *_ADDRESSED):
-                yield str(value)
+                yield value
             elif name.lower() != "message-id":
-                words = _APART.split(str(value))
+                words = _APART.split(value)
                 yield from (word for word in words if "@" in word[1:-1])
+
+
+def _headers(part: EmailMessage) -> Iterator[tuple[str, str]]:
+    """Yield every header; one that the parser cannot take, as it is written."""
+    for name, written in part.raw_items():
+        try:
+            yield name, str(part.policy.header_fetch_parse(name, written))
+        except _MALFORMED:
+            raw = str(written).encode(errors="surrogateescape")
+            yield name, raw.decode(errors="replace")
 
 
 def _text(part: EmailMessage) -> str:

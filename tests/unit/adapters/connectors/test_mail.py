@@ -159,6 +159,23 @@ def test_whoever_any_header_names_is_found_and_redacted(
     assert "ada@" not in path.read_text()
 
 
+@pytest.mark.parametrize("header", ['Sender: "', "Resent-From: <", 'Resent-Sender: "'])
+def test_a_header_that_cannot_be_parsed_is_searched_as_it_is_written(
+    tmp_path: Path, header: str
+) -> None:
+    folder = write_maildir(tmp_path / "mail", PEOPLE[1:2])
+    message = f"From: ben@post.example\nMessage-ID: <r-1@x>\n{header}\n"
+    for name, more in (("one", "\nada@post.example\n"), ("two", "\nHi.\n")):
+        (folder / "cur" / name).write_text(message.replace("r-1", name) + more)
+    hidden = message.replace("r-1", "three").replace(
+        header, f"{header}ada@post.example"
+    )
+    (folder / "cur" / "three").write_text(hidden + "\nHi.\n")
+    ada = subject(name="Ada Example", email="ada@post.example")
+    found = MailConnector(mail_spec(folder)).locate(ada)
+    assert (len(found.records), found.searched, found.unreadable) == (2, 4, 0)
+
+
 def test_a_long_header_costs_its_length_and_not_the_square_of_it(
     tmp_path: Path,
 ) -> None:
