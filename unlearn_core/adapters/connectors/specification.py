@@ -239,8 +239,13 @@ class SourceSpec:
 
     def is_held(self, row: Row) -> bool:
         """Tell whether a record must stay: by a legal hold, or an exemption."""
-        value = row.get(self.held) if self.held else None
-        return str(value or "").strip().lower() not in NOT_HELD
+        if not self.held:
+            return False
+        # So does an earlier value of a name that an object has twice.
+        names = {self.held, *(name for name in row if name.startswith(f"{self.held}#"))}
+        return any(
+            str(row.get(name) or "").strip().lower() not in NOT_HELD for name in names
+        )
 
     def is_redacted_in(self, columns: Collection[str]) -> bool:
         """Tell whether a record is redacted that names somebody in these columns.

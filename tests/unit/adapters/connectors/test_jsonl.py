@@ -188,6 +188,14 @@ def test_of_a_name_that_is_there_twice_both_values_are_searched(path: Path) -> N
     assert connector.confirm_redacted(["r-1"], subject())
 
 
+@pytest.mark.parametrize("said", ['"yes", "hold": ""', '"", "hold": "yes"'])
+def test_a_hold_that_is_said_once_of_two_times_holds(path: Path, said: str) -> None:
+    path.write_text(f'{{"id": "r-1", "note": "C-1001", "hold": {said}}}\n')
+    spec = replace(source_spec("jsonl", path), held="hold")
+    connector = JsonLinesConnector(spec)
+    assert connector.held(["r-1"]) == frozenset({"r-1"})
+
+
 def test_whoever_is_named_by_a_key_goes_with_the_whole_record(path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"id": "r-1", "C-1001": {"city": "Ulm"}},
