@@ -11,6 +11,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -140,11 +141,15 @@ def fill_bucket(places: Places) -> None:
 
 
 def create_bucket(client: Any) -> None:  # noqa: ANN401 - made by boto3
-    """Create a bucket that keeps versions."""
-    client.create_bucket(
-        Bucket=BUCKET,
-        CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
-    )
+    """Create a bucket that keeps versions, if there is none yet.
+
+    All servers of moto's in one process have the same buckets.
+    """
+    with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(
+            Bucket=BUCKET,
+            CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+        )
     client.put_bucket_versioning(
         Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"}
     )
