@@ -354,17 +354,21 @@ def whole_texts(row: Row) -> dict[str, str]:
 
 
 def _strings(value: Any) -> Iterator[str]:  # noqa: ANN401 - any value of a row
-    """Yield every text inside a value; what is neither text nor empty as text."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _strings(item)
-    elif value is not None:
-        yield str(value)
+    """Yield every text inside a value; what is neither text nor empty as text.
+
+    However deeply it is nested: whoever could parse a row can read it.
+    """
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            waiting.extend(reversed(tuple(item.values())))
+        elif isinstance(item, list | tuple):
+            waiting.extend(reversed(item))
+        elif item is not None:
+            yield str(item)
 
 
 def _is_chat(messages: Any) -> bool:  # noqa: ANN401 - a column of any type

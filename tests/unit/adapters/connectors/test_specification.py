@@ -10,6 +10,7 @@ from unlearn_core.adapters.connectors.specification import (
     Row,
     TemplatePassages,
     TextPassage,
+    whole_texts,
 )
 from unlearn_core.domain.datasets import Form
 from unlearn_core.domain.subjects import IdentifierKind
@@ -170,3 +171,13 @@ def test_what_was_redacted_states_nothing_unless_it_concerns_somebody_else() -> 
     assert found.fields
     assert found.passages
     assert replace(spec, is_redacted=False).record(row).fields
+
+
+def test_texts_are_read_in_their_order_however_deeply_they_are_nested() -> None:
+    value: object = "inmost"
+    for _ in range(5000):
+        value = ["before", {"first": value, "then": 7}, None, "after"]
+    (text,) = whole_texts({"nested": value}).values()
+    words = text.split()
+    assert words[:5000] == ["before"] * 5000
+    assert words[5000:] == ["inmost", *["7", "after"] * 5000]
